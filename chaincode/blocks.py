@@ -1,0 +1,76 @@
+"""What a ledger returns: blocks, their transactions, and what became of each operation. The same for every ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class OperationStatus(StrEnum):
+    """What became of one operation of a transaction."""
+
+    APPLIED = "applied"
+    #: The same operation was applied before; nothing changed.
+    REPEATED = "repeated"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperationResult:
+    """The contract's answer to one operation."""
+
+    operation_id: str
+    kind: str
+    status: OperationStatus
+    #: A `Refusal` code of chaincode.contracts.errors and a sentence; empty unless refused.
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One change, named and versioned, as `job.settled.v1`."""
+
+    name: str
+    #: The job, account, version or provider that changed.
+    subject: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransactionRecord:
+    """One transaction as a block holds it."""
+
+    transaction_id: str
+    #: Key id of the submitter.
+    creator: str
+    timestamp_ms: int
+    #: The submitter's JWS (type `signing.TRANSACTION`) over a `TransactionBody`.
+    envelope: str
+    results: tuple[OperationResult, ...]
+    #: Keys that changed, with the new value; None where the key was deleted.
+    writes: Mapping[str, str | None]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """A block: chained to the one before by its hash, signed by the ledger."""
+
+    number: int
+    previous_hash: str
+    hash: str
+    timestamp_ms: int
+    #: JWS (type `signing.BLOCK`) over the block's hash.
+    signature: str
+    transactions: tuple[TransactionRecord, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransactionBody:
+    """What a submitter signs: its operations in order."""
+
+    transaction_id: str
+    timestamp_ms: int
+    #: Each is the canonical JSON of an `Operation`, or a JWS (type `signing.OPERATION`) over one by its author.
+    operations: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""The contracts: pure, deterministic, the same on every ledger."""

@@ -1,0 +1,54 @@
+"""Every key of the ledger's world state, spelt by one function each.
+
+`~` separates parts; it appears in no id. Values are canonical JSON.
+"""
+
+#: Accounts that belong to no participant.
+PLATFORM_ACCOUNT = "platform"
+PEERS_ACCOUNT = "peers"
+BOND_ACCOUNT = "bond"
+
+
+def genesis() -> str:
+    """Return where the pinned keys and first policy lie."""
+    return "genesis"
+
+
+def job(job_id: str) -> str:
+    """Return where a job's record lies."""
+    return f"job~{job_id}"
+
+
+def account(account_id: str) -> str:
+    """Return where an account lies: `{"available": …, "deposit": …, "held": …}` in micro-credits."""
+    return f"account~{account_id}"
+
+
+def delta(account_id: str, transaction_id: str, position: int) -> str:
+    """Return where one credit to an account's `available` waits to be folded: `{"amount": …}`."""
+    return f"delta~{account_id}~{transaction_id}~{position:05d}"
+
+
+def delta_prefix(account_id: str) -> str:
+    """Return what the keys of all credits to one account begin with."""
+    return f"delta~{account_id}~"
+
+
+def version(version_id: str) -> str:
+    """Return where a published function version lies."""
+    return f"version~{version_id}"
+
+
+def provider(provider_id: str) -> str:
+    """Return where a provider's pinned key and account lie."""
+    return f"provider~{provider_id}"
+
+
+def invocation(invocation_id: str) -> str:
+    """Return where the count of an invocation's settled jobs lies."""
+    return f"invocation~{invocation_id}"
+
+
+def operation(operation_id: str) -> str:
+    """Return where the digest of an applied operation lies."""
+    return f"operation~{operation_id}"

@@ -1,0 +1,1 @@
+"""The embedded ledger: SQLite, blocks chained by hash, one writer."""

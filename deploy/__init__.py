@@ -1,0 +1,1 @@
+"""Starting the marketplace and the real servers that it needs."""

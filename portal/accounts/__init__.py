@@ -1,0 +1,1 @@
+"""Participants: accounts, roles, API tokens."""

@@ -1,0 +1,1 @@
+"""The hot path: function endpoints as plain ASGI."""

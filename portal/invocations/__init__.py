@@ -1,0 +1,1 @@
+"""Requests of end users, the jobs that serve them, and their results."""

@@ -1,0 +1,1 @@
+"""The way to the ledger and back: outbox, recorder, follower, read model."""

@@ -1,0 +1,176 @@
+"""What waits for the ledger (outbox), and what its blocks say (read model)."""
+
+import uuid
+
+from django.db import models
+
+
+class OutboxState(models.TextChoices):
+    """Where an operation stands on its way to the ledger; docs/states.md."""
+
+    PENDING = "pending", "Waiting"
+    SUBMITTED = "submitted", "Submitted"
+    COMMITTED = "committed", "Committed"
+    REFUSED = "refused", "Refused by the contract"
+    SET_ASIDE = "set_aside", "Set aside: raised an unexpected error"
+
+
+class OutboxOperation(models.Model):
+    """One operation for the ledger, written in the database transaction that makes it true; sent in order of id."""
+
+    id = models.BigAutoField(primary_key=True)
+    #: Its identity on the ledger: the same id twice changes nothing.
+    operation_id = models.CharField(max_length=160, unique=True)
+    #: `kind` of the operation (chaincode.contracts.operations).
+    kind = models.CharField(max_length=48)
+    #: What it is about (a job, an account, a version), to find it again.
+    subject = models.CharField(max_length=80, db_index=True)
+    #: Canonical JSON of the operation, or the compact JWS of its author.
+    body = models.TextField()
+    state = models.CharField(max_length=16, choices=OutboxState.choices, default=OutboxState.PENDING)
+    transaction_id = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """The recorder asks for what is still on its way, oldest first."""
+
+        indexes = (
+            models.Index(fields=["id"], name="outbox_open", condition=models.Q(state__in=["pending", "submitted"])),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.operation_id} {self.state}"
+
+
+class LedgerBlock(models.Model):
+    """One block, as it was read."""
+
+    number = models.BigIntegerField(primary_key=True)
+    hash = models.CharField(max_length=64)
+    previous_hash = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    transaction_count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"block {self.number}"
+
+
+class LedgerTransaction(models.Model):
+    """One transaction of a block."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+    block = models.ForeignKey(LedgerBlock, on_delete=models.CASCADE, related_name="transactions")
+    position = models.PositiveIntegerField()
+    creator = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    operation_count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class LedgerEvent(models.Model):
+    """One change that a transaction made: what histories show."""
+
+    id = models.BigAutoField(primary_key=True)
+    transaction = models.ForeignKey(LedgerTransaction, on_delete=models.CASCADE, related_name="events")
+    #: Named and versioned, as `job.settled.v1`.
+    name = models.CharField(max_length=48)
+    #: The job, account or version that changed.
+    subject = models.CharField(max_length=80, db_index=True)
+    body = models.JSONField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.subject}"
+
+
+class LedgerJob(models.Model):
+    """A job's record on the ledger: what document 002 calls the monitoring ledger."""
+
+    id = models.CharField(primary_key=True, max_length=48)
+    invocation_id = models.UUIDField(db_index=True)
+    developer_id = models.UUIDField(db_index=True)
+    provider_id = models.UUIDField(db_index=True)
+    version_id = models.UUIDField()
+    state = models.CharField(max_length=16)
+    price_nano_per_ms = models.BigIntegerField()
+    max_ms = models.BigIntegerField()
+    max_cost_micro = models.BigIntegerField()
+    claimed_ms = models.BigIntegerField(null=True)
+    observed_ms = models.BigIntegerField(null=True)
+    billed_ms = models.BigIntegerField(null=True)
+    cost_micro = models.BigIntegerField(null=True)
+    output_digest = models.CharField(max_length=64, blank=True)
+    received = models.BooleanField(default=False)
+    payment_done = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    #: The whole record in canonical JSON.
+    record = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.state}"
+
+
+class Balance(models.Model):
+    """An account's money as of the last block, and what tickets have reserved that no block shows yet."""
+
+    #: The account's id; on the ledger the platform and the peers' pool are accounts too.
+    account_id = models.CharField(primary_key=True, max_length=48)
+    available_micro = models.BigIntegerField(default=0)
+    deposit_micro = models.BigIntegerField(default=0)
+    held_micro = models.BigIntegerField(default=0)
+    #: Part of `deposit_micro` promised to jobs that are not created on the ledger yet.
+    reserved_micro = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.account_id
+
+
+class Reservation(models.Model):
+    """The part of `Balance.reserved_micro` of one job; gone once the ledger created or refused the job."""
+
+    job_id = models.CharField(primary_key=True, max_length=48)
+    account_id = models.CharField(max_length=48)
+    amount_micro = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return self.job_id
+
+
+class WorldState(models.Model):
+    """The ledger's key-value state as the follower rebuilt it; compared with the ledger's own by the reconciler."""
+
+    key = models.CharField(primary_key=True, max_length=200)
+    value = models.TextField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Checkpoint(models.Model):
+    """How far the follower has read; one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    block_number = models.BigIntegerField(default=-1)
+    block_hash = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"block {self.block_number}"
+
+
+class Leadership(models.Model):
+    """Who is in charge: a process that was replaced holds an older epoch and changes nothing (design §6)."""
+
+    #: `scheduler` or `recorder`.
+    name = models.CharField(primary_key=True, max_length=16)
+    epoch = models.BigIntegerField(default=0)
+    #: Random, of the process that holds it.
+    holder = models.UUIDField(default=uuid.uuid4)
+    taken_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.epoch}"

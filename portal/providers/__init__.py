@@ -1,0 +1,1 @@
+"""Enrolled machines and their access to the broker."""

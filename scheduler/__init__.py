@@ -1,0 +1,1 @@
+"""The one brain for placement: which provider gets which job. No Django, no SQL."""

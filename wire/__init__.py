@@ -1,0 +1,1 @@
+"""What crosses a process border, defined once: messages, names, outcomes, money, limits, signing."""

@@ -1,0 +1,221 @@
+"""Every message kind: what gateway, scheduler and agents say to each other.
+
+A message is one JSON object whose `kind` names its type and version. Additive changes keep the kind; others make a
+new one.
+Times are `*_at_ms`: milliseconds since 1970 UTC by the sender's clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from wire.limits import Limits
+from wire.outcomes import ExitState, RefusalReason
+from wire.problems import Reason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What every message has in common: a kind."""
+
+    kind: ClassVar[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InvocationRequest(Message):
+    """Gateway to scheduler: an end user called a function."""
+
+    kind: ClassVar[str] = "invocation.v1"
+    invocation_id: str
+    version_id: str
+    #: The account whose token was used; none for a public call.
+    caller_id: str | None
+    input: bytes
+    input_type: str
+    requested_at_ms: int
+    #: No job is placed after this.
+    deadline_at_ms: int
+    #: The gateway's queue; `names.replies_queue`.
+    replies_to: str
+    #: Answer as soon as the invocation is committed instead of when it ends.
+    respond_async: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InvocationReply(Message):
+    """Scheduler to gateway: the invocation is committed (`pending`) or has ended."""
+
+    kind: ClassVar[str] = "reply.v1"
+    invocation_id: str
+    #: True when only committed (the answer to `respond_async`).
+    pending: bool = False
+    #: None when the function returned a result.
+    reason: Reason | None = None
+    job_id: str | None = None
+    output: bytes = b""
+    run_ms: int = 0
+    cost_micro: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket(Message):
+    """The controller's signed order to a provider to run a job: the payload of a JWS of type `signing.TICKET`."""
+
+    kind: ClassVar[str] = "ticket.v1"
+    job_id: str
+    invocation_id: str
+    provider_id: str
+    developer_id: str
+    version_id: str
+    #: `registry/repository@sha256:…`
+    image: str
+    mode: str
+    limits: Limits
+    environment: Mapping[str, str]
+    input: bytes
+    input_type: str
+    #: Counted up at each take-over of the scheduler; an agent refuses one older than the newest that it saw.
+    epoch: int
+    issued_at_ms: int
+    #: The agent accepts before this or not at all.
+    accept_by_ms: int
+    #: The image is there before this or the job ends with `pull_failed`.
+    pull_by_ms: int
+    #: Until then the provider can demand its pay.
+    pay_until_ms: int
+    price_nano_per_ms: int
+    max_ms: int
+    max_cost_micro: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkingKey(Message):
+    """The root key's word for a working key: the payload of a JWS of type `signing.WORKING_KEY`."""
+
+    kind: ClassVar[str] = "working-key.v1"
+    public_key_pem: str
+    not_after_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobOrder(Message):
+    """Scheduler to agent, on the jobs queue: a ticket and the proof that its key may sign."""
+
+    kind: ClassVar[str] = "job-order.v1"
+    #: JWS of a `Ticket`.
+    ticket: str
+    #: JWS of a `WorkingKey`, signed by the root key.
+    working_key: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt(Message):
+    """The provider's signed statement of a run: the payload of a JWS of type `signing.RECEIPT`."""
+
+    kind: ClassVar[str] = "receipt.v1"
+    job_id: str
+    #: SHA-256 of the ticket's payload bytes.
+    ticket_digest: str
+    #: Wall time of the container, at least 1.
+    run_ms: int
+    exit_state: ExitState
+    #: SHA-256 of the output.
+    output_digest: str
+    finished_at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledgement(Message):
+    """The controller's signed word that a result arrived: the payload of a JWS of type `signing.ACKNOWLEDGEMENT`."""
+
+    kind: ClassVar[str] = "acknowledgement.v1"
+    job_id: str
+    ticket_digest: str
+    output_digest: str
+    received_at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heartbeat(Message):
+    """Agent to scheduler: I am alive, and this is what I have free."""
+
+    kind: ClassVar[str] = "heartbeat.v1"
+    provider_id: str
+    sent_at_ms: int
+    agent_version: str
+    architecture: str
+    slots: int
+    free_slots: int
+    cpu_millis: int
+    memory_mb: int
+    price_nano_per_ms: int
+    draining: bool = False
+    #: Digests of the images that are there.
+    images: tuple[str, ...] = ()
+    #: Job ids that were accepted and have not finished.
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted(Message):
+    """Agent to scheduler: the ticket is in my journal, I shall run it."""
+
+    kind: ClassVar[str] = "accepted.v1"
+    job_id: str
+    accepted_at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started(Message):
+    """Agent to scheduler: the container runs."""
+
+    kind: ClassVar[str] = "started.v1"
+    job_id: str
+    started_at_ms: int
+    pull_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished(Message):
+    """Agent to scheduler: the container has ended, however it ended."""
+
+    kind: ClassVar[str] = "finished.v1"
+    job_id: str
+    #: JWS of a `Receipt`.
+    receipt: str
+    #: The JWS of the `Ticket`, so that a controller that forgot the job can still judge it.
+    ticket: str
+    output: bytes = b""
+    exit_code: int | None = None
+    pull_ms: int = 0
+    #: The last lines that the function wrote to standard error, for its developer.
+    log_tail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused(Message):
+    """Agent to scheduler: I do not take this ticket."""
+
+    kind: ClassVar[str] = "refused.v1"
+    job_id: str
+    reason: RefusalReason
+    #: JWS of a `Receipt` with exit state `refused`; none when the ticket could not be trusted.
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cancel(Message):
+    """Scheduler to agent, on the control queue: stop this job, its result is not wanted any more."""
+
+    kind: ClassVar[str] = "cancel.v1"
+    job_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultAcknowledged(Message):
+    """Scheduler to agent, on the control queue: the result is stored, or refused for good; drop it from the spool."""
+
+    kind: ClassVar[str] = "result-acknowledged.v1"
+    job_id: str
+    #: JWS of an `Acknowledgement`; none when the result was refused.
+    acknowledgement: str | None = field(default=None)
