@@ -9,7 +9,7 @@ import dataclasses
 import enum
 import json
 import types
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -73,7 +73,7 @@ def from_plain(cls: type[T], plain: Mapping[str, Any]) -> T:
     :raises Malformed: when a field is missing or of another type.
     """
     values: dict[str, Any] = {}
-    for name, (hint, required) in _fields(cls).items():
+    for name, (hint, required) in _fields(cast("Any", cls)).items():
         if name in plain:
             values[name] = _read(hint, plain[name], f"{cls.__name__}.{name}")
         elif required:
@@ -82,7 +82,7 @@ def from_plain(cls: type[T], plain: Mapping[str, Any]) -> T:
 
 
 @cache
-def _fields(cls: Hashable) -> dict[str, tuple[Any, bool]]:
+def _fields(cls: Any) -> dict[str, tuple[Any, bool]]:
     hints = get_type_hints(cls)
     return {
         field.name: (
