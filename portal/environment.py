@@ -89,7 +89,7 @@ def integer_setting(name: str, environ: Mapping[str, str] = os.environ) -> int:
     :raises SettingError: when it is missing or not one.
     """
     value = setting(name, environ)
-    if not value.isdecimal():
+    if not (value.isascii() and value.isdecimal()):
         raise SettingError(f"{name}={value!r}: expected a whole number")
     return int(value)
 

@@ -11,7 +11,7 @@ Micro = NewType("Micro", int)
 MICRO_PER_CREDIT = 1_000_000
 #: No amount is larger than this, so that sums of many stay within 64 bits everywhere.
 MAX_MICRO = Micro(10**15)
-_CREDITS = re.compile(r"\d{1,9}(\.\d{1,6})?")
+_CREDITS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
 def cost_of(*, run_ms: int, price_nano_per_ms: int) -> Micro:
