@@ -1,0 +1,57 @@
+"""What can go wrong between the portal and the ledger; whether a retry helps is a property of the error."""
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Retry(Enum):
+    """What to do with a transaction after an error."""
+
+    #: Its outcome is unknown: ask the ledger for this transaction before anything else.
+    SAME_TRANSACTION = "same transaction"
+    #: It did not happen: the same operations may go out again in a new transaction.
+    NEW_TRANSACTION = "new transaction"
+    #: The same operations would fail again.
+    NEVER = "never"
+
+
+class LedgerError(Exception):
+    """The ledger did not do what was asked."""
+
+    retry: ClassVar[Retry] = Retry.NEVER
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger cannot be reached or written to just now; nothing has happened."""
+
+    retry = Retry.NEW_TRANSACTION
+
+
+class CommitUnknown(LedgerError):
+    """The transaction was handed over and no answer came."""
+
+    retry = Retry.SAME_TRANSACTION
+
+
+class TransactionRefused(LedgerError):
+    """The ledger refuses the transaction as a whole for what is in it."""
+
+
+class LedgerMissing(LedgerError):
+    """There is no ledger at the configured place."""
+
+
+class LedgerDamaged(LedgerError):
+    """The ledger's blocks do not fit together."""
+
+
+class OperationConflict(LedgerError):
+    """An operation of this id with other content is in the outbox."""
+
+
+class Superseded(LedgerError):
+    """Another process has taken over; this one changes nothing any more."""
+
+
+class CheckpointMoved(LedgerError):
+    """Another process has advanced the read model meanwhile."""

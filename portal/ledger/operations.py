@@ -1,0 +1,138 @@
+"""Writes to the outbox: what has to reach the ledger is committed together with what makes it true."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from chaincode.contracts.operations import Arguments, Deposit, Mint, PublishVersion, RegisterProvider, operation_text
+from portal.functions.models import FunctionVersion
+from portal.ledger.errors import OperationConflict
+from portal.ledger.keys import KeyName, signing_key
+from portal.ledger.models import OutboxOperation
+from portal.providers.models import Provider
+from wire import signing
+from wire.money import Micro
+from wire.signing import SigningKey
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outgoing:
+    """One operation on its way into the outbox."""
+
+    operation_id: str
+    arguments: Arguments
+    #: What it is about: a job, an account, a version, a provider.
+    subject: str
+    #: Who signs it; none: the recorder's signature on the transaction is enough.
+    author: SigningKey | None = None
+
+
+def enqueue(
+    *, operation_id: str, arguments: Arguments, subject: str, now: datetime, author: SigningKey | None = None
+) -> None:
+    """Put one operation into the outbox, inside the caller's database transaction.
+
+    :raises OperationConflict: when an operation of this id with other content is there; the same content is harmless.
+    """
+    outgoing = Outgoing(operation_id=operation_id, arguments=arguments, subject=subject, author=author)
+    enqueue_all([outgoing], now=now)
+
+
+def enqueue_all(outgoing: Sequence[Outgoing], *, now: datetime) -> None:
+    """Put several operations into the outbox, in this order, with two statements.
+
+    :raises OperationConflict: when one of these ids is there with other content.
+    """
+    texts = {item.operation_id: operation_text(item.operation_id, item.arguments) for item in outgoing}
+    rows = [_row(item, texts[item.operation_id], now) for item in outgoing]
+    OutboxOperation.objects.bulk_create(rows, ignore_conflicts=True)
+    stored = OutboxOperation.objects.filter(operation_id__in=texts).values_list("operation_id", "body")
+    _refuse_conflicts(texts, stored)
+
+
+def _row(item: Outgoing, text: str, now: datetime) -> OutboxOperation:
+    return OutboxOperation(
+        operation_id=item.operation_id,
+        kind=item.arguments.kind,
+        subject=item.subject,
+        body=item.author.sign(text.encode(), signing.OPERATION) if item.author else text,
+        created_at=now,
+    )
+
+
+def _refuse_conflicts(texts: dict[str, str], stored: Iterable[tuple[str, str]]) -> None:
+    for operation_id, body in stored:
+        if text_of(body) != texts[operation_id]:
+            raise OperationConflict(f"operation {operation_id} is in the outbox with other content")
+
+
+def text_of(body: str) -> str:
+    """Return the operation's text: an outbox row or a transaction holds it as it is, or inside its author's JWS."""
+    return body if body.startswith("{") else signing.payload_of(body).decode()
+
+
+def announce_version(version: FunctionVersion, *, now: datetime, custody: SigningKey | None = None) -> None:
+    """Publish a function version on the ledger, by custody for its developer; jobs of it are refused before that.
+
+    :raises KeyMissing: when the custody key is not given and not in the keys directory.
+    """
+    arguments = PublishVersion(
+        version_id=str(version.id),
+        developer_id=str(version.function.owner_id),
+        image=version.image,
+        price_ceiling_nano_per_ms=version.price_ceiling_nano_per_ms,
+        timeout_ms=version.timeout_ms,
+        memory_mb=version.memory_mb,
+        cpu_millis=version.cpu_millis,
+        budget_micro_per_day=version.budget_micro_per_day,
+    )
+    enqueue(
+        operation_id=f"version.publish:{version.id}",
+        arguments=arguments,
+        subject=str(version.id),
+        now=now,
+        author=custody or signing_key(KeyName.CUSTODY),
+    )
+
+
+def announce_provider(provider: Provider, *, now: datetime) -> None:
+    """Pin a provider's signing key on the ledger, and its owner's account as the one that is paid."""
+    arguments = RegisterProvider(
+        provider_id=str(provider.id), account_id=str(provider.owner_id), public_key_pem=provider.signing_key_pem
+    )
+    enqueue(operation_id=f"provider.register:{provider.id}", arguments=arguments, subject=str(provider.id), now=now)
+
+
+def mint(account_id: UUID, *, amount: Micro, reference: str, now: datetime, treasury: SigningKey | None = None) -> str:
+    """Create money on an account against an external reference, and return the operation's id.
+
+    :raises OperationConflict: when the reference was used for another account or amount.
+    """
+    operation_id = f"account.mint:{reference}"
+    enqueue(
+        operation_id=operation_id,
+        arguments=Mint(account_id=str(account_id), amount_micro=amount, reference=reference),
+        subject=str(account_id),
+        now=now,
+        author=treasury or signing_key(KeyName.TREASURY),
+    )
+    return operation_id
+
+
+def deposit(
+    account_id: UUID, *, amount: Micro, deposit_id: UUID, now: datetime, custody: SigningKey | None = None
+) -> str:
+    """Move money of an account from available to deposit, by custody, and return the operation's id.
+
+    :raises OperationConflict: when the deposit's id was used for another account or amount.
+    """
+    operation_id = f"account.deposit:{deposit_id}"
+    enqueue(
+        operation_id=operation_id,
+        arguments=Deposit(account_id=str(account_id), amount_micro=amount),
+        subject=str(account_id),
+        now=now,
+        author=custody or signing_key(KeyName.CUSTODY),
+    )
+    return operation_id
