@@ -80,3 +80,15 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+
+class Throttle(models.Model):
+    """Attempts in a window of time: of an account, of an address, or both (portal.accounts.throttle)."""
+
+    #: SHA-256 of what is counted.
+    key = models.CharField(primary_key=True, max_length=64)
+    attempts = models.PositiveIntegerField()
+    resets_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]} {self.attempts}"

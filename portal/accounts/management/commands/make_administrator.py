@@ -1,0 +1,43 @@
+"""`manage.py make_administrator`: makes an administrator, or makes one of an account."""
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal.accounts import operations
+from portal.errors import PortalError
+
+
+class Command(BaseCommand):
+    """Asks for the password, or reads it from a file; never takes it as an argument, which others could see."""
+
+    help = "Make an administrator. A repeat with the same name and address changes nothing but the password."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take name, address and the password's file."""
+        parser.add_argument("username")
+        parser.add_argument("email")
+        parser.add_argument("--password-file", type=Path, help="read the password from the first line of this file")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Make the administrator."""
+        password = _password(options["password_file"])
+        try:
+            account = operations.make_administrator(options["username"], email=options["email"], password=password)
+        except PortalError as error:
+            problems = [f"{name}: {' '.join(messages)}" for name, messages in error.fields.items()]
+            raise CommandError("\n".join([error.detail, *problems])) from error
+        self.stdout.write(f"{account.username} is an administrator.")
+
+
+def _password(path: Path | None) -> str:
+    if path is None:
+        return getpass.getpass("Password: ")
+    try:
+        return path.read_text().splitlines()[0]
+    except (OSError, IndexError) as error:
+        raise CommandError(
+            f"--password-file {path}: expected a readable file with the password in its first line"
+        ) from error

@@ -1,0 +1,113 @@
+"""Bounds on attempts (sign-in, sign-up, enrolment), counted in the database so that all processes count together."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth import authenticate
+from django.db import transaction
+from django.db.models import F
+
+from portal.accounts.errors import SignInFailed
+from portal.accounts.models import Account, Throttle
+from portal.errors import TooManyAttempts
+from wire.signing import sha256_hex
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """At most `attempts` in `window`."""
+
+    attempts: int
+    window: timedelta
+
+
+#: One account from one address; one address; one account (so that a stranger needs many addresses to lock it).
+SIGN_IN_PAIR = Bound(attempts=10, window=timedelta(minutes=15))
+SIGN_IN_ADDRESS = Bound(attempts=50, window=timedelta(minutes=15))
+SIGN_IN_ACCOUNT = Bound(attempts=100, window=timedelta(minutes=15))
+SIGN_UP_ADDRESS = Bound(attempts=50, window=timedelta(hours=1))
+ENROLMENT_ADDRESS = Bound(attempts=20, window=timedelta(minutes=15))
+
+
+def charge(key: str, bound: Bound, now: datetime) -> None:
+    """Count one attempt before it is made, so that attempts at the same time cannot slip through.
+
+    :raises TooManyAttempts: when there were as many as allowed; `retry_after` says when to try again.
+    """
+    digest = sha256_hex(key.encode())
+    with transaction.atomic():
+        row, created = Throttle.objects.get_or_create(
+            key=digest, defaults={"attempts": 1, "resets_at": now + bound.window}
+        )
+        if created:
+            Throttle.objects.filter(resets_at__lte=now).delete()
+            return
+        mine = Throttle.objects.filter(key=digest)
+        if mine.filter(resets_at__lte=now).update(attempts=1, resets_at=now + bound.window):
+            return
+        if mine.filter(attempts__lt=bound.attempts).update(attempts=F("attempts") + 1):
+            return
+    raise TooManyAttempts(retry_after=max(1, int((row.resets_at - now).total_seconds()) + 1))
+
+
+def forgive(key: str) -> None:
+    """Forget all attempts: the last one succeeded."""
+    Throttle.objects.filter(key=sha256_hex(key.encode())).delete()
+
+
+def refund(key: str) -> None:
+    """Forget one attempt: it succeeded, which says nothing of the others."""
+    Throttle.objects.filter(key=sha256_hex(key.encode()), attempts__gt=0).update(attempts=F("attempts") - 1)
+
+
+def network(address: str) -> str:
+    """Return what one party can be assumed to hold: an IPv4 address, or an IPv6 network of 64 bits."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+
+
+def sign_in(username: str, *, password: str, address: str, now: datetime) -> Account:
+    """Return the account that name and password belong to; the caller starts the session.
+
+    :raises SignInFailed: when they do not belong together.
+    :raises TooManyAttempts: when too many failed before.
+    """
+    party, name = network(address), username.strip().lower()
+    pair, account = f"sign-in:{name}:{party}", f"sign-in:{name}"
+    charge(pair, SIGN_IN_PAIR, now)
+    charge(f"sign-in:{party}", SIGN_IN_ADDRESS, now)
+    charge(account, SIGN_IN_ACCOUNT, now)
+    found = authenticate(username=name, password=password)
+    if not isinstance(found, Account):
+        raise SignInFailed
+    forgive(pair)
+    forgive(account)
+    refund(f"sign-in:{party}")
+    return found
+
+
+def limit_sign_ups(address: str, now: datetime) -> None:
+    """Count a sign-up from an address.
+
+    :raises TooManyAttempts: when there were too many.
+    """
+    charge(f"sign-up:{network(address)}", SIGN_UP_ADDRESS, now)
+
+
+def limit_enrolments(address: str, now: datetime) -> None:
+    """Count an enrolment from an address.
+
+    :raises TooManyAttempts: when there were too many.
+    """
+    charge(f"enrolment:{network(address)}", ENROLMENT_ADDRESS, now)
+
+
+def refund_enrolment(address: str) -> None:
+    """Do not count an enrolment that succeeded."""
+    refund(f"enrolment:{network(address)}")
