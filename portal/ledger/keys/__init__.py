@@ -74,7 +74,7 @@ def read_file(name: str, directory: Path | None = None) -> bytes:
     return content
 
 
-def load_signing_key(name: KeyName, directory: Path | None = None) -> SigningKey:
+def load_signing_key(name: str, directory: Path | None = None) -> SigningKey:
     """Read one signing key.
 
     :raises KeyMissing: when it is not there.

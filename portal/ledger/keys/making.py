@@ -1,0 +1,160 @@
+"""Making the controller's keys: what is missing is made, what is there stays; safe to repeat and to cut short."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from portal.ledger.keys import (
+    CA_CERTIFICATE_FILE,
+    CA_KEY_FILE,
+    GENESIS_FILE,
+    WORKING_KEY_FILE,
+    KeyMissing,
+    KeyName,
+    KeyUnusable,
+    files,
+    load_signing_key,
+    read_file,
+)
+from portal.ledger.keys.certificates import authority_certificate
+from wire import envelope, signing
+from wire.codec import canonical_json, parse_object
+from wire.errors import Malformed, WireError
+from wire.messages import WorkingKey
+from wire.signing import PublicKey, SigningKey
+
+#: How long the root key vouches for a ticket key, and how long before its end a repeated run renews its word.
+VOUCHED = timedelta(days=90)
+RENEWED_BEFORE = timedelta(days=30)
+
+
+class Outcome(StrEnum):
+    """What became of one file."""
+
+    MADE = "made"
+    RENEWED = "renewed"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """One file and what became of it."""
+
+    name: str
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeePolicy:
+    """What of each payment goes to the platform and to the peers, in millionths."""
+
+    platform_ppm: int
+    peers_ppm: int
+
+
+def make_keys(directory: Path, *, fee_policy: FeePolicy, now: datetime) -> Iterator[Made]:
+    """Make what is missing, and say of each file what became of it.
+
+    Only the ticket key is made anew when it was removed: that is how it is rotated.
+
+    :raises KeyMissing: when another key is gone that was there before.
+    :raises KeyUnusable: when a file is there that does not fit the others; nothing is overwritten.
+    """
+    files.prepare(directory)
+    _refuse_lost_keys(directory)
+    for name in KeyName:
+        yield _ensure_key(directory, name)
+    yield _vouch(directory, now)
+    yield _ensure_key(directory, CA_KEY_FILE)
+    yield _certify(directory, now)
+    yield _describe_genesis(directory, fee_policy)
+
+
+def _refuse_lost_keys(directory: Path) -> None:
+    """Refuse to replace a key that others have pinned: the genesis is made last, so once it is there none is new."""
+    if not (directory / GENESIS_FILE).exists():
+        return
+    for name in (*KeyName, CA_KEY_FILE):
+        if name != KeyName.TICKET and not (directory / name).exists():
+            raise KeyMissing(f"{directory / name} is lost: restore it from its backup (docs/keys.md)")
+
+
+def _ensure(path: Path, content: Callable[[], bytes]) -> Outcome:
+    if path.exists() or not files.create(path, content()):
+        return Outcome.KEPT
+    return Outcome.MADE
+
+
+def _ensure_key(directory: Path, name: str) -> Made:
+    outcome = _ensure(directory / name, lambda: SigningKey.generate().to_pem())
+    return Made(name=name, outcome=outcome, detail=f"key id {load_signing_key(name, directory).public.key_id}")
+
+
+def _vouch(directory: Path, now: datetime) -> Made:
+    root, ticket = (load_signing_key(name, directory) for name in (KeyName.ROOT, KeyName.TICKET))
+    until = _vouched_until(directory, root.public, ticket.public)
+    if until is not None and until - now > RENEWED_BEFORE:
+        return Made(name=WORKING_KEY_FILE, outcome=Outcome.KEPT, detail=f"valid until {until:%Y-%m-%d}")
+    statement = WorkingKey(public_key_pem=ticket.public.pem, not_after_ms=int((now + VOUCHED).timestamp() * 1000))
+    files.replace(directory / WORKING_KEY_FILE, root.sign(envelope.dump(statement), signing.WORKING_KEY).encode())
+    outcome = Outcome.MADE if until is None else Outcome.RENEWED
+    return Made(name=WORKING_KEY_FILE, outcome=outcome, detail=f"valid until {now + VOUCHED:%Y-%m-%d}")
+
+
+def _vouched_until(directory: Path, root: PublicKey, ticket: PublicKey) -> datetime | None:
+    """Return until when the statement that is there vouches for this ticket key; None when it does not."""
+    try:
+        payload = root.verify(read_file(WORKING_KEY_FILE, directory).decode(), signing.WORKING_KEY)
+        statement = envelope.parse_as(WorkingKey, payload)
+    except (KeyMissing, WireError, UnicodeDecodeError):
+        return None
+    if statement.public_key_pem != ticket.pem:
+        return None
+    return datetime.fromtimestamp(statement.not_after_ms / 1000, tz=UTC)
+
+
+def _certify(directory: Path, now: datetime) -> Made:
+    key = load_signing_key(CA_KEY_FILE, directory)
+    outcome = _ensure(directory / CA_CERTIFICATE_FILE, lambda: authority_certificate(key, now))
+    try:
+        certificate = x509.load_pem_x509_certificate(read_file(CA_CERTIFICATE_FILE, directory))
+    except ValueError as error:
+        raise KeyUnusable(f"{directory / CA_CERTIFICATE_FILE}: not a certificate in PEM") from error
+    if certificate.public_key() != key.public.key:
+        raise KeyUnusable(f"{directory / CA_CERTIFICATE_FILE}: not the certificate of {CA_KEY_FILE}")
+    until = certificate.not_valid_after_utc
+    return Made(name=CA_CERTIFICATE_FILE, outcome=outcome, detail=f"valid until {until:%Y-%m-%d}")
+
+
+def _describe_genesis(directory: Path, fee_policy: FeePolicy) -> Made:
+    genesis = _genesis(directory, fee_policy)
+    outcome = _ensure(directory / GENESIS_FILE, lambda: canonical_json(genesis))
+    try:
+        stored = parse_object(read_file(GENESIS_FILE, directory))
+    except Malformed as error:
+        raise KeyUnusable(f"{directory / GENESIS_FILE}: {error}") from error
+    if stored["keys"] != genesis["keys"]:
+        raise KeyUnusable(f"{directory / GENESIS_FILE} names other keys than the files beside it; restore those")
+    policy = stored["fee_policy"]
+    detail = f"platform {policy['platform_ppm']} ppm, peers {policy['peers_ppm']} ppm"
+    return Made(name=GENESIS_FILE, outcome=outcome, detail=detail)
+
+
+def _genesis(directory: Path, fee_policy: FeePolicy) -> dict[str, Any]:
+    roles = {
+        "controller": KeyName.RECORDER,
+        "custody": KeyName.CUSTODY,
+        "treasury": KeyName.TREASURY,
+        "authority_controller": KeyName.AUTHORITY_CONTROLLER,
+        "authority_peers": KeyName.AUTHORITY_PEERS,
+    }
+    return {
+        "keys": {role: load_signing_key(name, directory).public.pem for role, name in roles.items()},
+        "fee_policy": {"version": 1, "platform_ppm": fee_policy.platform_ppm, "peers_ppm": fee_policy.peers_ppm},
+    }

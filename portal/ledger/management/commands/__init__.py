@@ -1,0 +1,1 @@
+"""`manage.py make_keys`, `ledger`, `top_up`."""
