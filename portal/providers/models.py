@@ -27,6 +27,8 @@ class Provider(models.Model):
     certificate_pem = models.TextField()
     #: Random parts of its queues' names (wire.names).
     queue_secret = models.CharField(max_length=64, unique=True)
+    #: Its broker user's password as RabbitMQ stores it (portal.providers.broker_admin.hash_password).
+    broker_password_hash = models.CharField(max_length=64, blank=True)
     enrolled_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
     #: What its last heartbeat said; written by the scheduler now and then, for people to see.
@@ -40,9 +42,13 @@ class Provider(models.Model):
     agent_version = models.CharField(max_length=32, blank=True)
 
     class Meta:
-        """An owner tells machines apart by name."""
+        """An owner tells machines apart by name; a revoked one's is free again."""
 
-        constraints = (models.UniqueConstraint(fields=["owner", "name"], name="one_provider_a_name"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["owner", "name"], condition=models.Q(revoked_at__isnull=True), name="one_provider_a_name"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name

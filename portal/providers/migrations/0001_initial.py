@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('sealing_key', models.CharField(max_length=64)),
                 ('certificate_pem', models.TextField()),
                 ('queue_secret', models.CharField(max_length=64, unique=True)),
+                ('broker_password_hash', models.CharField(blank=True, max_length=64)),
                 ('enrolled_at', models.DateTimeField()),
                 ('revoked_at', models.DateTimeField(null=True)),
                 ('last_seen_at', models.DateTimeField(null=True)),
@@ -54,6 +55,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='provider',
-            constraint=models.UniqueConstraint(fields=('owner', 'name'), name='one_provider_a_name'),
+            constraint=models.UniqueConstraint(condition=models.Q(('revoked_at__isnull', True)), fields=('owner', 'name'), name='one_provider_a_name'),
         ),
     ]

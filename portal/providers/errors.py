@@ -1,0 +1,55 @@
+"""What operations on providers refuse."""
+
+from portal.errors import Conflict, Invalid, NotThere, PortalError
+from wire.problems import Reason
+
+
+class ProviderInvalid(Invalid):
+    """The machine cannot be called this."""
+
+
+class ProviderMissing(NotThere):
+    """You have no such provider."""
+
+
+class ProviderNameTaken(Conflict):
+    """You have a provider of this name."""
+
+
+class TooManyCodes(Conflict):
+    """You have as many unused enrolment codes as you may have. Use one, or wait until they expire."""
+
+
+class StatementInvalid(Invalid):
+    """The enrolment statement cannot be accepted."""
+
+
+class CodeUnknown(NotThere):
+    """There is no such enrolment code. Check it, or make a new one on the portal's page of your providers."""
+
+
+class CodeExpired(PortalError):
+    """The enrolment code has expired. Make a new one on the portal's page of your providers."""
+
+    reason = Reason.GONE
+
+
+class CodeUsed(Conflict):
+    """Another machine has used this enrolment code. Make a new one on the portal's page of your providers."""
+
+
+class ProviderRevoked(Conflict):
+    """This provider was revoked. Make a new enrolment code on the portal's page of your providers."""
+
+
+class BrokerUnavailable(PortalError):
+    """The message broker cannot be reached. Try again soon."""
+
+    reason = Reason.UNAVAILABLE
+    component = "broker"
+
+
+class BrokerRefused(PortalError):
+    """The message broker refused what the portal asked of it."""
+
+    component = "broker"

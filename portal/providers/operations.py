@@ -1,0 +1,177 @@
+"""Writes on providers and enrolment codes."""
+
+import re
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+
+from portal.accounts.models import Account, Role
+from portal.accounts.operations import require_role
+from portal.providers.broker_admin import BrokerAdmin, ProviderAccess, hash_password
+from portal.providers.certificates import CertificateAuthority
+from portal.providers.codes import new_code
+from portal.providers.errors import (
+    CodeExpired,
+    CodeUnknown,
+    CodeUsed,
+    ProviderInvalid,
+    ProviderNameTaken,
+    ProviderRevoked,
+    TooManyCodes,
+)
+from portal.providers.models import EnrolmentCode, Provider, ProviderState
+from portal.providers.queries import active_providers, open_codes_of
+from portal.providers.statements import Application
+from wire.enrolment import code_digest
+
+CODE_VALID = timedelta(hours=1)
+#: After the code's expiry, the machine that used it may still ask again because the answer was lost.
+REPEAT_VALID = timedelta(minutes=15)
+MAX_OPEN_CODES = 20
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?")
+
+#: Tells the ledger of a new provider, inside the same database transaction.
+Announce = Callable[[Provider], None]
+
+
+class NewCode(NamedTuple):
+    """A code that was just made: the only time its text exists."""
+
+    code: EnrolmentCode
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Enrolment:
+    """A provider and its new password on the broker: the only time the password exists here."""
+
+    provider: Provider
+    broker_password: str
+
+
+def create_code(owner: Account, *, name: str, now: datetime) -> NewCode:
+    """Make a one-time code for a machine that will be called `name`.
+
+    :raises RoleMissing: when the owner is no provider.
+    :raises ProviderInvalid: when a machine cannot be called this.
+    :raises ProviderNameTaken: when the owner has a provider of this name.
+    :raises TooManyCodes: when `MAX_OPEN_CODES` codes are unused.
+    """
+    require_role(owner, Role.PROVIDER)
+    if not _NAME.fullmatch(name):
+        raise ProviderInvalid(fields={"name": ["Use 1 to 64 letters, digits, spaces and . _ -."]})
+    if active_providers().filter(owner=owner, name=name).exists():
+        raise ProviderNameTaken(fields={"name": [ProviderNameTaken.__doc__ or ""]})
+    if open_codes_of(owner, now).count() >= MAX_OPEN_CODES:
+        raise TooManyCodes
+    text = new_code()
+    code = EnrolmentCode.objects.create(
+        owner=owner, code_hash=code_digest(text), name=name, created_at=now, expires_at=now + CODE_VALID
+    )
+    return NewCode(code, text)
+
+
+def enrol(
+    application: Application, *, authority: CertificateAuthority, broker: BrokerAdmin, announce: Announce, now: datetime
+) -> Enrolment:
+    """Make a provider of a machine; the same machine may repeat it with its code when the answer was lost.
+
+    :raises CodeUnknown: when there is no such code.
+    :raises CodeExpired: when it is too late.
+    :raises CodeUsed: when another key has used the code.
+    :raises ProviderRevoked: when the provider of this code was revoked since.
+    :raises ProviderNameTaken: when the name was taken since the code was made.
+    :raises BrokerUnavailable: when the broker cannot be reached; the same request again can succeed.
+    """
+    password = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        code = _claim(application, now)
+        provider = code.provider or _create_provider(application, code=code, authority=authority, now=now)
+        if provider.state != ProviderState.ACTIVE:
+            raise ProviderRevoked
+        provider.broker_password_hash = hash_password(password)
+        provider.save(update_fields=["broker_password_hash"])
+        announce(provider)
+    # After the commit: what the broker knows can always be made again from the database, not the other way round.
+    broker.grant(access_of(provider))
+    return Enrolment(provider=provider, broker_password=password)
+
+
+def _claim(application: Application, now: datetime) -> EnrolmentCode:
+    code = EnrolmentCode.objects.filter(code_hash=application.code_digest).select_related("provider", "owner").first()
+    if code is None or not code.owner.is_active:
+        raise CodeUnknown
+    key_id = application.key.key_id
+    unused = EnrolmentCode.objects.filter(id=code.id, used_at__isnull=True, expires_at__gt=now)
+    if unused.update(used_at=now, used_by_key_id=key_id):
+        return code
+    code.refresh_from_db()
+    if code.used_at is not None and code.used_by_key_id != key_id:
+        raise CodeUsed
+    if code.used_at is None or code.expires_at + REPEAT_VALID <= now:
+        raise CodeExpired
+    return code
+
+
+def _create_provider(
+    application: Application, *, code: EnrolmentCode, authority: CertificateAuthority, now: datetime
+) -> Provider:
+    require_role(code.owner, Role.PROVIDER)
+    provider_id = uuid.uuid4()
+    try:
+        with transaction.atomic():
+            provider = Provider.objects.create(
+                id=provider_id,
+                owner=code.owner,
+                name=code.name,
+                signing_key_pem=application.key.pem,
+                sealing_key=application.sealing_key,
+                certificate_pem=authority.certify(provider_id, application.key, now),
+                queue_secret=secrets.token_hex(16),
+                enrolled_at=now,
+                architecture=application.architecture,
+                agent_version=application.agent_version,
+            )
+    except IntegrityError as error:
+        raise ProviderNameTaken from error
+    EnrolmentCode.objects.filter(id=code.id).update(provider=provider)
+    return provider
+
+
+def access_of(provider: Provider) -> ProviderAccess:
+    """Return what the broker has to know of a provider."""
+    return ProviderAccess(
+        provider_id=provider.id, queue_secret=provider.queue_secret, password_hash=provider.broker_password_hash
+    )
+
+
+def revoke_provider(provider: Provider, *, broker: BrokerAdmin, now: datetime) -> Provider:
+    """Take a provider out for good: it gets no more jobs, and the broker knows it no more. A repeat is harmless.
+
+    :raises BrokerUnavailable: when the broker cannot be reached; repeat it, or run `manage.py rebuild_broker`.
+    """
+    active = Provider.objects.filter(id=provider.id, state=ProviderState.ACTIVE)
+    active.update(state=ProviderState.REVOKED, revoked_at=now)
+    broker.revoke(provider.id, provider.queue_secret)
+    provider.refresh_from_db()
+    return provider
+
+
+def rebuild_broker(broker: BrokerAdmin) -> int:
+    """Make the broker's users, rights and queues what the database says, and return how many providers have access.
+
+    :raises BrokerUnavailable: when the broker cannot be reached.
+    """
+    broker.set_up()
+    providers = list(active_providers())
+    for provider in providers:
+        broker.grant(access_of(provider))
+    known = dict(Provider.objects.values_list("id", "queue_secret"))
+    for stranger in broker.granted() - {provider.id for provider in providers}:
+        broker.revoke(stranger, known.get(stranger, ""))
+    return len(providers)
