@@ -16,7 +16,9 @@ class Reason(StrEnum):
     FORBIDDEN = "forbidden"
     INVALID = "invalid"
     CONFLICT = "conflict"
+    GONE = "gone"
     INPUT_TOO_LARGE = "input_too_large"
+    INPUT_TOO_SLOW = "input_too_slow"
     RATE_LIMITED = "rate_limited"
     BUDGET_SPENT = "budget_spent"
     INSUFFICIENT_DEPOSIT = "insufficient_deposit"
@@ -74,11 +76,17 @@ PROBLEMS: dict[Reason, Problem] = {
     Reason.CONFLICT: Problem(
         http_status=409, component="portal", retryable=False, hint="It was changed meanwhile, or exists. Load it again."
     ),
+    Reason.GONE: Problem(
+        http_status=410, component="portal", retryable=False, hint="It was valid once and is not any more."
+    ),
     Reason.INPUT_TOO_LARGE: Problem(
         http_status=413,
         component="gateway",
         retryable=False,
         hint="The body is larger than the function takes.",
+    ),
+    Reason.INPUT_TOO_SLOW: Problem(
+        http_status=408, component="gateway", retryable=True, hint="The body did not arrive in time. Send it again."
     ),
     Reason.RATE_LIMITED: Problem(
         http_status=429, component="gateway", retryable=True, hint="Too many calls a minute. Wait as Retry-After says."

@@ -1,1 +1,1 @@
-"""The hot path: function endpoints as plain ASGI."""
+"""The hot path: function endpoints on a host of their own. Plain ASGI, no Django middleware."""

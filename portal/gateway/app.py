@@ -1,0 +1,63 @@
+"""Composition root of the gateway: `portal.gateway.app:application`."""
+
+import os
+import time
+from uuid import uuid4
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup()
+
+from portal.environment import integer_setting, secret_setting, setting  # noqa: E402 - models need Django set up
+from portal.gateway.cache import Cache  # noqa: E402
+from portal.gateway.callers import Callers  # noqa: E402
+from portal.gateway.calls import Bounds, Calls  # noqa: E402
+from portal.gateway.gateway import Gateway, deliver_to  # noqa: E402
+from portal.gateway.ports import Broker, Records  # noqa: E402
+from portal.gateway.rabbitmq import Address, RabbitBroker  # noqa: E402
+from portal.gateway.rates import Rates  # noqa: E402
+from portal.gateway.records import DatabaseRecords  # noqa: E402
+from portal.gateway.results import Results  # noqa: E402
+from portal.gateway.waiting import Waiting  # noqa: E402
+
+#: A new live version, a stop, or another limit takes effect within this.
+ENDPOINT_SECONDS = 1.0
+#: A revoked token works for this long at most.
+TOKEN_SECONDS = 5.0
+
+
+def assemble(records: Records, *, broker: Broker, waiting: Waiting, bounds: Bounds) -> Gateway:
+    """Return a gateway over some database and broker."""
+    callers = Callers(Cache(records.account_of, seconds=TOKEN_SECONDS, clock=time.monotonic))
+    results = Results(records, callers)
+    calls = Calls(
+        endpoints=Cache(records.endpoint, seconds=ENDPOINT_SECONDS, clock=time.monotonic),
+        callers=callers,
+        rates=Rates(),
+        waiting=waiting,
+        broker=broker,
+        results=results,
+        bounds=bounds,
+        clock=lambda: time.time_ns() // 1_000_000,
+        monotonic=time.monotonic,
+    )
+    return Gateway(calls=calls, results=results, broker=broker, records=records)
+
+
+def build() -> Gateway:
+    """Return the gateway of this process, from the environment."""
+    bounds = Bounds()
+    waiting = Waiting(bounds.calls)
+    address = Address(
+        host=setting("CHAINFAAS_BROKER_HOST"),
+        port=integer_setting("CHAINFAAS_BROKER_PORT"),
+        vhost=setting("CHAINFAAS_BROKER_VHOST"),
+        user=setting("CHAINFAAS_BROKER_USER"),
+        password=secret_setting("CHAINFAAS_BROKER_PASSWORD_FILE"),
+    )
+    broker = RabbitBroker(address, deliver_to(waiting), gateway_id=uuid4().hex)
+    return assemble(DatabaseRecords(), broker=broker, waiting=waiting, bounds=bounds)
+
+
+application = build()

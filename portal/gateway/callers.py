@@ -1,0 +1,34 @@
+"""Who calls: a token to an account."""
+
+from uuid import UUID
+
+from portal.gateway.cache import Cache
+from portal.gateway.errors import Refused
+from portal.gateway.http import Request
+from wire.problems import Reason
+
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+class Callers:
+    """Finds the account behind `Authorization: Bearer <token>`; a revoked token works as long as the cache keeps it."""
+
+    def __init__(self, accounts: Cache[str, UUID | None]) -> None:
+        self._accounts = accounts
+
+    async def require(self, request: Request) -> UUID:
+        """Return the account that calls.
+
+        :raises Refused: when there is no token, or one that acts for nobody.
+        """
+        caller_id = await self.find(request)
+        if caller_id is None:
+            raise Refused(Reason.UNAUTHENTICATED, headers=_CHALLENGE)
+        return caller_id
+
+    async def find(self, request: Request) -> UUID | None:
+        """Return the account that calls, if its token says one."""
+        scheme, _, token = (request.header("Authorization") or "").partition(" ")
+        if scheme.lower() != "bearer" or not 1 <= len(token.strip()) <= 200:  # noqa: PLR2004 - ours are far shorter
+            return None
+        return await self._accounts.get(token.strip())

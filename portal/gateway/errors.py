@@ -1,0 +1,36 @@
+"""Why the gateway does not answer with a result."""
+
+from collections.abc import Mapping
+
+from wire.problems import Reason
+
+
+class GatewayError(Exception):
+    """A request came to no result."""
+
+
+class Refused(GatewayError):
+    """The request is answered with a JSON error."""
+
+    def __init__(self, reason: Reason, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        #: Replaces the hint of the reason.
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+class CallerGone(GatewayError):
+    """The caller closed the connection; nobody is left to answer."""
+
+
+class BrokerUnavailable(GatewayError):
+    """The broker took nothing: there is no connection, or nobody serves the queue. A retry is safe."""
+
+
+class QueueFull(GatewayError):
+    """The broker refused the message, because as many as allowed are waiting."""
+
+
+class BrokerSilent(GatewayError):
+    """The broker may have taken the message: its confirmation did not come."""

@@ -1,0 +1,90 @@
+"""What the gateway needs from outside: the database's records and the way to the scheduler."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from portal.functions.models import Access
+from portal.functions.queries import Endpoint
+from scheduler.states import InvocationState
+from wire.messages import InvocationReply, InvocationRequest
+
+#: Seconds that only go forward, as time.monotonic.
+Monotonic = Callable[[], float]
+#: Milliseconds since 1970 UTC.
+Clock = Callable[[], int]
+OnReply = Callable[[InvocationReply], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredInvocation:
+    """What the database says of an invocation, and who may ask for it."""
+
+    invocation_id: UUID
+    state: InvocationState
+    #: A `wire.problems.Reason`, when it failed.
+    reason: str
+    #: Who may call its version, and so who may ask for this.
+    access: Access
+    developer_id: UUID
+    caller_id: UUID | None
+    output_type: str
+    requested_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredResult:
+    """An output that is still kept, and the job that made it."""
+
+    job_id: str
+    output: bytes
+    run_ms: int
+    cost_micro: int
+
+
+class Records(Protocol):
+    """The database, as the gateway sees it. Each call may raise `Refused`: overloaded or unavailable."""
+
+    async def endpoint(self, address: tuple[str, str]) -> Endpoint | None:
+        """Return what answers at `/f/<developer>/<function>`; None when nothing does."""
+
+    async def account_of(self, token: str) -> UUID | None:
+        """Return the account that a token acts for; None when it acts for nobody."""
+
+    async def invocation(self, invocation_id: UUID) -> StoredInvocation | None:
+        """Return an invocation; None when there is none."""
+
+    async def result(self, invocation_id: UUID) -> StoredResult | None:
+        """Return an invocation's result; None when it has none, or none any more."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+class Broker(Protocol):
+    """RabbitMQ, as the gateway sees it. Replies arrive at the `OnReply` that the broker was made with."""
+
+    @property
+    def replies_to(self) -> str:
+        """The queue on which this gateway hears replies."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether an invocation can be sent now."""
+
+    async def start(self) -> None:
+        """Begin to connect, and stay connected until stopped; does not wait for it."""
+
+    async def stop(self) -> None:
+        """Close the connection."""
+
+    async def send(self, request: InvocationRequest, *, expires_ms: int) -> None:
+        """Put a request into the invocations queue; return once the broker has it.
+
+        :raises BrokerUnavailable: when the broker took nothing.
+        :raises QueueFull: when the broker refused it.
+        :raises BrokerSilent: when nobody knows whether the broker has it.
+        """

@@ -1,0 +1,65 @@
+"""Replies and reasons to HTTP answers."""
+
+import re
+from uuid import UUID
+
+from portal.gateway.errors import Refused
+from portal.gateway.http import Answer
+from portal.gateway.routing import status_path
+from wire.codec import canonical_json
+from wire.messages import InvocationReply
+from wire.problems import PROBLEMS, Reason, problem_body
+
+#: A version's content type was checked when it was made; it becomes a header here, so it is checked again.
+_MEDIA_TYPE = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]+")
+
+
+def success(reply: InvocationReply, output_type: str) -> Answer:
+    """Return what the function returned."""
+    content_type = output_type if _MEDIA_TYPE.fullmatch(output_type) else "application/octet-stream"
+    return Answer(status=200, body=reply.output, content_type=content_type, headers=_job_headers(reply))
+
+
+def accepted(invocation_id: UUID) -> Answer:
+    """Return that the invocation is committed, and where to ask for it."""
+    where = status_path(invocation_id)
+    body = {"invocation_id": str(invocation_id), "state": "pending", "status": where, "result": f"{where}/result"}
+    headers = {"X-Invocation-Id": str(invocation_id), "Location": where, "Preference-Applied": "respond-async"}
+    return _json(202, body, headers)
+
+
+def refusal(refused: Refused, request_id: UUID) -> Answer:
+    """Return a refusal as `{request_id, component, reason, retryable, hint}`."""
+    body = problem_body(refused.reason, request_id=str(request_id), detail=refused.detail)
+    return _json(PROBLEMS[refused.reason].http_status, body, refused.headers)
+
+
+def failure(reply: InvocationReply, reason: Reason) -> Answer:
+    """Return why an invocation that was taken on did not succeed, with its id and what it cost."""
+    body = problem_body(reason, request_id=reply.invocation_id) | {"invocation_id": reply.invocation_id}
+    return _json(PROBLEMS[reason].http_status, body, _job_headers(reply))
+
+
+def no_answer(invocation_id: UUID) -> Answer:
+    """Return that no reply came in time, and where to ask for it."""
+    where = status_path(invocation_id)
+    body = problem_body(Reason.NO_ANSWER, request_id=str(invocation_id))
+    body |= {"invocation_id": str(invocation_id), "status": where}
+    headers = {"X-Invocation-Id": str(invocation_id), "Location": where}
+    return _json(PROBLEMS[Reason.NO_ANSWER].http_status, body, headers)
+
+
+def ok(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    """Return a value as JSON."""
+    return _json(status, value, headers or {})
+
+
+def _job_headers(reply: InvocationReply) -> dict[str, str]:
+    headers = {"X-Invocation-Id": reply.invocation_id}
+    if reply.job_id:
+        headers |= {"X-Job-Id": reply.job_id, "X-Run-Ms": str(reply.run_ms), "X-Cost-Micro": str(reply.cost_micro)}
+    return headers
+
+
+def _json(status: int, value: object, headers: dict[str, str]) -> Answer:
+    return Answer(status=status, body=canonical_json(value), content_type="application/json", headers=headers)
