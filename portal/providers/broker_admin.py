@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx
 
+from portal.environment import secret_setting, setting
 from portal.providers.errors import BrokerRefused, BrokerUnavailable
 from wire import names
 from wire.topology import CONTROLLER_QUEUES, QueueSpec, provider_queues
@@ -70,6 +71,16 @@ class RabbitAdmin:
         self._user = user
         self._http = httpx.Client(
             base_url=f"{url.rstrip('/')}/api/", auth=(user, password), timeout=_SECONDS, trust_env=False
+        )
+
+    @classmethod
+    def from_settings(cls) -> "RabbitAdmin":
+        """Return the client of this installation's broker."""
+        return cls(
+            setting("CHAINFAAS_BROKER_ADMIN_URL"),
+            vhost=setting("CHAINFAAS_BROKER_VHOST"),
+            user=setting("CHAINFAAS_BROKER_USER"),
+            password=secret_setting("CHAINFAAS_BROKER_PASSWORD_FILE"),
         )
 
     def set_up(self) -> None:

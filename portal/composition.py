@@ -1,0 +1,57 @@
+"""Builds the adapters that web pages, API and commands hand to operations, from the settings."""
+
+from functools import cache, partial
+
+from cryptography import x509
+from django.utils import timezone
+
+from portal.environment import setting
+from portal.functions.addresses import RegistryList
+from portal.functions.images import Registry
+from portal.functions.registry import HttpRegistry
+from portal.ledger.keys import CA_CERTIFICATE_FILE, CA_KEY_FILE, KeyName, load_signing_key, read_file, signing_key
+from portal.ledger.operations import announce_provider
+from portal.providers.broker_admin import BrokerAdmin, RabbitAdmin
+from portal.providers.certificates import CertificateAuthority
+from portal.providers.operations import Announce
+
+
+@cache
+def registry_list() -> RegistryList:
+    """Return the registries that the administrator allows besides those at public addresses."""
+    return RegistryList.parse(setting("CHAINFAAS_REGISTRIES"))
+
+
+@cache
+def registry() -> Registry:
+    """Return the client of image registries."""
+    return HttpRegistry(registry_list())
+
+
+@cache
+def broker_admin() -> BrokerAdmin:
+    """Return the client of the broker's management API."""
+    return RabbitAdmin.from_settings()
+
+
+@cache
+def certificate_authority() -> CertificateAuthority:
+    """Return the authority that certifies providers' keys.
+
+    :raises KeyMissing: when `manage.py make_keys` has not run.
+    """
+    certificate = x509.load_pem_x509_certificate(read_file(CA_CERTIFICATE_FILE))
+    return CertificateAuthority(key=load_signing_key(CA_KEY_FILE), certificate=certificate)
+
+
+def root_key_pem() -> str:
+    """Return the public root key, which agents pin.
+
+    :raises KeyMissing: when `manage.py make_keys` has not run.
+    """
+    return signing_key(KeyName.ROOT).public.pem
+
+
+def announce() -> Announce:
+    """Return what tells the ledger of a new provider."""
+    return partial(announce_provider, now=timezone.now())
