@@ -1,0 +1,240 @@
+"""Programs that we start, watch and stop; and the ones that a killed start has left behind.
+
+Each program, and whatever it starts, carries the marker variable with the path of its directory in its environment.
+That is its identity: a process is stopped only while it holds our marker, so a reused process id is never mistaken.
+"""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.errors import DeployError, Missing, NotReady
+from deploy.servers.waiting import wait_for
+
+MARKER = "CHAINFAAS_SUPERVISED_IN"
+_KILL_SECONDS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """What to start, and how to see that it is ready."""
+
+    name: str
+    command: Sequence[str | Path]
+    #: Asked until it is true.
+    ready: Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    #: Where it runs; the supervisor's directory when not given.
+    directory: Path | None = None
+    #: Who it runs as; ourselves when not given.
+    user: str | None = None
+    start_seconds: float = 30
+    #: How long it may take to end by itself before it is killed.
+    stop_seconds: float = 10
+    stop_signal: signal.Signals = signal.SIGTERM
+    #: Servers need none of the others: they are stopped last, all at the same time.
+    is_server: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """A started program."""
+
+    program: Program
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    def ended(self) -> bool:
+        """Return whether it is gone."""
+        return self.process.poll() is not None
+
+    def wait_ready(self) -> Self:
+        """Return when it answers.
+
+        :raises DeployError: when it ended instead, or did not answer in time.
+        """
+        name = self.program.name
+        try:
+            wait_for(f"{name} to start", lambda: self.ended() or self.program.ready(), self.program.start_seconds)
+        except NotReady as error:
+            raise NotReady(str(error), log=self.log) from error
+        if self.ended():
+            raise DeployError(f"{name} ended with status {self.process.returncode} as it started", log=self.log)
+        return self
+
+    def ask_to_end(self) -> None:
+        """Send its stop signal."""
+        if not self.ended():
+            self.process.send_signal(self.program.stop_signal)
+
+    def stop(self) -> None:
+        """Ask it to end; kill it when it does not."""
+        self.ask_to_end()
+        try:
+            self.process.wait(self.program.stop_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.process.kill()
+        self.process.wait(_KILL_SECONDS)
+
+
+class Supervisor:
+    """Starts programs under one directory and stops them all; a guard does so when we ourselves are killed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.resolve()
+        self.logs = self.directory / "logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.running: list[Running] = []
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop_all()
+
+    def launch(self, program: Program) -> Running:
+        """Start a program; `wait_ready` of the answer tells when it answers.
+
+        :raises Missing: when it is not installed.
+        """
+        self._start_guard()
+        log = self.logs / f"{program.name}.log"
+        try:
+            with log.open("ab") as output:
+                process = subprocess.Popen(  # noqa: S603 - the project's own list of programs
+                    [str(part) for part in program.command],
+                    cwd=program.directory or self.directory,
+                    env={**os.environ, **program.environment, MARKER: str(self.directory)},
+                    user=program.user,
+                    group=_group_of(program.user),
+                    extra_groups=None if program.user is None else [],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except FileNotFoundError as error:
+            raise Missing(f"{program.name}: {error.filename} is not there") from error
+        running = Running(program=program, process=process, log=log)
+        self.running.append(running)
+        return running
+
+    def start(self, program: Program) -> Running:
+        """Start a program and return when it answers.
+
+        :raises DeployError: when it does not.
+        """
+        return self.launch(program).wait_ready()
+
+    def dead(self) -> Running | None:
+        """Return a program that has ended although nobody stopped it."""
+        return next((item for item in self.running if item.ended()), None)
+
+    def stop(self, running: Running) -> None:
+        """Stop one program."""
+        running.stop()
+        self.running.remove(running)
+
+    def stop_all(self) -> None:
+        """Stop everything: the newest first, since it needs what was started before it; then the servers."""
+        for item in reversed([item for item in self.running if not item.program.is_server]):
+            self.stop(item)
+        for item in self.running:
+            item.ask_to_end()
+        while self.running:
+            self.stop(self.running[-1])
+        stop_leftovers(self.directory, but=self._guard.pid if self._guard else None)
+        if self._guard and self._guard.stdin:
+            self._guard.stdin.close()
+            self._guard.wait(_KILL_SECONDS)
+            self._guard = None
+
+    def _start_guard(self) -> None:
+        if self._guard is None:
+            self._guard = subprocess.Popen(  # noqa: S603 - this module
+                [sys.executable, "-m", "deploy.servers.process", str(self.directory)],
+                cwd=Path(__file__).parents[2],
+                env={**os.environ, MARKER: str(self.directory)},
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            )
+
+
+def stop_leftovers(directory: Path, *, but: int | None = None) -> int:
+    """End every process that still carries the marker of `directory`, and return how many there were."""
+    found = 0
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        pids = [pid for pid in marked_processes(directory) if pid not in (os.getpid(), but)]
+        found = found or len(pids)
+        for pid in pids:
+            _send(pid, number, directory)
+        end = time.monotonic() + _KILL_SECONDS
+        while any(_is_marked(pid, directory) for pid in pids) and time.monotonic() < end:
+            time.sleep(0.02)
+    return found
+
+
+def marked_processes(directory: Path) -> Iterator[int]:
+    """Yield the ids of all living processes that carry the marker of `directory`."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and _is_marked(int(entry.name), directory):
+            yield int(entry.name)
+
+
+def _send(pid: int, number: signal.Signals, directory: Path) -> None:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        # Looked at again while the handle is open: from here on the id cannot belong to another process.
+        if _is_marked(pid, directory):
+            signal.pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)
+
+
+def _is_marked(pid: int, directory: Path) -> bool:
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return f"{MARKER}={directory.resolve()}".encode() in environment.split(b"\0")
+
+
+def _group_of(user: str | None) -> int | None:
+    return None if user is None else pwd.getpwnam(user).pw_gid
+
+
+def _guard(directory: Path) -> None:
+    """Wait until the supervisor's end of the pipe closes, however it ended, and stop what it left."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sys.stdin.buffer.read()
+    stop_leftovers(directory, but=os.getpid())
+
+
+if __name__ == "__main__":
+    _guard(Path(sys.argv[1]))

@@ -1,0 +1,32 @@
+"""What every test shares: settings, real servers, and which tests a database run takes."""
+
+import pytest
+
+from tests.support import environment
+
+environment.prepare()
+
+pytest_plugins = ("tests.support.servers",)
+_DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a run on PostgreSQL keep only the tests that touch Django's database: the others ran before."""
+    if not environment.on_postgresql():
+        return
+    kept = [item for item in items if _touches_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def _touches_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or bool(
+        _DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+    )
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
+    """Start the database's server before Django makes its test database in it."""
+    if environment.on_postgresql():
+        request.getfixturevalue("postgresql_server")
