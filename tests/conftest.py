@@ -1,10 +1,13 @@
 """What every test shares: settings, real servers, and which tests a database run takes."""
 
+import django
 import pytest
 
 from tests.support import environment
 
 environment.prepare()
+# Before the conftests below, which may import models.
+django.setup()
 
 pytest_plugins = ("tests.support.servers",)
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
