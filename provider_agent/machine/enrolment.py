@@ -10,9 +10,10 @@ from provider_agent.machine.config import Config, Offer
 from provider_agent.machine.home import Home
 from provider_agent.machine.portal import EnrolmentAnswer, Portal, PortalRefused
 from wire import signing
-from wire.codec import canonical_json
+from wire.codec import encode
+from wire.enrolment import EnrolmentStatement, code_digest
 from wire.errors import Malformed
-from wire.signing import PublicKey, sha256_hex
+from wire.signing import PublicKey
 
 
 class AlreadyEnrolled(AgentError):
@@ -42,18 +43,14 @@ def enrol(home: Home, *, portal: Portal, code: str, offer: Offer, authority: Pat
 
 def statement(own: keys.AgentKeys, *, code: str) -> str:
     """Return the JWS by which a machine shows that it holds its signing key, bound to one code."""
-    return own.signing.sign(
-        canonical_json(
-            {
-                "code_digest": sha256_hex(code.encode()),
-                "public_key_pem": own.signing.public.pem,
-                "sealing_key": own.sealing.public_hex,
-                "architecture": config.architecture(),
-                "agent_version": __version__,
-            }
-        ),
-        signing.ENROLMENT,
+    said = EnrolmentStatement(
+        code_digest=code_digest(code),
+        public_key_pem=own.signing.public.pem,
+        sealing_key=own.sealing.public_hex,
+        architecture=config.architecture(),
+        agent_version=__version__,
     )
+    return own.signing.sign(encode(said), signing.ENROLMENT)
 
 
 def _check(answer: EnrolmentAnswer) -> None:
