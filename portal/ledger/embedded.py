@@ -77,6 +77,11 @@ class EmbeddedReader:
         with _in_our_words():
             return self._reader.blocks(first, limit)
 
+    def get(self, key: str) -> str | None:
+        """Return the value of a key of the world state."""
+        with _in_our_words():
+            return self._reader.get(key)
+
     def items(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield keys and values in the order of the keys, as of one moment."""
         with _in_our_words():

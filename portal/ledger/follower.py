@@ -31,6 +31,11 @@ class Follower:
         self._listeners = tuple(listeners)
         self._checkpoint: Checkpoint | None = None
 
+    @property
+    def block(self) -> int:
+        """The newest block that this follower knows to be applied; -1 when it knows of none."""
+        return self._checkpoint.block_number if self._checkpoint else -1
+
     def step(self) -> bool:
         """Apply the next blocks, at most `MAX_BLOCKS`; return whether there were any.
 

@@ -19,6 +19,9 @@ class LedgerReader(Protocol):
     def blocks(self, first: int, limit: int) -> Sequence[Block]:
         """Return blocks from number `first` on, at most `limit`, in order; none when there are no more."""
 
+    def get(self, key: str) -> str | None:
+        """Return the value of a key of the world state."""
+
     def items(self, prefix: str) -> Iterable[tuple[str, str]]:
         """Return the keys that begin so, with their values, in the order of the keys, as of one moment."""
 

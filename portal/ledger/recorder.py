@@ -13,7 +13,7 @@ from django.db import transaction
 
 from chaincode.blocks import TransactionBody
 from portal.ledger import leadership
-from portal.ledger.errors import LedgerError, Retry
+from portal.ledger.errors import LedgerError, LedgerUnavailable, Retry, Superseded
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.ports import Ledger
 from wire import signing
@@ -23,6 +23,8 @@ from wire.signing import SigningKey
 log = logging.getLogger(__name__)
 
 MAX_OPERATIONS = 1000
+#: So many operations in a row are set aside; after that the fault is taken to be the ledger's, not theirs.
+MOST_SET_ASIDE = 10
 _OPEN = (OutboxState.PENDING, OutboxState.SUBMITTED)
 
 
@@ -36,6 +38,7 @@ class Recorder:
         self._clock = clock
         #: Halved when a transaction fails for what is in it, doubled when one succeeds: this finds the operation.
         self._limit = MAX_OPERATIONS
+        self._set_aside_in_a_row = 0
         #: Whether operations may be on their way whose outcome this process has not seen.
         self._unresolved = True
 
@@ -94,14 +97,15 @@ class Recorder:
             self._narrow_down(batch, transaction_id, error)
         else:
             self._limit = min(MAX_OPERATIONS, self._limit * 2)
+            self._set_aside_in_a_row = 0
         self._unresolved = False
 
     def _claim(self, batch: Sequence[OutboxOperation], transaction_id: str) -> None:
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
-            OutboxOperation.objects.filter(id__in=[row.id for row in batch], state=OutboxState.PENDING).update(
-                state=OutboxState.SUBMITTED, transaction_id=transaction_id
-            )
+            rows = OutboxOperation.objects.filter(id__in=[row.id for row in batch], state=OutboxState.PENDING)
+            if rows.update(state=OutboxState.SUBMITTED, transaction_id=transaction_id) != len(batch):
+                raise Superseded(f"operations of transaction {transaction_id} are on their way already")
 
     def _narrow_down(self, batch: Sequence[OutboxOperation], transaction_id: str, error: LedgerError) -> None:
         """Halve the next transaction, until one operation is left: that one is set aside, with an alarm."""
@@ -109,10 +113,16 @@ class Recorder:
             self._give_back(transaction_id)
             self._limit = len(batch) // 2
             return
+        if self._set_aside_in_a_row >= MOST_SET_ASIDE:
+            raise LedgerUnavailable(f"it refuses every transaction: {error}") from error
+        self._set_aside(batch[0], error)
+
+    def _set_aside(self, row: OutboxOperation, error: LedgerError) -> None:
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
-            OutboxOperation.objects.filter(id=batch[0].id, state=OutboxState.SUBMITTED).update(
+            OutboxOperation.objects.filter(id=row.id, state=OutboxState.SUBMITTED).update(
                 state=OutboxState.SET_ASIDE, reason=f"{type(error).__name__}: {error}"[:300], settled_at=self._clock()
             )
-        log.error("ledger.operation_set_aside", extra={"operation_id": batch[0].operation_id, "reason": str(error)})
+        log.error("ledger.operation_set_aside", extra={"operation_id": row.operation_id, "reason": str(error)})
         self._limit = MAX_OPERATIONS
+        self._set_aside_in_a_row += 1

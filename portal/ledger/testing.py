@@ -101,6 +101,10 @@ class MemoryLedger:
         """Return blocks in order."""
         return list(itertools.islice(self._blocks, first, first + limit))
 
+    def get(self, key: str) -> str | None:
+        """Return the value of a key of the world state."""
+        return self._state.get(key)
+
     def items(self, prefix: str) -> Iterable[tuple[str, str]]:
         """Return keys and values in the order of the keys."""
         return [item for item in sorted(self._state.items()) if item[0].startswith(prefix)]
