@@ -38,8 +38,10 @@ _home = click.option(
 _docker = click.option(
     "--docker-host",
     envvar="DOCKER_HOST",
+    default="unix:///var/run/docker.sock",
+    show_default=True,
     show_envvar=True,
-    help="Address of Docker Engine, as unix:///var/run/docker.sock (Docker's own default).",
+    help="Address of Docker Engine on this machine.",
 )
 
 
@@ -126,7 +128,7 @@ def enroll(portal_url: str, code: str, *, home: Path, authority: Path | None, **
     "--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True
 )
 @_plainly
-def run(*, home: Path, docker_host: str | None, drain_seconds: int, port: int, log_level: str) -> None:
+def run(*, home: Path, docker_host: str, drain_seconds: int, port: int, log_level: str) -> None:
     """Take jobs and run them until stopped.
 
     Logs go to standard error, one JSON object a line.
@@ -157,7 +159,7 @@ def status(*, home: Path, as_json: bool) -> None:
 @_docker
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_plainly
-def doctor(*, home: Path, docker_host: str | None, as_json: bool) -> None:
+def doctor(*, home: Path, docker_host: str, as_json: bool) -> None:
     """Check whether this machine can run jobs. Exit code 1 when something has to be done first."""
     place = Home(home)
     known = configs.load(place)
@@ -170,7 +172,7 @@ def doctor(*, home: Path, docker_host: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _checks(home: Home, config: Config, docker_host: str | None) -> list[tuple[str, doctors.Check]]:
+def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doctors.Check]]:
     authority = home.authority if home.authority.exists() else None
 
     def docker() -> DockerRunner:

@@ -57,7 +57,7 @@ def login(home: Home, config: Config) -> BrokerLogin:
     )
 
 
-def docker_runner(config: Config, docker_host: str | None) -> DockerRunner:
+def docker_runner(config: Config, docker_host: str) -> DockerRunner:
     """Return a runner of containers.
 
     :raises AgentError: when Docker Engine does not answer.
@@ -66,11 +66,11 @@ def docker_runner(config: Config, docker_host: str | None) -> DockerRunner:
         provider_id=config.provider_id,
         allowed_registries=listed(config.allowed_registries),
         clock=now_ms,
-        base_url=docker_host,
+        address=docker_host,
     )
 
 
-def run(home: Home, *, docker_host: str | None, drain_seconds: int, port: int) -> None:
+def run(home: Home, *, docker_host: str, drain_seconds: int, port: int) -> None:
     """Run an agent until a signal ends it.
 
     :raises AgentError: when it cannot start; the message says what to do.

@@ -2,12 +2,12 @@
 
 import json
 import logging
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from threading import Event as Flag
 from threading import Lock
 from typing import Any, cast
@@ -17,6 +17,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests import RequestException
 
 from provider_agent.containers import sandbox
+from provider_agent.containers.attach import attached
 from provider_agent.containers.registries import RegistryNotPublic, registry_of, require_public
 from provider_agent.containers.streams import Ending, Transcript, exchange
 from provider_agent.errors import AgentError
@@ -39,6 +40,7 @@ _BAD_REQUEST = 400
 _IMAGES_MAX = 64
 _FAILURES = (DockerException, RequestException, OSError)
 _GVISOR = "runsc"
+_UNIX = "unix://"
 
 
 class DockerUnreachable(AgentError):
@@ -63,21 +65,27 @@ class DockerFacts:
 
 
 class DockerRunner:
-    """Runs tickets with Docker Engine on this machine. `base_url` None: as the DOCKER_HOST variable or Docker says."""
+    """Runs tickets with Docker Engine on this machine, at a `unix://` address."""
 
-    def __init__(
-        self, *, provider_id: str, allowed_registries: frozenset[str], clock: Clock, base_url: str | None
-    ) -> None:
+    def __init__(self, *, provider_id: str, allowed_registries: frozenset[str], clock: Clock, address: str) -> None:
+        if not address.startswith(_UNIX):
+            raise DockerUnreachable(f"{address}: expected the address of a Docker Engine on this machine, {_UNIX}/…")
+        self._socket = Path(address.removeprefix(_UNIX))
         self._provider_id = provider_id
         self._allowed = allowed_registries
         self._clock = clock
         #: Any, for the stubs lack half of what it does.
-        self._patient: Any = _client(base_url, _PATIENT_SECONDS)
-        self._quick = _client(base_url, _QUICK_SECONDS)
+        self._patient: Any = _client(address, _PATIENT_SECONDS)
+        self._quick = _client(address, _QUICK_SECONDS)
         self._pulls: dict[str, Lock] = {}
         self._pulls_lock = Lock()
         self._volumes: dict[str, frozenset[str]] = {}
         self._runtime = _GVISOR if _GVISOR in self.facts().runtimes else None
+
+    def close(self) -> None:
+        """Close the connections to Docker Engine."""
+        self._patient.close()
+        self._quick.close()
 
     def facts(self) -> DockerFacts:
         """Return what Docker Engine says of itself.
@@ -211,13 +219,14 @@ class DockerRunner:
         self, container: str, ticket: Ticket, cancelled: Flag, running: Callable[[], None], pull_ms: int
     ) -> RunReport:
         transcript = Transcript(output_max=ticket.limits.output_bytes)
-        with self._attached(container) as connection:
+        with attached(self._socket, container, api_version=self._patient.api_version) as connection:
             before = time.monotonic()
             self._patient.start(container)
             running()
             until = time.monotonic() + ticket.limits.timeout_ms / 1000
             ending = exchange(connection, ticket.input, transcript, until=until, cancelled=cancelled)
-            ending = self._ended(container, ending, until)
+        # Detached first: Docker ends a container only when somebody has read, or nobody reads, its output.
+        ending = self._ended(container, ending, until)
         state = self._state(container, asked=ending is not Ending.CLOSED)
         wall_ms = int((time.monotonic() - before) * 1000) + 1
         exit_state = _exit_state(ending, state)
@@ -229,16 +238,6 @@ class DockerRunner:
             pull_ms=pull_ms,
             log_tail=transcript.tail_text,
         )
-
-    @contextmanager
-    def _attached(self, container: str) -> Iterator[socket.socket]:
-        wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        attached = self._patient.attach_socket(container, params=wanted)
-        try:
-            yield attached._sock  # noqa: SLF001 - the SDK shows the socket in no other way
-        finally:
-            attached.close()
-            attached._response.close()  # noqa: SLF001 - else its socket is left to the garbage collector
 
     def _ended(self, container: str, ending: Ending, until: float) -> Ending:
         """Wait for the container's end, and bring it about where it is due."""
@@ -273,13 +272,11 @@ class DockerRunner:
             log.warning("container.left", extra={"job_id": job_id, "cause": type(error).__name__})
 
 
-def _client(base_url: str | None, seconds: int) -> docker.APIClient:
+def _client(address: str, seconds: int) -> docker.APIClient:
     try:
-        if base_url:
-            return docker.APIClient(base_url=base_url, version="auto", timeout=seconds)
-        return docker.from_env(timeout=seconds, version="auto").api
+        return docker.APIClient(base_url=address, version="auto", timeout=seconds)
     except _FAILURES as error:
-        raise DockerUnreachable(f"Docker Engine does not answer: {error}") from error
+        raise DockerUnreachable(f"Docker Engine does not answer at {address}: {error}") from error
 
 
 def _exit_state(ending: Ending, state: Mapping[str, Any]) -> ExitState:
