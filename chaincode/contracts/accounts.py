@@ -61,6 +61,8 @@ def credit(ctx: Context, account_id: str, amount: int) -> None:
     """
     if amount:
         key = keys.delta(account_id, ctx.transaction_id, 0)
+        # The transaction's id is part of the key.
+        ctx.cache.assume_absent(key)
         waiting = ctx.cache.get(Delta, key) or Delta(amount=0)
         ctx.cache.put(key, Delta(amount=waiting.amount + amount))
 

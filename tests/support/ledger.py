@@ -147,6 +147,8 @@ class World:
     def send(self, text: str, *, by: SigningKey = KEYS.controller) -> str:
         """Run one operation as it is."""
         (result,) = self.run(text, by=by)
+        # No input may make a contract fail by mistake.
+        assert result.reason != "raised", result
         return result.reason if result.status is OperationStatus.REFUSED else result.status.value
 
     def detail(self, text: str) -> str:

@@ -16,6 +16,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.keyring import public_key
 from chaincode.contracts.execution.reading import Submitted, read
 from chaincode.contracts.execution.registered import TRANSACTIONS
+from chaincode.contracts.operations import CreateJob
 from chaincode.contracts.records import Applied, Job, PinnedKey
 from chaincode.contracts.stub import Stub
 from wire.errors import BadSignature
@@ -44,7 +45,7 @@ def run(stub: Stub, texts: Sequence[str]) -> Outcome:
     """
     batch = [read(text) for text in texts]
     cache = Cache(stub)
-    cache.prefetch(_named(stub.creator, batch))
+    cache.prefetch(_named(stub, batch))
     cache.prefetch(_named_by_jobs(cache, batch))
     events: list[Event] = []
     results = tuple(_one(stub, cache, item, events) for item in batch)
@@ -54,13 +55,15 @@ def run(stub: Stub, texts: Sequence[str]) -> Outcome:
     return Outcome(results=results, writes=writes, events=tuple(events))
 
 
-def _named(creator: str, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
-    yield keys.key(creator)
+def _named(stub: Stub, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
+    yield keys.key(stub.creator)
     for item in batch:
         if isinstance(item, Submitted):
             yield keys.operation(item.operation_id)
             yield from (keys.key(item.key_id),) if item.key_id else ()
             yield from TRANSACTIONS[item.kind].reads(item.arguments)
+            if isinstance(item.arguments, CreateJob):
+                yield keys.spent(item.arguments.version_id, stub.timestamp_ms)
 
 
 def _named_by_jobs(cache: Cache, batch: Iterable[Submitted | Refused]) -> Iterator[str]:

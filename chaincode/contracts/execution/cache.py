@@ -48,6 +48,10 @@ class Cache:
         """Write a record."""
         self._staged[key] = record
 
+    def assume_absent(self, key: str) -> None:
+        """Take it that the ledger holds nothing at a key that no other transaction can have written."""
+        self._read.setdefault(key, None)
+
     def delete(self, key: str) -> None:
         """Delete a key."""
         self._staged[key] = None

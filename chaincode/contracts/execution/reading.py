@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.operations import Arguments
-from wire.codec import from_plain, parse_object
+from wire.codec import canonical_json, from_plain, parse_object
 from wire.errors import BadSignature, Malformed
 from wire.signing import key_id_of, payload_of, sha256_hex
 
@@ -39,6 +39,8 @@ def read(text: str) -> Submitted | Refused:
         return refused
     except (BadSignature, Malformed) as error:
         return Refused(Refusal.MALFORMED, str(error)[:200])
+    except UnicodeError:
+        return Refused(Refusal.MALFORMED, "operation: expected text that UTF-8 can hold")
 
 
 def _read(text: str) -> Submitted:
@@ -50,6 +52,9 @@ def _read(text: str) -> Submitted:
         raise Refused(Refusal.MALFORMED, "kid: expected an RFC 7638 thumbprint")
     payload = payload_of(text) if signed else text.encode()
     plain = parse_object(payload)
+    if b"\\u" in payload:
+        # An escaped half of a surrogate pair is JSON, but no ledger can store it.
+        canonical_json(plain)
     kind, operation_id, arguments = plain.get("kind"), plain.get("operation_id"), plain.get("arguments")
     if not isinstance(kind, str) or kind not in TRANSACTIONS:
         raise Refused(Refusal.UNKNOWN_KIND)
