@@ -10,9 +10,10 @@ from chaincode.blocks import Block, Event
 from portal.ledger import leadership
 from portal.ledger.errors import CheckpointMoved, LedgerDamaged
 from portal.ledger.models import Checkpoint
-from portal.ledger.outcomes import settle
 from portal.ledger.ports import LedgerReader
-from portal.ledger.read_model import apply_blocks, moment
+from portal.ledger.read_model.blocks import apply_blocks
+from portal.ledger.read_model.moments import moment
+from portal.ledger.read_model.outcomes import settle
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from chaincode.contracts import keys, supply
 from portal.ledger.errors import LedgerError, Retry
 from portal.ledger.models import Balance, Checkpoint, Reservation, WorldState
 from portal.ledger.ports import LedgerReader
-from portal.ledger.read_model import Money, money_by_account
+from portal.ledger.read_model.balances import Money, money_by_account
 
 _AT_ONCE = 2000
 #: More differences than these are not listed.

@@ -13,7 +13,7 @@ from chaincode.contracts.errors import Refusal
 from chaincode.contracts.operations import CreateJob
 from portal.ledger.models import Balance, OutboxOperation, OutboxState, Reservation
 from portal.ledger.operations import operation_id_of
-from portal.ledger.read_model import moment
+from portal.ledger.read_model.moments import moment
 
 log = logging.getLogger(__name__)
 
