@@ -81,13 +81,15 @@ def _objections(changes: Sequence[PlaceJob]) -> dict[str, Verdict]:
     """Return the verdict on each job that cannot be placed whatever it costs."""
     invocations = [change.invocation_id for change in changes]
     states = dict(Invocation.objects.filter(id__in=invocations).values_list("id", "state"))
-    digests = dict(Job.objects.filter(id__in=[change.job_id for change in changes]).values_list("id", "ticket_digest"))
+    known = Job.objects.filter(id__in=[change.job_id for change in changes])
+    placed = {id_: (digest, state) for id_, digest, state in known.values_list("id", "ticket_digest", "state")}
     served = Job.objects.filter(invocation_id__in=invocations, state__in=OPEN_JOB_STATES)
     busy = set(served.values_list("invocation_id", flat=True))
     verdicts = {}
     for change in changes:
-        if change.job_id in digests:
-            same = digests[change.job_id] == change.ticket_digest
+        if change.job_id in placed:
+            digest, state = placed[change.job_id]
+            same = digest == change.ticket_digest and state in OPEN_JOB_STATES
             verdicts[change.job_id] = Verdict.REPEATED if same else Verdict.MOVED_ON
         elif change.invocation_id not in states:
             verdicts[change.job_id] = Verdict.UNKNOWN

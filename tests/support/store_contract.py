@@ -129,11 +129,12 @@ class StoreContract:
         request = make_request(bench.version)
         store, place = StoreInvocation(request=request, input_digest="d" * 64), bench.place(request)
         finish = make_finish(place, bench.provider)
-        bench.apply(store, place, finish)
+        bench.apply(store, place)
+        assert bench.apply(store, place) == [Verdict.REPEATED, Verdict.REPEATED]
+        bench.apply(finish)
         before = bench.inside.outbox()
 
-        assert bench.apply(store, place) == [Verdict.REPEATED, Verdict.REPEATED]
-        assert bench.apply(finish) == [Verdict.REPEATED]
+        assert bench.apply(store, place, finish) == [Verdict.REPEATED, Verdict.MOVED_ON, Verdict.REPEATED]
 
         assert bench.inside.outbox() == before
         assert bench.inside.spent_today(bench.version) == 40
