@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from chaincode.contracts.genesis import WHOLE_PPM
 from portal.ledger.models import (
@@ -16,6 +16,7 @@ from portal.ledger.models import (
     LedgerJob,
     LedgerTransaction,
     OutboxOperation,
+    OutboxState,
 )
 from portal.providers.models import Provider
 
@@ -211,6 +212,13 @@ def operation(operation_id: str) -> OperationView | None:
     """Return where an operation stands; None when the outbox has no such operation."""
     row = OutboxOperation.objects.filter(operation_id=operation_id).first()
     return None if row is None else _operation_view(row)
+
+
+def outbox_counts() -> Mapping[str, int]:
+    """Return how many operations wait, are on their way, and were set aside: for administrators."""
+    watched = (OutboxState.PENDING, OutboxState.SUBMITTED, OutboxState.SET_ASIDE)
+    counted = OutboxOperation.objects.filter(state__in=watched).values_list("state").annotate(Count("id"))
+    return {state.value: 0 for state in watched} | dict(counted)
 
 
 def _page(events: QuerySet[LedgerEvent], before: int | None, limit: int) -> QuerySet[LedgerEvent]:
