@@ -26,15 +26,19 @@ class Controller:
     settings: Mapping[str, str]
     tls: ServerTls
 
-    def prepare(self, *, administrator: str, email: str, password_file: Path) -> Program:
-        """Return what makes keys, tables, administrator and queues, and ends."""
+    def commands(self, name: str, *lines: str) -> Program:
+        """Return management commands that run one after the other and end."""
         return Program(
-            name="prepare",
-            command=[sys.executable, "-m", "deploy.prepare", administrator, email, password_file],
+            name=name,
+            command=[sys.executable, "-m", "deploy.administer", *lines],
             environment=self.settings,
             directory=ROOT,
             ready=lambda: True,
         )
+
+    def programs(self) -> list[Program]:
+        """Return the controller's processes."""
+        return [self.ledger(), self.scheduler(), self.portal()]
 
     def portal(self) -> Program:
         """Return the portal and the gateway, each on its own port, with TLS."""
@@ -60,16 +64,6 @@ class Controller:
     def ledger(self) -> Program:
         """Return recorder and follower."""
         return self._daemon("ledger", "run_ledger", self.layout.ports.ledger)
-
-    def command(self, name: str, *arguments: str) -> Program:
-        """Return a management command that ends by itself."""
-        return Program(
-            name=name,
-            command=[sys.executable, "manage.py", name, *arguments],
-            environment=self.settings,
-            directory=ROOT,
-            ready=lambda: True,
-        )
 
     def _daemon(self, name: str, command: str, port: int) -> Program:
         return Program(

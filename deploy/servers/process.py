@@ -21,6 +21,7 @@ from deploy.servers.waiting import wait_for
 
 MARKER = "CHAINFAAS_SUPERVISED_IN"
 _KILL_SECONDS = 10
+_RUN_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,20 +147,30 @@ class Supervisor:
         """
         return self.launch(program).wait_ready()
 
-    def run(self, program: Program, *, seconds: float = 120) -> None:
-        """Run a program to its end.
+    def run(self, program: Program) -> str:
+        """Run a program to its end, and return what it wrote.
 
         :raises DeployError: when it fails or takes too long.
         """
-        running = self.launch(program)
+        log = self.logs / f"{program.name}.log"
+        before = log.stat().st_size if log.exists() else 0
+        self.finish(self.launch(program))
+        return log.read_bytes()[before:].decode(errors="replace")
+
+    def finish(self, running: Running) -> None:
+        """Wait until a program has come to its end.
+
+        :raises DeployError: when it fails or takes too long.
+        """
+        name = running.program.name
         try:
-            status = running.process.wait(seconds)
+            status = running.process.wait(_RUN_SECONDS)
         except subprocess.TimeoutExpired as error:
             self.stop(running)
-            raise NotReady(f"{program.name} took longer than {seconds:g} s", log=running.log) from error
+            raise NotReady(f"{name} took longer than {_RUN_SECONDS} s", log=running.log) from error
         self.running.remove(running)
         if status:
-            raise DeployError(f"{program.name} failed with status {status}", log=running.log)
+            raise DeployError(f"{name} failed with status {status}", log=running.log)
 
     def dead(self) -> Running | None:
         """Return a program that has ended although nobody stopped it."""
