@@ -1,12 +1,9 @@
 """Django's settings; whatever differs between installations comes from the environment (portal/environment.py)."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from portal.database import database
 from portal.environment import SettingError, secret_setting, setting
-
-BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = secret_setting("CHAINFAAS_SECRET_KEY_FILE")
 if len(SECRET_KEY) < 50:  # noqa: PLR2004 - Django's own advice (security.W009)
@@ -95,7 +92,6 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
