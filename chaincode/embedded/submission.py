@@ -41,6 +41,8 @@ def verified(connection: sqlite3.Connection, envelope: str) -> Submission:
         if text is None:
             raise TransactionRefused(f"the ledger knows no key {creator}")
         pinned = decode(PinnedKey, text)
+        if not pinned.active:
+            raise TransactionRefused(f"key {creator} was replaced or revoked")
         body = decode(TransactionBody, public_key(pinned.public_key_pem).verify(envelope, TRANSACTION))
     except WireError as error:
         raise TransactionRefused(str(error)) from error
