@@ -10,7 +10,7 @@ from portal.invocations.placing import moment
 from portal.invocations.store import DjangoStore
 from portal.ledger.models import Balance, OutboxOperation, Reservation
 from portal.providers.models import Provider
-from scheduler.ports import JobStore, StoreInvocation, Verdict, VersionSpec
+from scheduler.ports import StoreInvocation, Verdict, VersionSpec
 from scheduler.states import JobState
 from tests.support.marketplace import MAX_COST, NOW_MS, FakeProvider, make_finish, make_request
 from tests.support.store_contract import Bench, StoreContract
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 class InsideDatabase:
     def __init__(self) -> None:
-        self.store: JobStore = DjangoStore()
+        self.store = DjangoStore()
 
     def add(self, version: VersionSpec, provider: FakeProvider, *, deposit: int) -> None:
         now = timezone.now()
