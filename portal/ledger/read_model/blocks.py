@@ -1,6 +1,7 @@
 """Blocks, their transactions and events, and the world state that follows from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from chaincode.blocks import Block
 from portal.ledger.models import LedgerBlock, LedgerEvent, LedgerTransaction, WorldState
@@ -45,16 +46,15 @@ def _add_history(blocks: Sequence[Block]) -> None:
         for block in blocks
         for position, record in enumerate(block.transactions)
     )
-    bulk.insert(
-        LedgerEvent,
-        ("transaction_id", "name", "subject", "body", "at"),
-        (
-            (record.transaction_id, event.name, event.subject, bulk.text(event.body), bulk.stamp(record.timestamp_ms))
-            for block in blocks
-            for record in block.transactions
-            for event in record.events
-        ),
-    )
+    bulk.insert(LedgerEvent, ("transaction_id", "name", "subject", "body", "at"), _events(blocks))
+
+
+def _events(blocks: Sequence[Block]) -> Iterator[tuple[Any, ...]]:
+    for block in blocks:
+        for record in block.transactions:
+            at = bulk.stamp(record.timestamp_ms)
+            for event in record.events:
+                yield record.transaction_id, event.name, event.subject, bulk.text(event.body), at
 
 
 def _mirror(writes: Mapping[str, str | None]) -> None:
