@@ -34,7 +34,7 @@ class AgentFarSide:
         self._channel = self._connection.channel()
         self._events: list[Event] = []
         #: Routing key and user id of each event.
-        self.senders: list[tuple[str, str | None]] = []
+        self.senders: list[tuple[str | None, str | None]] = []
 
     def close(self) -> None:
         self._connection.close()
