@@ -162,7 +162,7 @@ class BrokerContract:
                     (names.PROGRESS, b"started", names.event_key(provider.id, "started")),
                 ):
                     taken = here.taken[queue]
-                    await eventually(queue, lambda taken=taken: taken.bodies, _SECONDS)
+                    await eventually(queue, taken.bodies.copy, _SECONDS)
                     assert taken.bodies == [(body, key)]
 
         play(steps)
