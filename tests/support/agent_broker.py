@@ -99,7 +99,11 @@ class BrokerContract:
 
     def test_events_arrive_in_order(self, near: Broker, far: FarSide) -> None:
         _started(near)
-        sent: list[Event] = [a_heartbeat(), Accepted(job_id="1", accepted_at_ms=1), Accepted(job_id="2", accepted_at_ms=2)]
+        sent: list[Event] = [
+            a_heartbeat(),
+            Accepted(job_id="1", accepted_at_ms=1),
+            Accepted(job_id="2", accepted_at_ms=2),
+        ]
 
         for event in sent:
             near.publish(event)
