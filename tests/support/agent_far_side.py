@@ -79,9 +79,8 @@ class AgentFarSide:
 def _granted(broker: Broker) -> BrokerLogin:
     secret, password = secrets.token_hex(16), secrets.token_hex(16)
     admin = RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password)
-    with admin._http:
-        admin.set_up()
-        admin.grant(ProviderAccess(provider_id=_PROVIDER, queue_secret=secret, password_hash=hash_password(password)))
+    admin.set_up()
+    admin.grant(ProviderAccess(provider_id=_PROVIDER, queue_secret=secret, password_hash=hash_password(password)))
     return BrokerLogin(
         url=broker.url(),
         vhost=broker.vhost,
