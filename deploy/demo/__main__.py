@@ -60,9 +60,9 @@ def _run(market: Marketplace, *, progress: Progress, begun: float, once: bool) -
     if market.left_over:
         progress(f"ended {market.left_over} processes that a killed run had left")
     market.start(ADMINISTRATOR, progress)
-    story = Story(market, progress)
-    story.set_up()
-    report = story.call(begun)
+    with Story(market, progress) as story:
+        story.set_up()
+        report = story.call(begun)
     if once:
         progress("stopping")
         market.supervisor.stop_all()

@@ -8,11 +8,12 @@ from deploy.images.demo import demo_image
 from deploy.images.push import push
 from deploy.marketplace.client import PortalClient
 from deploy.marketplace.running import Marketplace
+from wire.money import MICRO_PER_CREDIT
 
 NAME = "word-count"
 #: Above the agents' price, below what would make a call dear.
-PRICE_CEILING = 2_000
-_BUDGET_MICRO = 100_000_000
+PRICE_CEILING = 200_000
+_BUDGET_MICRO = 100 * MICRO_PER_CREDIT
 _LIMITS = {"memory_mb": 64, "cpu_millis": 1_000, "timeout_ms": 10_000, "processes": 16}
 
 

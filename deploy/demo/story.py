@@ -2,12 +2,13 @@
 
 import hashlib
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from deploy.demo import money
 from deploy.demo.function import NAME, expected_answer, publish, push_demo_image
-from deploy.demo.people import ADMINISTRATOR, DEVELOPER, EVERYBODY, MACHINES, PROVIDER
+from deploy.demo.people import DEVELOPER, EVERYBODY, MACHINES, PROVIDER
 from deploy.errors import DeployError
 from deploy.marketplace.calling import Answer, Caller
 from deploy.marketplace.client import PortalClient
@@ -50,24 +51,30 @@ class Story:
     def __init__(self, market: Marketplace, progress: Progress) -> None:
         self._market = market
         self._progress = progress
-        self._administrator = market.client(ADMINISTRATOR)
-        self._developer = market.client(DEVELOPER)
-        self._provider = market.client(PROVIDER)
+        self._open = ExitStack()
+        self._administrator, self._developer, self._provider = (
+            self._open.enter_context(market.client(person)) for person in EVERYBODY
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_ended: object) -> None:
+        self._open.close()
 
     def set_up(self) -> None:
         """Make everything that a call needs; what is there from an earlier run stays."""
         noted = self._market.people.note(EVERYBODY)
         self._progress(f"accounts {', '.join(person.name for person in EVERYBODY)}: how they sign in is in {noted}")
-        since = self._newest_heartbeats()
         machines = [self._market.machine(name) for name in MACHINES]
         self._market.start_agents(machines, self._provider)
         self._progress(f"agents on {' and '.join(MACHINES)} run")
         link = push_demo_image(self._market)
         function = publish(self._developer, link)
         self._progress(f"function {function['address']} is published: {link}")
-        self._market.administer(f"top_up {DEVELOPER.name} {_TOP_UP_CREDITS} --reference quickstart-1")
+        self._market.administer("top-up", f"top_up {DEVELOPER.name} {_TOP_UP_CREDITS} --reference quickstart-1")
         self._progress(f"{DEVELOPER.name} has {credits_text(self._deposit())} credits on deposit")
-        wait_for("heartbeats of both agents", lambda: self._all_alive(since), _ALIVE_SECONDS)
+        wait_for("both agents' heartbeats", lambda: self._market.providers_alive() >= len(MACHINES), _ALIVE_SECONDS)
 
     def call(self, begun: float) -> Report:
         """Call the function over HTTPS, and follow its job to the payment.
@@ -130,10 +137,3 @@ class Story:
 
     def _deposit(self) -> int:
         return int(self._developer.get("account/balance")["deposit_micro"])
-
-    def _newest_heartbeats(self) -> dict[str, str | None]:
-        return {item["name"]: item["last_seen_at"] for item in self._provider.get("providers")["results"]}
-
-    def _all_alive(self, since: dict[str, str | None]) -> bool:
-        seen = self._newest_heartbeats()
-        return all(seen.get(name) and seen[name] != since.get(name) for name in MACHINES)

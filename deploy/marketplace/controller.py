@@ -10,11 +10,13 @@ import httpx
 from deploy.marketplace.client import tls_context
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.settings import functions_url, portal_url
-from deploy.servers.process import Program
+from deploy.servers.process import CONTROLLER, Program
 from deploy.servers.tls import ServerTls
 
 ROOT = Path(__file__).parents[2]
 _WORKERS = 2
+#: How long calls under way may go on when the portal is stopped.
+_GRACEFUL_SECONDS = 3
 _PROBE_SECONDS = 2
 
 
@@ -45,12 +47,14 @@ class Controller:
         ports = self.layout.ports
         bind = [f"--bind=127.0.0.1:{port}" for port in (ports.portal, ports.functions)]
         tls = [f"--certfile={self.tls.certificate_file}", f"--keyfile={self.tls.key_file}"]
-        workers = ["--worker-class=uvicorn.workers.UvicornWorker", f"--workers={_WORKERS}", "--no-control-socket"]
+        workers = ["--worker-class=portal.server.Worker", f"--workers={_WORKERS}", "--no-control-socket"]
+        ending = [f"--graceful-timeout={_GRACEFUL_SECONDS}"]
         return Program(
             name="portal",
-            command=[sys.executable, "-m", "gunicorn", "portal.asgi:application", *bind, *tls, *workers],
+            command=[sys.executable, "-m", "gunicorn", "portal.asgi:application", *bind, *tls, *workers, *ending],
             environment=self.settings,
             directory=ROOT,
+            rank=CONTROLLER,
             ready=lambda: all(
                 _is_healthy(f"{url}/healthz", self.tls.ca_file)
                 for url in (portal_url(self.layout), functions_url(self.layout))
@@ -71,6 +75,7 @@ class Controller:
             command=[sys.executable, "manage.py", command],
             environment=self.settings,
             directory=ROOT,
+            rank=CONTROLLER,
             ready=lambda: _is_healthy(f"http://127.0.0.1:{port}/healthz", None),
         )
 

@@ -2,10 +2,13 @@
 
 import fcntl
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+
+import httpx
 
 from deploy.errors import DeployError
 from deploy.marketplace.agents import Machine
@@ -18,6 +21,7 @@ from deploy.marketplace.settings import DATABASE, controller_settings, functions
 from deploy.servers.process import Running, Supervisor, stop_leftovers
 from portal.providers.broker_admin import RabbitAdmin
 
+_ALIVE = re.compile(r"^chainfaas_scheduler_providers ([0-9.]+)$", re.MULTILINE)
 Progress = Callable[[str], None]
 
 
@@ -67,6 +71,7 @@ class Marketplace:
             self.servers.postgresql.create_database(DATABASE)
         password = administrator.password_file(self.layout)
         self.administer(
+            "prepare",
             "make_keys",
             "migrate --no-input",
             shlex.join(["make_administrator", administrator.name, administrator.email, f"--password-file={password}"]),
@@ -80,21 +85,27 @@ class Marketplace:
         for item in started:
             self._ready([item], item.program.name, progress)
 
-    def administer(self, *lines: str) -> str:
-        """Run management commands, and return what they wrote.
+    def administer(self, name: str, *lines: str) -> str:
+        """Run management commands in one process, and return what they wrote; the log is called `name`.
 
         :raises DeployError: when one fails.
         """
-        return self.supervisor.run(self.controller.commands("administer", *lines))
+        return self.supervisor.run(self.controller.commands(name, *lines))
 
     def audit(self) -> dict[str, Any]:
         """Prove the ledger from its first block and compare it with the database; return what both commands say.
 
         :raises DeployError: when something is not as it should be.
         """
-        written = self.administer("ledger verify --json", "ledger reconcile --json")
+        written = self.administer("audit", "ledger verify --json", "ledger reconcile --json")
         verified, reconciled = (json.loads(line) for line in written.splitlines() if line.startswith("{"))
         return {"verified": verified, "reconciled": reconciled}
+
+    def providers_alive(self) -> int:
+        """Return how many providers the scheduler has heard of lately."""
+        page = httpx.get(f"http://127.0.0.1:{self.layout.ports.scheduler}/metrics", trust_env=False).text
+        found = _ALIVE.search(page)
+        return int(float(found[1])) if found else 0
 
     def client(self, person: Person) -> PortalClient:
         """Return a person's access to the REST API."""

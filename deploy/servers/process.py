@@ -20,6 +20,8 @@ from deploy.errors import DeployError, Missing, NotReady
 from deploy.servers.waiting import wait_for
 
 MARKER = "CHAINFAAS_SUPERVISED_IN"
+#: Ranks of what a marketplace consists of.
+AGENTS, CONTROLLER, SERVERS = 0, 1, 2
 _KILL_SECONDS = 10
 _RUN_SECONDS = 120
 
@@ -41,8 +43,8 @@ class Program:
     #: How long it may take to end by itself before it is killed.
     stop_seconds: float = 10
     stop_signal: signal.Signals = signal.SIGTERM
-    #: Servers need none of the others: they are stopped last, all at the same time.
-    is_server: bool = False
+    #: Lower ranks are stopped first, since they need the higher ones; all of one rank at the same time.
+    rank: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,17 +83,17 @@ class Running:
         if not self.ended():
             self.process.send_signal(self.program.stop_signal)
 
-    def stop(self) -> None:
-        """Ask it to end; kill it when it does not."""
-        self.ask_to_end()
+    def wait_ended(self) -> None:
+        """Wait until it has ended; kill it when it takes too long."""
         try:
             self.process.wait(self.program.stop_seconds)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
-        self.process.kill()
+        """End it and its children at once, as a crash would."""
+        if not self.ended():
+            os.killpg(self.pid, signal.SIGKILL)
         self.process.wait(_KILL_SECONDS)
 
 
@@ -178,17 +180,19 @@ class Supervisor:
 
     def stop(self, running: Running) -> None:
         """Stop one program."""
-        running.stop()
+        running.ask_to_end()
+        running.wait_ended()
         self.running.remove(running)
 
     def stop_all(self) -> None:
-        """Stop everything: the newest first, since it needs what was started before it; then the servers."""
-        for item in reversed([item for item in self.running if not item.program.is_server]):
-            self.stop(item)
-        for item in self.running:
-            item.ask_to_end()
-        while self.running:
-            self.stop(self.running[-1])
+        """Stop everything, rank by rank."""
+        for rank in sorted({item.program.rank for item in self.running}):
+            leaving = [item for item in self.running if item.program.rank == rank]
+            for item in leaving:
+                item.ask_to_end()
+            for item in leaving:
+                item.wait_ended()
+                self.running.remove(item)
         stop_leftovers(self.directory, but=self._guard.pid if self._guard else None)
         if self._guard and self._guard.stdin:
             self._guard.stdin.close()
