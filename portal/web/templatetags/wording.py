@@ -18,8 +18,19 @@ _SECOND = 1000
 _MINUTE = 60 * _SECOND
 #: How a state is coloured: good, on its way, or not.
 _TONES = {
-    "good": {"active", "published", "succeeded", "finished", "settled", "committed", "confirmed", "online"},
-    "busy": {"pending", "placed", "accepted", "started", "submitted", "created", "receipted", "draft", "claimed"},
+    "good": {"active", "published", "succeeded", "finished", "settled", "committed", "online"},
+    "busy": {
+        "pending",
+        "placed",
+        "accepted",
+        "started",
+        "submitted",
+        "created",
+        "receipted",
+        "confirmed",
+        "draft",
+        "claimed",
+    },
     "bad": {"failed", "lost", "refused", "set_aside", "mismatch", "expired"},
 }
 
@@ -104,3 +115,33 @@ def short(identifier: object) -> str:
     """Return the beginning of a long id or digest; its full text stands elsewhere on the page or behind the link."""
     text = str(identifier)
     return f"{text[:12]}…" if len(text) > 13 else text  # noqa: PLR2004 - no saving below that
+
+
+@register.filter
+def spaced(word: str) -> str:
+    """Return a name of ours as people read it: `timed_out` becomes `timed out`."""
+    return word.replace("_", " ")
+
+
+@register.filter
+def begins(path: str, prefix: str) -> bool:
+    """Return whether a path lies under a prefix."""
+    return path == prefix or path.startswith(f"{prefix}/")
+
+
+@register.filter
+def begins_with(name: str, prefix: str) -> bool:
+    """Return whether a name begins with a prefix."""
+    return name.startswith(prefix)
+
+
+@register.filter
+def at_least_one(amount: int) -> int:
+    """Return an amount that a meter can end at."""
+    return max(1, amount)
+
+
+@register.filter
+def most_of(amount: int) -> int:
+    """Return where a budget becomes scarce: four fifths of it."""
+    return max(1, amount) * 4 // 5
