@@ -287,3 +287,8 @@ def test_a_code_is_shown_once_and_belongs_to_its_owner(people: People, api: Clie
     assert made["text"] not in api.call(people.provider, "GET", "enrolment-codes").content.decode()
     assert api.call(people.stranger, "GET", "enrolment-codes").json()["results"] == []
     assert EnrolmentCode.objects.get().owner == people.provider
+
+
+@pytest.mark.parametrize("path", ["account", "nowhere", "openapi.json"])
+def test_no_copy_is_kept_of_an_answer(path: str, people: People, api: Clients) -> None:
+    assert "no-store" in api.call(people.developer, "GET", path).headers["Cache-Control"]
