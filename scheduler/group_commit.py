@@ -38,6 +38,8 @@ class GroupCommit:
         self._waiting: deque[_Unit] = deque()
         self._wake = asyncio.Event()
         self.epoch = 0
+        #: How it was learned that another scheduler has taken over; empty before.
+        self._superseded = ""
         #: Whether the last call reached the database.
         self.available = True
 
@@ -68,6 +70,8 @@ class GroupCommit:
         return await unit.verdicts
 
     def _join(self, changes: tuple[Change, ...]) -> _Unit:
+        if self._superseded:
+            raise EpochSuperseded(self._superseded)
         unit = _Unit(changes, asyncio.get_running_loop().create_future())
         self._waiting.append(unit)
         return unit
@@ -94,6 +98,7 @@ class GroupCommit:
         try:
             verdicts = iter(await self._apply(changes))
         except EpochSuperseded as error:
+            self._superseded = str(error)
             self._fail([*units, *self._waiting], error)
             raise
         except Exception:

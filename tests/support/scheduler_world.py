@@ -6,9 +6,13 @@ key from standard input and prints the ids as JSON; the settings come from the e
 
 import json
 import sys
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import django
+
+if TYPE_CHECKING:
+    from portal.accounts.models import Account
 
 PRICE_CEILING = 1_000
 
@@ -36,7 +40,7 @@ def main() -> None:
     sys.stdout.write(json.dumps({"version_id": str(_version(alice))}))
 
 
-def _version(owner: object) -> UUID:
+def _version(owner: "Account") -> UUID:
     from django.utils import timezone  # noqa: PLC0415
 
     from portal.functions.models import Function, FunctionVersion  # noqa: PLC0415
