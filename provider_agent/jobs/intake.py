@@ -164,3 +164,6 @@ class Intake:
             except JournalUnusable as error:
                 # Not acknowledged: the broker delivers it again after the next connection.
                 log.error("intake.unusable", extra={"cause": str(error)})  # noqa: TRY400 - the cause is enough
+            except Exception:
+                # As above; the next delivery is not to suffer for this one.
+                log.exception("intake.unforeseen")

@@ -55,9 +55,13 @@ class Spool:
         return count >= REPORTS_MAX or size >= BYTES_MAX
 
     def report(self, report: Report) -> None:
-        """Write down how a job of the journal ended, and send it. If it cannot be written down it is sent once."""
+        """Write down how a job of the journal ended, and send it. If it cannot be written down it is sent once.
+
+        The first report of a job is its only one: a second would contradict it over the same signature.
+        """
         try:
-            self._journal.report(report.job_id, dump(report), next_at_ms=self._clock() + self.pause_ms(1))
+            if not self._journal.report(report.job_id, dump(report), next_at_ms=self._clock() + self.pause_ms(1)):
+                return
         except JournalUnusable as error:
             log.error("spool.unusable", extra={"job_id": report.job_id, "cause": str(error)})  # noqa: TRY400 - the cause is enough
         self._broker.publish(report)
@@ -116,5 +120,8 @@ class Spool:
                 self.send_due()
             except JournalUnusable as error:
                 log.error("spool.unusable", extra={"cause": str(error)})  # noqa: TRY400 - the cause is enough
+            except Exception:
+                # What waits stays in the journal, and is tried again at the next tick.
+                log.exception("spool.unforeseen")
             self._wake.wait(_TICK_SECONDS)
             self._wake.clear()

@@ -88,3 +88,14 @@ def test_a_login_can_be_tried(far: AgentFarSide) -> None:
         try_login(replace(far.login, jobs_queue="jobs.absent"))
     with pytest.raises(BrokerUnreachable):
         try_login(replace(far.login, url="amqp://127.0.0.1:1"))
+
+
+def test_an_agent_whose_queue_was_deleted_and_made_again_comes_back(near: RabbitBroker, far: AgentFarSide) -> None:
+    inbox = Collector()
+    near.start(inbox)
+    wait_for("the connection", lambda: near.is_connected, SECONDS)
+
+    far.make_again(far.login.jobs_queue)
+    far.send_order(b"order")
+
+    wait_for("the order", lambda: inbox.jobs == [b"order"], SECONDS)
