@@ -81,7 +81,7 @@ OWN = [
 #: Those places that nothing else can hold by chance.
 UNIQUE = ("token", "provider", "invocation", "job", "developer")
 #: Open by intention: a code is the permission, and the description holds no data.
-OPEN = ["enrolments", "openapi.json", "docs"]
+OPEN = ["enrolments", "openapi.json"]
 
 
 @pytest.fixture
