@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.web.costs import amount_text
 from wire.money import credits_text
 from wire.outcomes import EXIT_SENTENCES, REFUSAL_SENTENCES, ExitState, RefusalReason
 from wire.problems import PROBLEMS, Reason
@@ -37,12 +38,21 @@ _TONES = {
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """Return a moment in the account's time zone."""
+    """Return a moment in the account's time zone, to the second."""
+    return _NOTHING if value is None else _time_element(value, "%-d %b %Y, %H:%M:%S")
+
+
+@register.filter
+def exact_moment(value: datetime | None) -> SafeString | str:
+    """Return a moment in the account's time zone, to the millisecond."""
     if value is None:
         return _NOTHING
-    local = timezone.localtime(value)
+    return _time_element(value, f"%-d %b %Y, %H:%M:%S.{value.microsecond // 1000:03d}")
+
+
+def _time_element(value: datetime, form: str) -> SafeString:
     exact = value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return format_html('<time datetime="{}">{}</time>', exact, local.strftime("%-d %b %Y, %H:%M:%S"))
+    return format_html('<time datetime="{}">{}</time>', exact, timezone.localtime(value).strftime(form))
 
 
 @register.filter
@@ -61,7 +71,7 @@ def duration(milliseconds: int | None) -> str:
 @register.filter
 def money(micro: int | None) -> str:
     """Return an amount in credits."""
-    return _NOTHING if micro is None else f"{credits_text(micro)} credits"
+    return _NOTHING if micro is None else amount_text(micro)
 
 
 @register.filter
@@ -115,6 +125,12 @@ def short(identifier: object) -> str:
     """Return the beginning of a long id or digest; its full text stands elsewhere on the page or behind the link."""
     text = str(identifier)
     return f"{text[:12]}…" if len(text) > 13 else text  # noqa: PLR2004 - no saving below that
+
+
+@register.filter
+def whole(text: str) -> int:
+    """Return the whole number that a header says."""
+    return int(text)
 
 
 @register.filter

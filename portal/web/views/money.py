@@ -1,6 +1,7 @@
 """An account's money: balance, statement, deposit."""
 
 import uuid
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -8,11 +9,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from portal.ledger import operations, queries
+from portal.ledger.queries import StatementLine
 from portal.web.forms.money import DepositForm
 from portal.web.views.acting import account_of, action, attempt, page
 from wire.money import Micro, credits_text
 
-_LINES = 25
+#: An event may make two lines: paid and earned, by an account that is both.
+_EVENTS = 25
 
 
 @page
@@ -26,16 +29,24 @@ def _money_page(request: HttpRequest, form: DepositForm | None) -> HttpResponse:
     balance = queries.balance(owner.id)
     asked = request.GET.get("before", "")
     before = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 19 else None  # noqa: PLR2004 - 64 bits
-    lines = queries.statement(owner.id, before=before, limit=_LINES)
+    lines, older = _older(queries.statement(owner.id, before=before, limit=_EVENTS + 1))
     shown = {
         "balance": balance,
         "form": form or DepositForm(available_micro=0, initial={"deposit_id": uuid.uuid4()}),
         "lines": lines,
-        "older": lines[-1].id if len(lines) >= _LINES else None,
+        "older": older,
         "is_first": before is None,
         "waiting": queries.waiting_operations(owner.id),
     }
     return render(request, "web/money.html", shown, status=422 if form else 200)
+
+
+def _older(lines: Sequence[StatementLine]) -> tuple[Sequence[StatementLine], int | None]:
+    """Return the lines of one page, and where the next one begins if there is one."""
+    events = list(dict.fromkeys(line.id for line in lines))
+    if len(events) <= _EVENTS:
+        return lines, None
+    return [line for line in lines if line.id != events[-1]], events[-2]
 
 
 @action
