@@ -12,8 +12,8 @@ from scheduler.ports import AcceptJob, Change, EndInvocation, FailJob, PlaceJob,
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.testing import InMemoryStore
 from tests.integration.invocations.test_store_in_database import InsideDatabase
-from tests.support.marketplace import NOW_MS, make_finish, make_request
-from tests.support.store_contract import Bench
+from tests.support.scheduling.marketplace import NOW_MS, make_finish, make_request
+from tests.support.scheduling.store_contract import Bench
 from wire.outcomes import ExitState
 from wire.problems import Reason
 
@@ -52,10 +52,9 @@ def test_both_stores_give_the_same_verdicts_and_end_in_the_same_states(
     request = make_request(bench.version)
     places = {attempt: bench.place(request, attempt) for attempt in (1, 2, 3)}
     store = StoreInvocation(request=request, input_digest="d" * 64)
-    for changes in [
-        [store],
-        *([HAPPENINGS[name](bench, places[attempt]) for name, attempt in life] for life in batches),
-    ]:
+    happened: list[list[Change]] = [[store]]
+    happened += [[HAPPENINGS[name](bench, places[attempt]) for name, attempt in life] for life in batches]
+    for changes in happened:
         assert database.apply(bench.epoch, changes) == memory.apply(memory.epoch, changes)
 
     states = {place.job_id: memory.jobs[place.job_id].state for place in places.values() if place.job_id in memory.jobs}

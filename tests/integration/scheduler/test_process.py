@@ -18,8 +18,8 @@ import pytest
 from deploy.servers.ports import free_ports
 from deploy.servers.programs import secret_file
 from tests.support import servers
-from tests.support.marketplace import REPLIES, FakeProvider
-from tests.support.rabbit_far_side import RabbitFarSide
+from tests.support.scheduling.marketplace import REPLIES, FakeProvider
+from tests.support.scheduling.rabbit_far_side import RabbitFarSide
 from tests.support.waiting import wait_for
 from wire import envelope, names, signing
 from wire.messages import Accepted, InvocationReply, InvocationRequest, JobOrder, Message, ResultAcknowledged, Ticket
@@ -48,7 +48,7 @@ class Template:
         spec = self.provider.spec
         ids = [str(self.provider.id), str(spec.owner_id), spec.queue_secret, str(10**9)]
         made = subprocess.run(
-            [sys.executable, "-m", "tests.support.scheduler_world", *ids],
+            [sys.executable, "-m", "tests.support.scheduling.world", *ids],
             cwd=_ROOT,
             env=environment,
             input=spec.signing_key_pem,

@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.clocks import SILENCE_MS
 from scheduler.fleet import Fleet, plausible
-from tests.support.marketplace import NOW_MS, FakeProvider
+from tests.support.scheduling.marketplace import NOW_MS, FakeProvider
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import asyncio
 
 from scheduler import clocks
 from scheduler.states import InvocationState, JobState
-from tests.support.marketplace import NOW_MS, FakeProvider
-from tests.support.stage import Stage
+from tests.support.scheduling.marketplace import NOW_MS, FakeProvider
+from tests.support.scheduling.stage import Stage
 from wire.messages import Accepted, InvocationRequest
 
 

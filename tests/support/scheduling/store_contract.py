@@ -24,7 +24,7 @@ from scheduler.ports import (
 )
 from scheduler.states import JobState
 from scheduler.tickets import Signer
-from tests.support.marketplace import (
+from tests.support.scheduling.marketplace import (
     MAX_COST,
     NOW_MS,
     FakeProvider,

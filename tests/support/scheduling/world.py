@@ -1,6 +1,6 @@
 """A database with one published function and its developer's deposit, for tests of the scheduler's own process.
 
-`python -m tests.support.scheduler_world <provider id> <owner id> <queue secret> <deposit>` reads the provider's public
+`python -m tests.support.scheduling.world <provider id> <owner id> <queue secret> <deposit>` reads the provider's public
 key from standard input and prints the ids as JSON; the settings come from the environment.
 """
 

@@ -4,7 +4,7 @@ import pika
 
 from scheduler.rabbitmq import BrokerLogin, RabbitBroker
 from tests.support import servers
-from tests.support.marketplace import REPLIES, FakeProvider
+from tests.support.scheduling.marketplace import REPLIES, FakeProvider
 from wire import envelope, names
 from wire.messages import Message
 from wire.topology import provider_queues
