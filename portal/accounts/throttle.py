@@ -85,7 +85,8 @@ def sign_in(username: str, *, password: str, address: str, now: datetime) -> Acc
     charge(pair, SIGN_IN_PAIR, now)
     charge(f"sign-in:{party}", SIGN_IN_ADDRESS, now)
     charge(account, SIGN_IN_ACCOUNT, now)
-    found = authenticate(username=name, password=password)
+    # Some databases take no NUL in a text, and no name has one.
+    found = authenticate(username=name, password=password) if name.isprintable() else None
     if not isinstance(found, Account):
         raise SignInFailed
     forgive(pair)
