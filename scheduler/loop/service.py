@@ -140,7 +140,13 @@ class Scheduler:
         watch = Watch(self.desk)
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            await watch.tick()
+            try:
+                await watch.tick()
+            except EpochSuperseded:
+                raise
+            except Exception:
+                # What one look broke on must not end the looking: leases would never end.
+                log.exception("watch.broke", extra={"epoch": self.desk.epoch})
 
     async def _finish_what_is_in_hand(self) -> None:
         await self.desk.broker.stop_consuming()
