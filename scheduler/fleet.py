@@ -90,6 +90,16 @@ class Fleet:
         member.gone_since_ms, member.full = None, False
         self.awaited.discard(provider_id)
 
+    def recall(self, seen: Iterable[SeenProvider]) -> None:
+        """Take over what providers said to an earlier scheduler, until they are heard here.
+
+        Their slots are counted by the open jobs; one that had none free gets nothing before it is heard.
+        """
+        for item in seen:
+            if member := self._members.get(item.provider_id):
+                member.heartbeat, member.heard_at_ms = _heartbeat(item), item.seen_at_ms
+                member.full = not item.free_slots
+
     def take(self, provider_id: UUID, job_id: str) -> None:
         """Give one of the provider's slots to a job."""
         if member := self._members.get(provider_id):
@@ -145,6 +155,20 @@ def plausible(heartbeat: Heartbeat, provider_id: UUID) -> bool:
         and all(0 <= amount <= _MAX_AMOUNT for amount in amounts)
         and _NAME.fullmatch(heartbeat.architecture) is not None
         and _NAME.fullmatch(heartbeat.agent_version) is not None
+    )
+
+
+def _heartbeat(seen: SeenProvider) -> Heartbeat:
+    return Heartbeat(
+        provider_id=str(seen.provider_id),
+        sent_at_ms=seen.seen_at_ms,
+        agent_version=seen.agent_version,
+        architecture=seen.architecture,
+        slots=seen.slots,
+        free_slots=seen.free_slots,
+        cpu_millis=seen.cpu_millis,
+        memory_mb=seen.memory_mb,
+        price_nano_per_ms=seen.price_nano_per_ms,
     )
 
 

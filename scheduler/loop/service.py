@@ -71,6 +71,7 @@ class Scheduler:
         start = await desk.commit.call(lambda: desk.store.take_over(now_ms=desk.clock()))
         desk.commit.epoch = start.epoch
         await desk.refresh_providers()
+        desk.fleet.recall(start.seen)
         jobs = {job.invocation_id: job for job in start.jobs}
         for pending in start.invocations:
             version = await desk.version(UUID(pending.request.version_id))

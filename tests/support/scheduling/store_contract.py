@@ -324,6 +324,8 @@ class StoreContract:
 
         bench.store.seen(bench.epoch, [seen])
 
+        assert bench.store.take_over(now_ms=NOW_MS).seen == (seen,)
+
     def test_two_jobs_of_one_provider_do_not_touch_each_other(self, bench: Bench) -> None:
         one, two = bench.placed(), bench.placed()
         finishes: list[FinishJob] = [make_finish(one, bench.provider), make_finish(two, bench.provider)]
