@@ -23,6 +23,7 @@ _AT_ONCE = 100
 _TICK_SECONDS = 1.0
 #: A job is forgotten so long after it could be paid.
 _FORGET_MS = 3_600_000
+_FORGET_EVERY_MS = 60_000
 
 
 class Spool:
@@ -37,6 +38,7 @@ class Spool:
         self._jitter = jitter
         self._wake = Flag()
         self._stopping = False
+        self._forget_at_ms = 0
         self._thread = Thread(target=self._run, name="spool", daemon=True)
 
     def start(self) -> None:
@@ -101,7 +103,9 @@ class Spool:
     def send_due(self) -> None:
         """Send what is due, some at once; forget what can no longer be paid."""
         now_ms = self._clock()
-        self._journal.forget(before_ms=now_ms - _FORGET_MS)
+        if now_ms >= self._forget_at_ms:
+            self._forget_at_ms = now_ms + _FORGET_EVERY_MS
+            self._journal.forget(before_ms=now_ms - _FORGET_MS)
         if not self._broker.is_connected:
             return
         for entry in self._journal.due(now_ms, _AT_ONCE):
