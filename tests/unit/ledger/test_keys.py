@@ -115,10 +115,19 @@ def test_a_key_that_others_have_pinned_is_never_made_anew(keys: Path, name: str)
     assert not (keys / name).exists()
 
 
+def test_the_authorities_keys_may_be_kept_on_other_machines(keys: Path) -> None:
+    (keys / KeyName.AUTHORITY_PEERS).unlink()
+
+    outcomes = make(keys)
+
+    assert outcomes[KeyName.AUTHORITY_PEERS] is Outcome.ELSEWHERE
+    assert not (keys / KeyName.AUTHORITY_PEERS).exists()
+
+
 def test_keys_that_do_not_belong_together_are_refused(keys: Path, tmp_path: Path) -> None:
     make(tmp_path / "others")
     files.replace(keys / KeyName.CUSTODY, read_file(KeyName.CUSTODY, tmp_path / "others"))
-    with pytest.raises(KeyUnusable, match="names other keys"):
+    with pytest.raises(KeyUnusable, match=r"custody\.pem is another key"):
         make(keys)
 
     files.replace(keys / CA_KEY_FILE, read_file(CA_KEY_FILE, tmp_path / "others"))
