@@ -20,7 +20,7 @@ FEES_TEXT = operation_text(FEES_ID, FEES)
 
 @pytest.fixture
 def world() -> World:
-    return World(ledger=MemoryLedger(KEYS.genesis(mint_needs_approval=True)))
+    return World(ledger=MemoryLedger(KEYS.genesis()))
 
 
 def send(world: World, text: str, key: SigningKey) -> str:

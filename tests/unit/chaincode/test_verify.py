@@ -21,6 +21,7 @@ from chaincode.embedded.verification import Verified
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import KEYS, NOON, OUTPUT, Keys, World, job_arguments, marketplace, receipt_jws
 from wire.codec import encode
+from wire.signing import BLOCK
 
 #: The block that the tests alter: a job from creation to payment; one block follows it.
 ALTERED = 12
@@ -158,6 +159,19 @@ def test_even_the_owner_of_the_block_key_cannot_change_what_was_signed(copy: Pat
     rewrite(copy, pay_mallory)
 
     with pytest.raises(LedgerDamaged, match=f"block {ALTERED}: the ledger knows no key"):
+        verify(copy)
+
+
+def test_a_block_that_names_another_one_before_it_is_found(copy: Path) -> None:
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        (block,) = store.read_blocks(connection, ALTERED, 1)
+    moved = replace(block, previous_hash="0" * 64)
+    digest = chain.block_hash(moved)
+    signature = KEYS.block.sign(digest.encode(), BLOCK)
+    change = "UPDATE block SET previous_hash = ?, hash = ?, signature = ? WHERE number = ?"
+    alter(copy, change, moved.previous_hash, digest, signature, ALTERED)
+
+    with pytest.raises(LedgerDamaged, match=f"block {ALTERED}: does not name the hash of the block before"):
         verify(copy)
 
 
