@@ -136,14 +136,6 @@ def test_a_rejected_or_stale_proposal_is_not_enacted(world: World) -> None:
     assert world.do(rejection, author=KEYS.ours) == "wrong_state"
 
 
-def test_the_treasury_may_mint_alone_only_where_the_genesis_says_so() -> None:
-    world = World(ledger=MemoryLedger(KEYS.genesis()))
-
-    assert send(world, MINT_TEXT, KEYS.treasury) == "applied"
-
-    assert minted(world) == 5 * CREDIT
-
-
 def test_malformed_approvals_are_refused(world: World) -> None:
     send(world, MINT_TEXT, KEYS.treasury)
     for proposal_id in ("", "a~b", "x" * 161):
