@@ -20,7 +20,8 @@ T = TypeVar("T")
 #: Whole numbers on the wire fit in 64 bits.
 _INT_RANGE = range(-(2**63), 2**63)
 _MOST_LEVELS = 32
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+#: One without its end counts to the end of the text: else a hostile text would be searched again from each quote.
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 _OWN_TYPES = frozenset({str, int, bool, float, type(None)})
 
