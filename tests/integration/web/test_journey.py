@@ -14,6 +14,8 @@ import httpx
 import pytest
 import uvicorn
 from django.core.asgi import get_asgi_application
+from django.core.signals import request_finished
+from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from deploy.servers.ports import free_ports
@@ -80,6 +82,8 @@ def site(
         functions_host="127.0.0.1",
         is_healthy=is_healthy,
     )
+    # As portal/asgi.py does: each request has a thread of its own.
+    request_finished.connect(_close_connections)
     scheduler = RabbitScheduler(broker, echo)
     (port,) = free_ports(1)
     tls = server_tls(tmp_path / "tls")
@@ -89,6 +93,11 @@ def site(
             f"https://localhost:{port}", f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=tls.ca_file)
         )
     scheduler.stop()
+    request_finished.disconnect(_close_connections)
+
+
+def _close_connections(**_sender: object) -> None:
+    connections.close_all()
 
 
 class _served:  # noqa: N801 - used as a function
