@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 from portal.gateway.calls import Call, Calls
 from portal.gateway.errors import CallerGone, Refused
-from portal.gateway.http import Answer, Receive, Request, Scope, Send
+from portal.gateway.http.answers import ok, refusal
+from portal.gateway.http.exchange import Answer, Receive, Request, Scope, Send
+from portal.gateway.http.routing import AskHealth, CallFunction, route
 from portal.gateway.metrics import ANSWERS, CALLERS_GONE, SECONDS, STRAY_REPLIES
 from portal.gateway.ports import Broker, Records
-from portal.gateway.problems import ok, refusal
 from portal.gateway.results import Results
-from portal.gateway.routing import AskHealth, CallFunction, route
 from portal.gateway.waiting import Waiting
 from wire.messages import InvocationReply
 from wire.problems import Reason

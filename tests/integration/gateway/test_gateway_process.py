@@ -27,7 +27,7 @@ from portal.gateway.testing import echo
 from portal.gateway.waiting import Waiting
 from portal.invocations.models import Invocation
 from tests.support.asynchronous import eventually
-from tests.support.rabbit_scheduler import RabbitScheduler
+from tests.support.gateway.rabbit_scheduler import RabbitScheduler
 from tests.support.servers import Broker
 from wire.messages import InvocationReply, InvocationRequest
 

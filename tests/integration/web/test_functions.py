@@ -10,8 +10,8 @@ from portal.functions.queries import find_endpoint
 from portal.gateway import app as gateway_app
 from portal.gateway.calls import Bounds, Call
 from portal.gateway.gateway import deliver_to
-from portal.gateway.http import Answer
-from portal.gateway.routing import CallFunction
+from portal.gateway.http.exchange import Answer
+from portal.gateway.http.routing import CallFunction
 from portal.gateway.testing import InMemoryBroker, InMemoryRecords
 from portal.gateway.waiting import Waiting
 from portal.invocations.models import DailySpending, Job

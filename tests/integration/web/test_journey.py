@@ -29,8 +29,8 @@ from portal.gateway.rabbitmq import Address, RabbitBroker
 from portal.gateway.records import DatabaseRecords
 from portal.gateway.testing import echo
 from portal.gateway.waiting import Waiting
+from tests.support.gateway.rabbit_scheduler import RabbitScheduler
 from tests.support.people import IMAGE_LINK, PASSWORD
-from tests.support.rabbit_scheduler import RabbitScheduler
 from tests.support.servers import Broker, in_ci
 from tests.support.waiting import wait_for
 
