@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from portal.api.views import accounts, functions, invocations, ledger, providers
+from portal.api.views import accounts, decisions, functions, invocations, ledger, money, providers
 from portal.api.views.nowhere import Nowhere
 
 app_name = "api"
@@ -12,7 +12,13 @@ urlpatterns = [
     path("account/roles", accounts.Roles.as_view()),
     path("account/balance", ledger.Balance.as_view()),
     path("account/statement", ledger.Statement.as_view()),
+    path("account/statement.csv", money.StatementFile.as_view()),
     path("account/deposits", ledger.Deposits.as_view()),
+    path("account/deposit-notices", money.DepositNotices.as_view()),
+    path("account/withdrawals", money.Withdrawals.as_view()),
+    path("account/transfers", money.Transfers.as_view()),
+    path("account/requests", money.Requests.as_view()),
+    path("account/requests/<uuid:request_id>", money.OneRequest.as_view()),
     path("tokens", accounts.Tokens.as_view()),
     path("tokens/<uuid:token_id>", accounts.Token.as_view()),
     path("role-requests", accounts.RoleRequests.as_view()),
@@ -38,7 +44,11 @@ urlpatterns = [
     path("ledger/transactions/<slug:transaction_id>", ledger.Transaction.as_view()),
     path("ledger/accounts/<slug:account_id>", ledger.LedgerAccount.as_view()),
     re_path(r"^ledger/operations/(?P<operation_id>[A-Za-z0-9._:-]{1,160})$", ledger.Operation.as_view()),
-    path("mints", ledger.Mints.as_view()),
+    path("mints", decisions.Mints.as_view()),
+    path("money-requests", decisions.MoneyRequests.as_view()),
+    path("money-requests/<uuid:request_id>/approval", decisions.Approval.as_view()),
+    path("money-requests/<uuid:request_id>/refusal", decisions.Refusal.as_view()),
+    path("fees", decisions.Fees.as_view()),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     re_path(r"^", Nowhere.as_view()),
 ]
