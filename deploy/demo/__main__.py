@@ -75,14 +75,19 @@ def _run(market: Marketplace, *, progress: Progress, begun: float, once: bool) -
 
 
 def _show_ways_in(market: Marketplace, progress: Progress) -> None:
-    ca_file = market.servers.tls.ca_file
+    servers, function = market.servers, f"{market.functions_url}/f/{DEVELOPER.name}/{NAME}"
     manage, agent = write_tools(market)
-    progress(f"portal    {market.portal_url} (sign-in: {market.layout.credentials}; authority: {ca_file})")
-    progress(
-        f"function  curl --cacert {ca_file} --data 'one two three' {market.functions_url}/f/{DEVELOPER.name}/{NAME}"
-    )
-    progress(f"top-up    {manage} top_up <name> <credits> --reference <payment>")
-    progress(f"machine   {agent} enroll {market.portal_url} <code> --home <directory>, then run --home <directory>")
+    image = f"{servers.registry.host}/<name>:1"
+    docker = f"docker --host {servers.docker_url}"
+    for name, text in (
+        ("portal", f"{market.portal_url} (sign-in: {market.layout.credentials})"),
+        ("authority", f"{servers.tls.ca_file} (for curl's --cacert, and for a browser)"),
+        ("function", f"curl --cacert {servers.tls.ca_file} --data 'one two three' {function}"),
+        ("top-up", f"{manage} top_up <name> <credits> --reference <payment>"),
+        ("machine", f"{agent} enroll {market.portal_url} <code> --home <directory>, then run --home <directory>"),
+        ("image", f"{docker} build -t {image} <directory>, then {docker} push {image}"),
+    ):
+        progress(f"{name:9} {text}")
 
 
 def _serve(market: Marketplace) -> None:

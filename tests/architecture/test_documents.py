@@ -6,6 +6,8 @@ from enum import StrEnum
 import pytest
 
 from chaincode.blocks import OperationStatus
+from chaincode.contracts import records
+from chaincode.contracts.errors import RETRYABLE, SENTENCES
 from portal.accounts.models import Role, RoleState
 from portal.environment import SETTINGS
 from portal.functions.models import FunctionState
@@ -74,6 +76,61 @@ def test_every_state_is_documented(states: type[StrEnum]) -> None:
     text = (_document("states.md") + _document("messages.md")).lower()
 
     assert [item.value for item in states if not re.search(rf"\b{item.value}\b", text)] == []
+
+
+def test_every_state_of_a_job_on_the_ledger_is_documented_under_the_ledgers_picture() -> None:
+    section = _document("states.md").partition("## Job (on the ledger)")[2].partition("\n## ")[0]
+    picture = _document("ledger.md").partition("## A job\n\n")[2].partition("\n\n-")[0]
+
+    assert picture in section
+    assert set(re.findall(r"^- \*\*(\w+)\*\*", section, re.MULTILINE)) == {state.value for state in records.JobState}
+    assert [state.value for state in records.JobState if not re.search(rf"\b{state.value}\b", picture)] == []
+
+
+def test_every_refusal_of_the_contracts_is_documented_with_its_sentence() -> None:
+    section = _document("errors.md").partition("## Why the ledger refuses an operation")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `.*\|$", section, re.MULTILINE)
+
+    assert rows == [
+        f"| `{code.value}` | {'yes' if code in RETRYABLE else 'no'} | {sentence} |"
+        for code, sentence in SENTENCES.items()
+    ]
+
+
+def _pages() -> str:
+    """Return all words of the portal's pages and forms, without tags."""
+    templates = " ".join(path.read_text() for path in (ROOT / "portal/web/templates").rglob("*.html"))
+    forms = " ".join(path.read_text() for path in (ROOT / "portal/web/forms").glob("*.py"))
+    return re.sub(r"<[^>{}]*>|\s+", " ", templates) + templates + forms
+
+
+def test_what_the_readme_calls_a_page_or_a_button_is_called_so_there() -> None:
+    steps = _readme("## Five minutes to a paid job")
+    labels = re.findall(r"\*\*([^*]+)\*\*", steps)
+    pages = _pages()
+
+    assert len(labels) > 10
+    assert [label for label in labels if label not in pages] == []
+
+
+def test_the_files_and_commands_that_the_readme_names_exist() -> None:
+    text = _readme("")
+    tools = (ROOT / "deploy/demo/tools.py").read_text()
+    agent = (ROOT / "docs/agent.md").read_text()
+
+    assert [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not (ROOT / link).exists()] == []
+    assert [
+        name for name in re.findall(r"var/quickstart/([a-z-]+)", text) if f'directory / "{name}"' not in tools
+    ] == []
+    assert [name for name in re.findall(r"chainfaas-agent ([a-z]+)", text) if f"| `{name}" not in agent] == []
+    assert list((ROOT / "portal").glob("*/management/commands/top_up.py"))
+    missing = [page.name for page in (ROOT / "docs").glob("*.md") if f"(docs/{page.name})" not in text]
+    assert missing == []
+
+
+def _readme(heading: str) -> str:
+    text = (ROOT / "README.md").read_text()
+    return text.partition(heading)[2].partition("\n## ")[0] if heading else text
 
 
 def test_every_role_is_in_the_glossary() -> None:
