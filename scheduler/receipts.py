@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from scheduler.errors import ReceiptRefused
-from wire import envelope, signing
+from wire import envelope, receipts, signing
 from wire.errors import WireError
 from wire.messages import Receipt
 from wire.outcomes import ExitState
@@ -22,13 +22,14 @@ class Expected:
 
 
 def verified(jws: str, expected: Expected) -> Receipt:
-    """Return a receipt that the job's provider signed for this ticket.
+    """Return a receipt that the job's provider signed for this ticket, and that the ledger can take.
 
     :raises ReceiptRefused: when it did not.
     """
     try:
         key = signing.PublicKey.from_pem(expected.signing_key_pem)
         receipt = envelope.parse_as(Receipt, key.verify(jws, signing.RECEIPT))
+        receipts.check_values(receipt)
     except WireError as error:
         raise ReceiptRefused(f"job {expected.job_id}: {error}") from error
     if receipt.job_id != expected.job_id:
@@ -60,7 +61,7 @@ def check_refusal(receipt: Receipt) -> None:
 
 def claimed_ms(receipt: Receipt, *, max_ms: int) -> int:
     """Return the run time that a receipt may claim."""
-    return min(max(receipt.run_ms, 1), max_ms)
+    return min(receipt.run_ms, max_ms)
 
 
 def storable(text: str, limit: int = _LOG_TAIL) -> str:

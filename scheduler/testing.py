@@ -29,7 +29,7 @@ from scheduler.ports import (
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from wire import envelope, names
 from wire.messages import Cancel, InvocationReply, InvocationRequest, JobOrder, Message, ResultAcknowledged
-from wire.money import cost_of
+from wire.money import billed_ms, cost_of
 from wire.problems import Reason
 
 
@@ -202,7 +202,8 @@ class InMemoryStore:
             job = self.jobs[change.job_id]
             job.receipt = change.receipt or ""
             self.spent[_spending(job.place)] -= job.place.max_cost_micro
-            self.outbox.append(f"{'job.receipt' if change.receipt else 'job.supersede'}:{change.job_id}")
+            self.outbox += [f"job.receipt:{change.job_id}"] if change.receipt else []
+            self.outbox.append(f"job.supersede:{change.job_id}")
         return verdict
 
     def _end(self, change: EndInvocation) -> Verdict:
@@ -297,14 +298,14 @@ def _spending(place: PlaceJob) -> tuple[UUID, date]:
 
 
 def _answer(change: FinishJob, place: PlaceJob) -> InvocationReply:
-    billed_ms = min(change.run_ms, change.observed_ms, place.max_ms)
+    run_ms = billed_ms(claimed_ms=change.run_ms, observed_ms=change.observed_ms, max_ms=place.max_ms)
     return InvocationReply(
         invocation_id=str(change.invocation_id),
         reason=change.reason,
         job_id=change.job_id,
         output=change.output if change.reason is None else b"",
         run_ms=change.run_ms,
-        cost_micro=cost_of(run_ms=billed_ms, price_nano_per_ms=place.price_nano_per_ms),
+        cost_micro=cost_of(run_ms=run_ms, price_nano_per_ms=place.price_nano_per_ms),
     )
 
 

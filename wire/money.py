@@ -22,6 +22,15 @@ def cost_of(*, run_ms: int, price_nano_per_ms: int) -> Micro:
     return Micro(-(-max(run_ms, 1) * price_nano_per_ms // 1000))
 
 
+def billed_ms(*, claimed_ms: int | None, observed_ms: int | None, max_ms: int) -> int:
+    """Return the run time that is billed: the least of what provider, controller and version say, at least 1.
+
+    What nobody has said yet bounds nothing.
+    """
+    told = (claimed_ms, observed_ms, max_ms)
+    return max(1, min(value for value in told if value is not None))
+
+
 def credits_text(amount: int) -> str:
     """Return an amount in credits as people read it: `12`, `0.5`, `-3.000001`."""
     text = f"{Decimal(amount) / MICRO_PER_CREDIT:.6f}"

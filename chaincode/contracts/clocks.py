@@ -4,6 +4,10 @@ from chaincode.contracts.keys import DAY_MS
 
 #: A job may be paid for this long after its creation.
 LONGEST_PAY_MS = 7 * DAY_MS
+#: A job is recorded this long after it was placed, at most: the ledger may have been out of reach.
+EARLIEST_PLACED_MS = 2 * DAY_MS
+#: The controller's clock may be ahead of the ledger's by this.
+LATEST_PLACED_MS = 60_000
 #: The controller has this long to confirm or refuse a claim.
 CLAIM_MS = DAY_MS
 #: From the notice to the withdrawal of a deposit: longer than the longest claim.

@@ -82,9 +82,9 @@ def reference(external: str) -> str:
     return f"reference~{external}"
 
 
-def spent(version_id: str, timestamp_ms: int) -> str:
+def spent(version_id: str, placed_at_ms: int) -> str:
     """Return where it is counted what a version's jobs of one UTC day may cost."""
-    return f"spent~{version_id}~{timestamp_ms // DAY_MS}"
+    return f"spent~{version_id}~{placed_at_ms // DAY_MS}"
 
 
 def owner(account_id: str) -> str:

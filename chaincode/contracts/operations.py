@@ -77,6 +77,8 @@ class CreateJob(Arguments):
     max_cost_micro: int
     ticket_digest: str
     pay_until_ms: int
+    #: When the controller placed it; the job counts on the budget of that day (UTC).
+    placed_at_ms: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

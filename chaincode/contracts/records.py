@@ -241,6 +241,8 @@ class Job:
     fee_policy: FeePolicy
     ticket_digest: str
     pay_until_ms: int
+    #: On the budget of this day (UTC) the job counts.
+    placed_at_ms: int
     state: JobState
     created_at_ms: int
     #: By the receipt, clamped to `max_ms`.

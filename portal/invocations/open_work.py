@@ -8,7 +8,7 @@ from portal.providers.models import Provider, ProviderState
 from scheduler.ports import OpenInvocation, OpenJob, SeenProvider
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from wire.messages import InvocationReply, InvocationRequest
-from wire.money import cost_of
+from wire.money import billed_ms, cost_of
 from wire.problems import Reason
 
 
@@ -91,8 +91,8 @@ def _open(invocation: Invocation) -> OpenInvocation:
 
 
 def _cost(job: Job) -> int:
-    billed_ms = min(job.claimed_ms or 0, job.observed_ms or 0, job.max_ms)
-    return cost_of(run_ms=billed_ms, price_nano_per_ms=job.price_nano_per_ms)
+    run_ms = billed_ms(claimed_ms=job.claimed_ms, observed_ms=job.observed_ms, max_ms=job.max_ms)
+    return cost_of(run_ms=run_ms, price_nano_per_ms=job.price_nano_per_ms)
 
 
 def _ms(at: datetime) -> int:

@@ -202,5 +202,6 @@ def _creation(change: PlaceJob) -> Outgoing:
         max_cost_micro=change.max_cost_micro,
         ticket_digest=change.ticket_digest,
         pay_until_ms=change.pay_until_ms,
+        placed_at_ms=change.placed_at_ms,
     )
     return Outgoing(operation_id=operation_id_of(CreateJob, change.job_id), arguments=arguments, subject=change.job_id)

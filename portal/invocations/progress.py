@@ -16,7 +16,7 @@ from portal.invocations.placing import give_back, moment
 from portal.ledger.operations import Outgoing, enqueue_all, operation_id_of
 from scheduler.ports import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
-from wire.money import cost_of
+from wire.money import billed_ms, cost_of
 
 #: How long a result can be fetched.
 RESULT_KEPT = timedelta(hours=24)
@@ -82,7 +82,7 @@ def fail_jobs(changes: Sequence[FailJob]) -> list[Verdict]:
     verdicts = {change.job_id: _fail(change) for change in changes}
     done = [change for change in changes if verdicts[change.job_id] is Verdict.DONE]
     if done:
-        enqueue_all([_release(change) for change in done], now=moment(done[0].at_ms))
+        enqueue_all([item for change in done for item in _release(change)], now=moment(done[0].at_ms))
         give_back([rows[change.job_id].unspent(0) for change in done])
     return [verdicts[change.job_id] for change in changes]
 
@@ -172,8 +172,8 @@ def _rows(job_ids: Iterable[str]) -> dict[str, JobRow]:
 
 
 def _cost(change: FinishJob, row: JobRow) -> int:
-    billed_ms = min(change.run_ms, change.observed_ms, row.max_ms)
-    return cost_of(run_ms=billed_ms, price_nano_per_ms=row.price_nano_per_ms)
+    run_ms = billed_ms(claimed_ms=change.run_ms, observed_ms=change.observed_ms, max_ms=row.max_ms)
+    return cost_of(run_ms=run_ms, price_nano_per_ms=row.price_nano_per_ms)
 
 
 def _result(change: FinishJob, now: datetime) -> Result:
@@ -204,11 +204,11 @@ def _receipt(job_id: str, receipt: str) -> Outgoing:
     )
 
 
-def _release(change: FailJob) -> Outgoing:
-    if change.receipt:
-        return _receipt(change.job_id, change.receipt)
-    return Outgoing(
+def _release(change: FailJob) -> list[Outgoing]:
+    """Release what a job holds: by its receipt, and should the ledger refuse that one, by superseding all the same."""
+    superseded = Outgoing(
         operation_id=operation_id_of(SupersedeJob, change.job_id),
         arguments=SupersedeJob(job_id=change.job_id),
         subject=change.job_id,
     )
+    return [_receipt(change.job_id, change.receipt), superseded] if change.receipt else [superseded]

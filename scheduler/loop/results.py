@@ -15,7 +15,7 @@ from scheduler.states import JobState
 from scheduler.tickets import digest_of
 from wire.errors import WireError
 from wire.messages import Finished, InvocationReply, Receipt, ResultAcknowledged, Ticket
-from wire.money import cost_of
+from wire.money import billed_ms, cost_of
 from wire.outcomes import PROVIDER_FAULTS
 from wire.problems import REASON_OF_EXIT
 
@@ -77,6 +77,7 @@ async def _finish(desk: Desk, arrival: Arrival, invocation: LiveInvocation, rece
         if verdict not in _ACCEPTED:
             raise ReceiptRefused(f"job {job.job_id} is open here and {verdict} in the database")
         desk.live.forget(invocation)
+        desk.fleet.succeeded(job.provider_id, invocation.need.image_digest)
         log.info("job.finished", extra=arrival.ids | {"exit_state": receipt.exit_state})
         await endings.reply(desk, invocation, _answer(change, job))
         await _acknowledge(desk, arrival, desk.signer.acknowledge(receipt, now_ms=arrival.at_ms))
@@ -130,6 +131,11 @@ async def _store_late(desk: Desk, arrival: Arrival, receipt: Receipt, job: LiveJ
     except ChangeFailed:
         return None
     log.info("result.late", extra=arrival.ids | {"verdict": verdict})
+    invocation = desk.live.get(invocation_id)
+    if verdict in _ACCEPTED and invocation and invocation.job is None:
+        # Its first delivery was committed and then cut short: what was left to do is done now.
+        desk.live.forget(invocation)
+        await endings.reply(desk, invocation, _answer(change, job))
     return desk.signer.acknowledge(receipt, now_ms=arrival.at_ms) if verdict in _ACCEPTED else None
 
 
@@ -183,12 +189,12 @@ def _finished(arrival: Arrival, receipt: Receipt, *, invocation_id: UUID, job: L
 
 
 def _answer(change: FinishJob, job: LiveJob) -> InvocationReply:
-    billed_ms = min(change.run_ms, change.observed_ms, job.max_ms)
+    run_ms = billed_ms(claimed_ms=change.run_ms, observed_ms=change.observed_ms, max_ms=job.max_ms)
     return InvocationReply(
         invocation_id=str(change.invocation_id),
         reason=change.reason,
         job_id=change.job_id,
         output=change.output if change.reason is None else b"",
         run_ms=change.run_ms,
-        cost_micro=cost_of(run_ms=billed_ms, price_nano_per_ms=job.price_nano_per_ms),
+        cost_micro=cost_of(run_ms=run_ms, price_nano_per_ms=job.price_nano_per_ms),
     )

@@ -98,6 +98,7 @@ def job_arguments(job_id: str = "job6", **changes: Any) -> CreateJob:
         "max_ms": 20_000,
         "ticket_digest": TICKET,
         "pay_until_ms": NOON + 60 * MINUTE,
+        "placed_at_ms": NOON,
         **changes,
     }
     cost = cost_of(run_ms=values["max_ms"], price_nano_per_ms=values["price_nano_per_ms"])
@@ -192,7 +193,7 @@ class World:
 
     def create(self, job_id: str = "job6", **changes: Any) -> str:
         """Create a job."""
-        return self.do(job_arguments(job_id, **changes))
+        return self.do(job_arguments(job_id, **{"placed_at_ms": self.now_ms, **changes}))
 
     def receipt(self, job_id: str = "job6", key: SigningKey = KEYS.alice, **changes: Any) -> str:
         """Hand in a receipt."""

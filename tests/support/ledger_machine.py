@@ -107,7 +107,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """Do what honest people do for a job, in some order, and perhaps not all of it."""
         jws = ticket(job_id, invocation_id=job_id[0])
         digest, now = digest_of(jws), f"{job_id}.{self.world.now_ms}"
-        self.send(job_arguments(job_id, invocation_id=job_id[0], ticket_digest=digest), KEYS.controller, now)
+        placed = {"ticket_digest": digest, "placed_at_ms": self.world.now_ms}
+        self.send(job_arguments(job_id, invocation_id=job_id[0], **placed), KEYS.controller, now)
         for step in steps[:most]:
             match step:
                 case "receipt":

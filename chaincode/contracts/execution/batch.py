@@ -17,7 +17,6 @@ from chaincode.contracts.execution.keyring import public_key
 from chaincode.contracts.execution.reading import Submitted, read
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.governance.proposals import propose
-from chaincode.contracts.operations import CreateJob
 from chaincode.contracts.records import Applied, Job, PinnedKey
 from chaincode.contracts.stub import Stub
 from wire.errors import BadSignature
@@ -63,8 +62,6 @@ def _named(stub: Stub, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
             yield keys.operation(item.operation_id)
             yield from (keys.key(item.key_id),) if item.key_id else ()
             yield from TRANSACTIONS[item.kind].reads(item.arguments)
-            if isinstance(item.arguments, CreateJob):
-                yield keys.spent(item.arguments.version_id, stub.timestamp_ms)
 
 
 def _named_by_jobs(cache: Cache, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
@@ -74,7 +71,7 @@ def _named_by_jobs(cache: Cache, batch: Iterable[Submitted | Refused]) -> Iterat
         if job:
             yield keys.account(job.developer_id)
             yield keys.invocation(job.invocation_id)
-            yield keys.spent(job.version_id, job.created_at_ms)
+            yield keys.spent(job.version_id, job.placed_at_ms)
 
 
 def _one(stub: Stub, cache: Cache, item: Submitted | Refused, events: list[Event]) -> OperationResult:

@@ -92,7 +92,9 @@ def _promised(ctx: Context, ticket: Ticket, digest: str) -> Job:
         version_id=ticket.version_id,
     )
     checks.within("max_ms", ticket.max_ms, (1, 2**53))
-    checks.numbers(price_nano_per_ms=ticket.price_nano_per_ms, pay_until_ms=ticket.pay_until_ms)
+    checks.numbers(
+        price_nano_per_ms=ticket.price_nano_per_ms, pay_until_ms=ticket.pay_until_ms, issued_at_ms=ticket.issued_at_ms
+    )
     largest = cost_of(run_ms=ticket.max_ms, price_nano_per_ms=ticket.price_nano_per_ms)
     checks.within("max_cost_micro", largest, (0, MAX_MICRO))
     provider = ctx.record(Provider, keys.provider(ticket.provider_id), Refusal.UNKNOWN_PROVIDER)
@@ -110,6 +112,7 @@ def _promised(ctx: Context, ticket: Ticket, digest: str) -> Job:
         fee_policy=ctx.record(FeePolicy, keys.fee_policy(), Refusal.RAISED),
         ticket_digest=digest,
         pay_until_ms=ticket.pay_until_ms,
+        placed_at_ms=ticket.issued_at_ms,
         state=JobState.SUPERSEDED,
         created_at_ms=ctx.timestamp_ms,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chaincode.contracts import accounts, checks, keys
-from chaincode.contracts.clocks import LONGEST_PAY_MS
+from chaincode.contracts.clocks import EARLIEST_PLACED_MS, LATEST_PLACED_MS, LONGEST_PAY_MS
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
@@ -25,6 +25,7 @@ def _create_reads(arguments: CreateJob) -> Iterator[str]:
     yield keys.provider(arguments.provider_id)
     yield keys.account(arguments.developer_id)
     yield keys.fee_policy()
+    yield keys.spent(arguments.version_id, arguments.placed_at_ms)
 
 
 class CreationContract(Contract):
@@ -36,12 +37,14 @@ class CreationContract(Contract):
         ctx.require(Role.CONTROLLER)
         _check(arguments)
         checks.within("pay_until_ms", arguments.pay_until_ms, (0, ctx.timestamp_ms + LONGEST_PAY_MS))
+        earliest, latest = ctx.timestamp_ms - EARLIEST_PLACED_MS, ctx.timestamp_ms + LATEST_PLACED_MS
+        checks.within("placed_at_ms", arguments.placed_at_ms, (earliest, latest))
         if ctx.cache.get(Job, keys.job(arguments.job_id)):
             raise Refused(Refusal.JOB_EXISTS)
         provider = ctx.record(Provider, keys.provider(arguments.provider_id), Refusal.UNKNOWN_PROVIDER)
         version = ctx.record(Version, keys.version(arguments.version_id), Refusal.UNKNOWN_VERSION)
         _keep_within(version, arguments)
-        _spend_budget(ctx, version, arguments.max_cost_micro)
+        _spend_budget(ctx, version, arguments)
         _count_attempt(ctx, arguments)
         accounts.hold(ctx, arguments.developer_id, arguments.max_cost_micro)
         job = Job(
@@ -82,9 +85,10 @@ def _keep_within(version: Version, arguments: CreateJob) -> None:
         raise Refused(Refusal.WRONG_COST, f"max_cost_micro: expected {largest}")
 
 
-def _spend_budget(ctx: Context, version: Version, amount: int) -> None:
-    key = keys.spent(version.version_id, ctx.timestamp_ms)
-    spent = (ctx.cache.get(Spent, key) or Spent()).amount + amount
+def _spend_budget(ctx: Context, version: Version, arguments: CreateJob) -> None:
+    """Count a job on the day on which it was placed, as the portal did: this block may be of the next one."""
+    key = keys.spent(version.version_id, arguments.placed_at_ms)
+    spent = (ctx.cache.get(Spent, key) or Spent()).amount + arguments.max_cost_micro
     if spent > version.budget_micro_per_day:
         raise Refused(Refusal.OVER_BUDGET, f"the budget is {version.budget_micro_per_day} micro-credits a day")
     ctx.cache.put(key, Spent(amount=spent))

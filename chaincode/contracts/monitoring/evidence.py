@@ -10,8 +10,9 @@ from chaincode.contracts.execution.keyring import public_key
 from chaincode.contracts.operations import ClaimJob
 from chaincode.contracts.records import PinnedKey, Role
 from wire.envelope import parse_as
-from wire.errors import BadSignature, WireError
+from wire.errors import BadSignature, OutOfRange, WireError
 from wire.messages import Acknowledgement, Message, Receipt, Ticket, WorkingKey
+from wire.receipts import check_values
 from wire.signing import (
     ACKNOWLEDGEMENT,
     RECEIPT,
@@ -49,8 +50,10 @@ def receipt(ctx: Context, jws: str, *, provider_id: str, job_created_at_ms: int)
     if pinned.retired_at_ms is not None and pinned.retired_at_ms < job_created_at_ms:
         raise Refused(Refusal.UNKNOWN_KEY, "the receipt's key was replaced before the job was created")
     said = _read(Receipt, jws, RECEIPT, public_key(pinned.public_key_pem))
-    checks.digests(output_digest=said.output_digest)
-    checks.within("run_ms", said.run_ms, (1, 2**53))
+    try:
+        check_values(said)
+    except OutOfRange as error:
+        raise Refused(Refusal.MALFORMED, str(error)) from error
     return said
 
 

@@ -9,6 +9,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.records import Invocation, Job, JobState, Spent
 from wire.codec import to_plain
 from wire.messages import Receipt
+from wire.money import billed_ms as billed
 from wire.money import cost_of
 from wire.outcomes import PROVIDER_FAULTS
 
@@ -55,8 +56,7 @@ def complete(ctx: Context, job: Job) -> None:
 
 def due_ms(job: Job) -> int:
     """Return the time to be paid: the least that provider, controller and version say, at least 1."""
-    told = (job.claimed_ms, job.observed_ms, job.max_ms)
-    return max(1, min(value for value in told if value is not None))
+    return billed(claimed_ms=job.claimed_ms, observed_ms=job.observed_ms, max_ms=job.max_ms)
 
 
 def release(ctx: Context, job: Job) -> None:
@@ -110,8 +110,8 @@ def _count(ctx: Context, job: Job, *, settled: int) -> None:
 
 
 def _give_back(ctx: Context, job: Job, amount: int) -> None:
-    """Count less against the budget of the day on which the job was created."""
-    key = keys.spent(job.version_id, job.created_at_ms)
+    """Count less against the budget of the day on which the job was placed."""
+    key = keys.spent(job.version_id, job.placed_at_ms)
     spent = ctx.cache.get(Spent, key) or Spent()
     ctx.cache.put(key, Spent(amount=spent.amount - amount))
 

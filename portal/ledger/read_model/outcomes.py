@@ -10,7 +10,7 @@ from django.db.models import F, QuerySet
 
 from chaincode.blocks import Block, OperationResult, OperationStatus, TransactionRecord
 from chaincode.contracts.errors import RETRYABLE, Refusal
-from chaincode.contracts.operations import CreateJob
+from chaincode.contracts.operations import CreateJob, SupersedeJob
 from portal.ledger.models import Balance, OutboxOperation, OutboxState, Reservation
 from portal.ledger.operations import operation_id_of
 from portal.ledger.read_model.moments import moment
@@ -21,6 +21,8 @@ _REASON_LENGTH = 300
 #: How long an operation is sent again that waits for another one (chaincode.contracts.errors.RETRYABLE).
 MOST_PATIENCE = timedelta(days=2)
 _SHORTEST_PAUSE = timedelta(seconds=1)
+#: A failed job's receipt is followed by superseding it: where the receipt was taken there is nothing left to release.
+_EXPECTED = frozenset({(SupersedeJob.kind, Refusal.WRONG_STATE.value)})
 _CREATE_JOB = operation_id_of(CreateJob, "")
 
 
@@ -66,7 +68,9 @@ def _refuse(result: OperationResult, at: datetime) -> None:
         return
     if not on_its_way.update(state=state, reason=reason, settled_at=None if raised else at):
         return
-    if raised:
+    if (result.kind, result.reason) in _EXPECTED:
+        log.debug("ledger.operation_needless", extra={"operation_id": result.operation_id, "reason": reason})
+    elif raised:
         log.error("ledger.operation_set_aside", extra={"operation_id": result.operation_id, "reason": reason})
     else:
         log.warning("ledger.operation_refused", extra={"operation_id": result.operation_id, "reason": reason})

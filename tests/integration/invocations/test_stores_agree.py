@@ -29,6 +29,13 @@ HAPPENINGS: dict[str, Happening] = {
     "error": lambda bench, place: make_finish(place, bench.provider, ExitState.TIMED_OUT, output_digest="e" * 64),
     "lose": lambda bench, place: bench.lose(place),
     "fail": lambda _, place: FailJob(job_id=place.job_id, state=JobState.FAILED, at_ms=NOW_MS),
+    "fault": lambda bench, place: FailJob(
+        job_id=place.job_id,
+        state=JobState.FAILED,
+        at_ms=NOW_MS,
+        receipt=bench.provider.receipt(place.ticket, exit_state=ExitState.CRASHED),
+        exit_state=ExitState.CRASHED,
+    ),
     "end": lambda _, place: EndInvocation(invocation_id=place.invocation_id, reason=Reason.INTERNAL, at_ms=NOW_MS),
 }
 lives = st.lists(
@@ -71,7 +78,7 @@ def _check_invariants(memory: InMemoryStore, first: PlaceJob) -> None:
     assert sum(state in OPEN_JOB_STATES for state in states) <= (1 if is_pending else 0)
     assert states.count(JobState.FINISHED) <= 1
     created = [item for item in memory.outbox if item.startswith("job.create:")]
-    released = [item for item in memory.outbox if item.startswith(("job.receipt:", "job.supersede:"))]
+    released = {item.partition(":")[2] for item in memory.outbox if item.startswith(("job.receipt:", "job.supersede:"))}
     assert len(created) == len(states)
     assert len(released) == sum(state not in OPEN_JOB_STATES for state in states)
 

@@ -154,6 +154,7 @@ class Market:
                 max_cost_micro=cost_of(run_ms=max_ms, price_nano_per_ms=PRICE),
                 ticket_digest=sha256_hex(job_id.encode()),
                 pay_until_ms=self.clock.ms() + 3_600_000,
+                placed_at_ms=self.clock.ms(),
             ),
             job_id,
         )

@@ -203,7 +203,7 @@ class StoreContract:
         assert bench.apply(failure) == [Verdict.DONE]
         assert bench.apply(failure) == [Verdict.REPEATED]
 
-        assert bench.inside.outbox()[1:] == [f"job.receipt:{place.job_id}"]
+        assert bench.inside.outbox()[1:] == [f"job.receipt:{place.job_id}", f"job.supersede:{place.job_id}"]
         assert bench.inside.spent_today(bench.version) == 0
 
     def test_a_deposit_covers_what_it_covers(self, bench: Bench) -> None:

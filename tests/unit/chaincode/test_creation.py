@@ -105,6 +105,33 @@ def test_a_new_budget_begins_at_midnight_utc(world: World) -> None:
     assert world.create("job2", version_id="bob-v2") == "applied"
 
 
+def test_a_job_counts_on_the_day_on_which_it_was_placed(world: World) -> None:
+    world.publish("bob-v2", "bob", budget_micro_per_day=20 * CREDIT)
+    midnight = NOON // keys.DAY_MS * keys.DAY_MS + keys.DAY_MS
+    world.now_ms = midnight + 1
+
+    assert world.create("job1", version_id="bob-v2", placed_at_ms=midnight - 1) == "applied"
+    assert world.create("job2", version_id="bob-v2", placed_at_ms=midnight - 1) == "over_budget"
+    assert world.create("job2", version_id="bob-v2", placed_at_ms=midnight) == "applied"
+    world.supersede("job1")
+
+    assert world.get(Spent, keys.spent("bob-v2", midnight - 1)).amount == 0
+    assert world.get(Spent, keys.spent("bob-v2", midnight)).amount == 20 * CREDIT
+
+
+@pytest.mark.parametrize(
+    ("placed_after_ms", "answer"),
+    [
+        (-2 * keys.DAY_MS, "applied"),
+        (-2 * keys.DAY_MS - 1, "malformed"),
+        (60_000, "applied"),
+        (60_001, "malformed"),
+    ],
+)
+def test_no_budget_of_a_far_day_is_spent(world: World, placed_after_ms: int, answer: str) -> None:
+    assert world.create("job6", placed_at_ms=NOON + placed_after_ms) == answer
+
+
 def test_jobs_of_one_invocation_name_the_same_number_of_replicas(world: World) -> None:
     world.create("job1", invocation_id="call", replicas=2)
 

@@ -2,7 +2,10 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
+
+import pytest
 
 from scheduler.states import JobState
 from tests.support.scheduling.marketplace import NOW_MS, FakeProvider, make_signer
@@ -205,11 +208,33 @@ def test_a_claim_of_more_than_the_maximum_is_clamped() -> None:
             max_ms = envelope.parse_as(Ticket, signing.payload_of(ticket)).max_ms
             stage.clock.forward(10 * max_ms)
 
-            await stage.say(provider, "finished", provider.finished(ticket, run_ms=2**60))
+            await stage.say(provider, "finished", provider.finished(ticket, run_ms=2**53))
 
             finish = stage.store.jobs[job_of(request)].finish
             assert finish is not None
             assert finish.run_ms == max_ms
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("exit_state", [ExitState.SUCCEEDED, ExitState.CRASHED])
+@pytest.mark.parametrize(
+    "changes", [{"run_ms": 0}, {"run_ms": -1}, {"run_ms": 2**60}, {"output_digest": "x"}, {"output_digest": "A" * 64}]
+)
+def test_a_receipt_that_the_ledger_would_refuse_is_none(exit_state: ExitState, changes: dict[str, Any]) -> None:
+    async def play() -> None:
+        async with Stage() as stage:
+            (provider,) = stage.providers
+            await stage.hear()
+            request = await stage.call()
+
+            await stage.say(
+                provider, "finished", provider.finished(stage.ticket(provider), exit_state=exit_state, **changes)
+            )
+
+            assert stage.job_states(request) == [JobState.FAILED]
+            assert stage.store.outbox[1:] == [f"job.supersede:{job_of(request)}"]
+            assert [reply.output for reply in stage.replies()] == [b""]
 
     asyncio.run(play())
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.errors import Malformed
-from wire.money import cost_of, credits_text, micro_from_text
+from wire.money import billed_ms, cost_of, credits_text, micro_from_text
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,16 @@ def test_cost_is_rounded_up_and_at_least_one_millisecond_is_billed(
     run_ms: int, price_nano_per_ms: int, micro: int
 ) -> None:
     assert cost_of(run_ms=run_ms, price_nano_per_ms=price_nano_per_ms) == micro
+
+
+@pytest.mark.parametrize(
+    ("claimed_ms", "observed_ms", "max_ms", "billed"),
+    [(5, 9, 20, 5), (9, 5, 20, 5), (50, 40, 20, 20), (None, 5, 20, 5), (None, None, 20, 20), (0, 5, 20, 1)],
+)
+def test_the_least_that_anybody_says_is_billed_and_at_least_a_millisecond(
+    claimed_ms: int | None, observed_ms: int | None, max_ms: int, billed: int
+) -> None:
+    assert billed_ms(claimed_ms=claimed_ms, observed_ms=observed_ms, max_ms=max_ms) == billed
 
 
 @given(run_ms=st.integers(1, 10**9), price=st.integers(1, 10**6))
