@@ -11,7 +11,7 @@ from chaincode.contracts.errors import RETRYABLE, SENTENCES
 from portal.accounts.models import Role, RoleState
 from portal.environment import SETTINGS
 from portal.functions.models import FunctionState
-from portal.ledger.models import OutboxState
+from portal.ledger.models import OutboxState, RequestState
 from portal.providers.models import ProviderState
 from scheduler.states import InvocationState, JobState
 from tests.architecture.sources import ROOT, sources
@@ -70,7 +70,7 @@ def test_every_outcome_is_documented(words: type[StrEnum]) -> None:
 
 
 @pytest.mark.parametrize(
-    "states", [InvocationState, JobState, FunctionState, ProviderState, RoleState, OutboxState, OperationStatus]
+    "states", [InvocationState, JobState, FunctionState, ProviderState, RoleState, OutboxState, RequestState, OperationStatus]
 )
 def test_every_state_is_documented(states: type[StrEnum]) -> None:
     text = (_document("states.md") + _document("messages.md")).lower()
