@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,9 @@ def test_it_works_from_nothing_and_again_with_what_it_kept(data: Path) -> None:
 @pytest.mark.timeout(300)
 def test_it_works_after_everything_was_killed_and_serves_until_it_is_told_to_stop(data: Path) -> None:
     with _serving(data) as running:
-        for pid in [*marked_processes(data), running.pid]:
-            os.kill(pid, signal.SIGKILL)
+        for pid in [running.pid, *marked_processes(data)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     with _serving(data) as again:
         ports = json.loads((data / "ports.json").read_text())
