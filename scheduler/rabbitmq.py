@@ -63,6 +63,8 @@ class RabbitBroker:
         self._login = login
         self._session: _Session | None = None
         self._lost_at: float | None = None
+        #: Deliveries that are being handled, of lost connections too.
+        self._in_hand: set[asyncio.Task[None]] = set()
 
     @property
     def connected(self) -> bool:
@@ -70,11 +72,23 @@ class RabbitBroker:
         return self._session is not None
 
     async def run(self, consumers: Sequence[Consumer], on_connected: Callable[[int], None]) -> None:
-        """Stay connected and hand out what arrives, until cancelled."""
+        """Stay connected and hand out what arrives, until cancelled.
+
+        What is in hand when a connection is lost goes on: half of it may be committed. It is not acknowledged, so it
+        comes again, and its second delivery finds what the first one did.
+        """
+        try:
+            await self._keep_connected(consumers, on_connected)
+        finally:
+            for task in self._in_hand:
+                task.cancel()
+            await asyncio.gather(*self._in_hand, return_exceptions=True)
+
+    async def _keep_connected(self, consumers: Sequence[Consumer], on_connected: Callable[[int], None]) -> None:
         delay, longest = _RETRY_SECONDS
         while True:
             try:
-                session = await _Session.open(self._login, consumers)
+                session = await _Session.open(self._login, consumers, self._in_hand)
             except (AMQPError, OSError, BrokerUnavailable, TimeoutError) as error:
                 log.warning("broker.unavailable", extra={"why": repr(error)})
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
@@ -96,9 +110,11 @@ class RabbitBroker:
             await session.close()
 
     async def stop_consuming(self) -> None:
-        """Take no more deliveries; wait for those in hand."""
+        """Take no more deliveries; wait a while for those in hand."""
         if self._session:
             await self._session.stop_consuming()
+        if self._in_hand:
+            await asyncio.wait(list(self._in_hand), timeout=_CONFIRM_SECONDS)
 
     async def send_order(self, provider: ProviderSpec, order: JobOrder) -> None:
         """Put a ticket into the provider's jobs queue."""
@@ -127,9 +143,12 @@ class RabbitBroker:
 class _Session:
     """One connection, from its opening to its end: a channel that publishes, one that consumes, one that asks."""
 
-    def __init__(self, connection: AsyncioConnection, closed: asyncio.Future[BaseException]) -> None:
+    def __init__(
+        self, connection: AsyncioConnection, closed: asyncio.Future[BaseException], in_hand: set[asyncio.Task[None]]
+    ) -> None:
         self._connection = connection
         self.closed = closed
+        self._in_hand = in_hand
         self._publishing: Channel
         self._consuming: Channel
         self._asking: Channel | None = None
@@ -137,13 +156,14 @@ class _Session:
         self._tag = 0
         self._unconfirmed: dict[int, asyncio.Future[None]] = {}
         self._returned: set[str] = set()
-        self._in_hand: set[asyncio.Task[None]] = set()
         self._consumer_tags: list[str] = []
         #: Who waits for an answer on which channel.
         self._answers: dict[int, set[asyncio.Future[Any]]] = {}
 
     @classmethod
-    async def open(cls, login: BrokerLogin, consumers: Sequence[Consumer]) -> "_Session":
+    async def open(
+        cls, login: BrokerLogin, consumers: Sequence[Consumer], in_hand: set[asyncio.Task[None]]
+    ) -> "_Session":
         """Connect, declare what has to be there, and begin to consume.
 
         :raises AMQPError: when the broker refuses.
@@ -157,7 +177,7 @@ class _Session:
             on_open_error_callback=lambda _, error: _reject(opened, _as_error(error)),
             on_close_callback=lambda _, error: _resolve(closed, error),
         )
-        session = cls(connection, closed)
+        session = cls(connection, closed, in_hand)
         try:
             await asyncio.wait_for(opened, _OPEN_SECONDS)
             await session._prepare()
@@ -179,9 +199,7 @@ class _Session:
         self._consuming = await self._channel()
 
     async def close(self) -> None:
-        """Let go of the connection; what is in hand comes back to its queue."""
-        for task in self._in_hand:
-            task.cancel()
+        """Let go of the connection; what was not acknowledged comes back to its queue."""
         if self._connection.is_open:
             self._connection.close()
             await asyncio.wait([self.closed], timeout=_CONFIRM_SECONDS)
@@ -220,12 +238,10 @@ class _Session:
         self._consumer_tags.append(answer.method.consumer_tag)
 
     async def stop_consuming(self) -> None:
-        """Take no more deliveries; wait for those in hand."""
+        """Take no more deliveries."""
         for tag in self._consumer_tags if self._connection.is_open else ():
             await self._cancel(self._consuming, tag)
         self._consumer_tags.clear()
-        if self._in_hand:
-            await asyncio.wait(list(self._in_hand), timeout=_CONFIRM_SECONDS)
 
     async def _cancel(self, channel: Channel, tag: str) -> None:
         await self._call(channel, lambda done: channel.basic_cancel(tag, callback=done))

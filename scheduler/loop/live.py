@@ -74,6 +74,10 @@ class Live:
     def __contains__(self, invocation_id: UUID) -> bool:
         return invocation_id in self._invocations
 
+    def get(self, invocation_id: UUID) -> LiveInvocation | None:
+        """Return a pending invocation."""
+        return self._invocations.get(invocation_id)
+
     @property
     def full(self) -> bool:
         """Whether no more invocations can be taken in."""

@@ -68,6 +68,41 @@ def test_what_was_in_hand_when_the_connection_was_lost_comes_again(broker: serve
     asyncio.run(play())
 
 
+def test_what_is_in_hand_is_finished_though_the_connection_was_lost(broker: servers.Broker, far: RabbitFarSide) -> None:
+    """What a handler has committed it also has to tell, and to forget; the second delivery finds it done."""
+
+    async def play() -> None:
+        hands: list[bytes] = []
+        finished: list[int] = []
+        committed = asyncio.Event()
+
+        async def hold(body: bytes, _: str | None) -> None:
+            hands.append(body)
+            number = len(hands)
+            if number == 1:
+                await committed.wait()
+            finished.append(number)
+
+        consumer = Consumer(queue=names.INVOCATIONS, prefetch=1, handler=hold)
+        task = asyncio.create_task(far.broker.run([consumer], lambda _: None))
+        await eventually("the broker", lambda: far.broker.connected, _SECONDS)
+        await far.request(b"request")
+        await eventually("the first delivery", lambda: hands, _SECONDS)
+
+        await _close_scheduler_connection(broker)
+        await eventually("the second delivery", lambda: finished == [2], _SECONDS)
+        stopping = asyncio.create_task(far.broker.stop_consuming())
+        committed.set()
+        await asyncio.wait_for(stopping, _SECONDS)
+
+        assert finished == [2, 1]
+        assert hands == [b"request"] * 2, "an acknowledgement of the lost connection is none of the new one's"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(play())
+
+
 def test_a_full_queue_makes_a_ticket_undeliverable(broker: servers.Broker, far: RabbitFarSide) -> None:
     async def play() -> None:
         provider = FakeProvider()

@@ -82,6 +82,30 @@ def test_a_refusal_without_a_receipt_supersedes_the_job() -> None:
     asyncio.run(play())
 
 
+def test_a_result_whose_first_delivery_was_cut_short_is_told_by_the_second() -> None:
+    async def play() -> None:
+        async with Stage() as stage:
+            (provider,) = stage.providers
+            await stage.hear()
+            request = await stage.call()
+            finished = provider.finished(stage.ticket(provider))
+            first = asyncio.create_task(stage.say(provider, "finished", finished))
+            await asyncio.sleep(0)
+            assert not stage.desk.live.open_jobs
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            await eventually("the commit", lambda: stage.job_states(request) == [JobState.FINISHED], 5.0)
+            assert stage.replies() == []
+
+            await stage.say(provider, "finished", finished)
+            await stage.say(provider, "finished", finished)
+
+            assert [(reply.output, reply.cost_micro) for reply in stage.replies()] == [(b"answer", 1)]
+            assert UUID(request.invocation_id) not in stage.desk.live
+
+    asyncio.run(play())
+
+
 def test_a_repeated_ticket_is_no_refusal() -> None:
     async def play() -> None:
         async with Stage() as stage:
