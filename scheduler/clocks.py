@@ -23,6 +23,8 @@ FAILURE_HALF_LIFE_MS = 5 * 60_000
 #: How long a provider that fails again and again gets nothing at first, and at most.
 PAUSE_MS = 10_000
 LONGEST_PAUSE_MS = 10 * 60_000
+#: With less left of the root key's word for the working key the scheduler is not healthy.
+WORKING_KEY_LEFT_MS = 7 * 24 * 3_600_000
 #: How many providers are tried for one invocation.
 MAX_ATTEMPTS = 3
 

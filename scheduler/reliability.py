@@ -13,6 +13,7 @@ A failure that the image alone may have caused (it cannot be pulled, it does not
 for that image only: a developer whose image is broken must not take providers away from everybody else.
 """
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -61,7 +62,7 @@ class Record:
         return self._in_a_row >= FAILURES_IN_A_ROW
 
     def _faded(self, now_ms: int) -> float:
-        return self._weight * 0.5 ** (max(now_ms - self._weighed_at_ms, 0) / clocks.FAILURE_HALF_LIFE_MS)
+        return self._weight * math.exp2(-max(now_ms - self._weighed_at_ms, 0) / clocks.FAILURE_HALF_LIFE_MS)
 
 
 @dataclass(slots=True)

@@ -1,13 +1,15 @@
 """Signed tickets, and the signed word that a result arrived."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from scheduler import clocks
 from scheduler.placement import Capacity
 from scheduler.ports import PlaceJob, VersionSpec
 from wire import envelope, signing
-from wire.messages import Acknowledgement, InvocationRequest, JobOrder, Receipt, Ticket
+from wire.errors import BadSignature
+from wire.messages import Acknowledgement, InvocationRequest, JobOrder, Receipt, Ticket, WorkingKey
 from wire.money import cost_of
 
 
@@ -31,6 +33,25 @@ class Signer:
     key: signing.SigningKey
     #: JWS of a `WorkingKey`.
     working_key: str
+    #: The keys before this one: tickets that they signed are still under way.
+    earlier: tuple[signing.PublicKey, ...] = ()
+
+    @property
+    def vouched(self) -> WorkingKey:
+        """What the root key says of the working key.
+
+        :raises WireError: when that cannot be read.
+        """
+        return envelope.parse_as(WorkingKey, signing.payload_of(self.working_key))
+
+    def left_ms(self, *, now_ms: int) -> int:
+        """Return for how long agents still take this key's tickets."""
+        return self.vouched.not_after_ms - now_ms
+
+    def followed_by(self, signer: "Signer") -> "Signer":
+        """Return the next working key, which still knows the tickets of this one."""
+        known = (self.key.public, *self.earlier)
+        return replace(signer, earlier=tuple(key for key in known if key.key_id != signer.key.public.key_id))
 
     def order(self, ticket: str) -> JobOrder:
         """Return what the agent gets: a ticket and the proof that its key may sign."""
@@ -59,10 +80,13 @@ class Signer:
         )
 
     def read(self, ticket: str) -> Ticket:
-        """Return a ticket that this key signed.
+        """Return a ticket that this key signed, or one before it.
 
-        :raises BadSignature: when it did not.
+        :raises BadSignature: when none did.
         """
+        for key in self.earlier:
+            with suppress(BadSignature):
+                return envelope.parse_as(Ticket, key.verify(ticket, signing.TICKET))
         return envelope.parse_as(Ticket, self.key.public.verify(ticket, signing.TICKET))
 
     def acknowledge(self, receipt: Receipt, *, now_ms: int) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -30,6 +30,8 @@ class Desk:
     signer: Signer
     clock: Clock
     commit: GroupCommit
+    #: Returns the working key when it was renewed.
+    renewed: Callable[[], Signer | None] = lambda: None
     fleet: Fleet = field(default_factory=Fleet)
     leases: Leases = field(default_factory=Leases)
     live: Live = field(default_factory=Live)

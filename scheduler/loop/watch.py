@@ -18,6 +18,8 @@ _SLEPT_MS = 3_000
 _CONSUMERS_MS = 1_000
 _PEOPLE_MS = 3_000
 _CLEAN_UP_MS = 60_000
+_KEY_MS = 60_000
+_KEY_WARNING_MS = 3_600_000
 #: So many providers without open jobs are looked at each second, in turn.
 _SAMPLE = 20
 
@@ -48,6 +50,7 @@ class Watch:
             await self._tell_people(now_ms)
         if self._due("clean_up", now_ms, _CLEAN_UP_MS):
             await desk.commit.call(lambda: desk.store.clean_up(desk.epoch, now_ms=now_ms))
+        self._look_after_the_working_key(now_ms)
         metrics.WAITING.set(len(desk.live.waiting))
         metrics.OPEN_JOBS.set(desk.live.open_jobs)
         metrics.PROVIDERS.set(len(desk.fleet.capacities(now_ms=now_ms)))
@@ -105,6 +108,17 @@ class Watch:
             if desk.fleet.spec(job.provider_id) is None:
                 log.info("provider.revoked", extra={"job_id": job.job_id, "provider_id": job.provider_id})
                 placing.expire(desk, job.job_id)
+
+    def _look_after_the_working_key(self, now_ms: int) -> None:
+        """Take over a renewed key, and say aloud when the one in use ends soon: without it no agent takes a ticket."""
+        desk = self.desk
+        if self._due("key", now_ms, _KEY_MS) and (signer := desk.renewed()):
+            desk.signer = desk.signer.followed_by(signer)
+            log.info("working_key.renewed", extra={"key_id": signer.key.public.key_id})
+        left_ms = desk.signer.left_ms(now_ms=now_ms)
+        if left_ms < clocks.WORKING_KEY_LEFT_MS and self._due("key_warning", now_ms, _KEY_WARNING_MS):
+            hours = left_ms // 3_600_000
+            log.critical("working_key.expires", extra={"hours_left": hours, "hint": "run 'manage.py make_keys'"})
 
     def _due(self, what: str, now_ms: int, every_ms: int) -> bool:
         if now_ms < self._due_at_ms.get(what, 0):

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import uvloop
@@ -12,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal.environment import SettingError, http_address_setting, integer_setting, secret_setting, setting
 from portal.invocations.store import DjangoStore
-from portal.ledger.keys import WORKING_KEY_FILE, KeyName, KeyUnusable, read_file, signing_key
-from scheduler import metrics
+from portal.invocations.working_key import WorkingKeyFiles
+from portal.ledger.keys import KeyUnusable, keys_directory
+from scheduler import clocks, metrics
 from scheduler.errors import EpochSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.health import HealthServer
@@ -29,6 +31,18 @@ log = logging.getLogger(__name__)
 EXIT_SUPERSEDED = 3
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The working key at the start, and its files."""
+
+    files: WorkingKeyFiles
+    first: Signer
+
+    def renewed(self) -> Signer | None:
+        """Return the working key if its files have changed."""
+        return self.files.changed(now_ms=now_ms())
+
+
 class Command(BaseCommand):
     """Take over as the scheduler and serve until stopped or replaced."""
 
@@ -38,28 +52,35 @@ class Command(BaseCommand):
         """Run it."""
         logs.configure(level=setting("CHAINFAAS_LOG_LEVEL"))
         try:
-            signer, login = _signer(), _login()
+            keys = WorkingKeyFiles(keys_directory())
+            signer, login = keys.load(now_ms=now_ms()), _login()
             address = http_address_setting("CHAINFAAS_SCHEDULER_HTTP")
         except (KeyUnusable, SettingError) as error:
             raise CommandError(str(error)) from error
         try:
-            uvloop.run(_run(signer, login, address))
+            uvloop.run(_run(_Keys(keys, signer), login, address))
         except EpochSuperseded as error:
             log.error("scheduler.superseded", extra={"why": str(error)})  # noqa: TRY400 - expected, no traceback
             sys.exit(EXIT_SUPERSEDED)
 
 
-async def _run(signer: Signer, login: BrokerLogin, address: tuple[str, int]) -> None:
+async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     store, broker = DjangoStore(), RabbitBroker(login)
     commit = GroupCommit(store)
-    desk = Desk(store=store, broker=broker, signer=signer, clock=now_ms, commit=commit)
+    desk = Desk(store=store, broker=broker, signer=keys.first, clock=now_ms, commit=commit, renewed=keys.renewed)
     scheduler = Scheduler(desk)
 
     def checks() -> dict[str, bool]:
-        return {"leads": scheduler.leads, "broker": broker.connected, "database": commit.available}
+        lasts = desk.signer.left_ms(now_ms=now_ms()) >= clocks.WORKING_KEY_LEFT_MS
+        return {
+            "leads": scheduler.leads,
+            "broker": broker.connected,
+            "database": commit.available,
+            "working_key": lasts,
+        }
 
     health = HealthServer(checks, metrics.REGISTRY)
     await health.start(*address)
@@ -73,10 +94,6 @@ async def _run(signer: Signer, login: BrokerLogin, address: tuple[str, int]) -> 
 def now_ms() -> int:
     """Return the time as messages carry it."""
     return time.time_ns() // 1_000_000
-
-
-def _signer() -> Signer:
-    return Signer(signing_key(KeyName.TICKET), read_file(WORKING_KEY_FILE).decode().strip())
 
 
 def _login() -> BrokerLogin:
