@@ -70,7 +70,8 @@ def test_every_outcome_is_documented(words: type[StrEnum]) -> None:
 
 
 @pytest.mark.parametrize(
-    "states", [InvocationState, JobState, FunctionState, ProviderState, RoleState, OutboxState, RequestState, OperationStatus]
+    "states",
+    [InvocationState, JobState, FunctionState, ProviderState, RoleState, OutboxState, RequestState, OperationStatus],
 )
 def test_every_state_is_documented(states: type[StrEnum]) -> None:
     text = (_document("states.md") + _document("messages.md")).lower()

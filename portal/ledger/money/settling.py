@@ -38,19 +38,23 @@ def settle_requests(blocks: Sequence[Block]) -> None:
         at = moment(block.timestamp_ms)
         for record in block.transactions:
             _end_proposals(((event.name, event.subject) for event in record.events), at)
-            for result in record.results:
-                if result.kind in _WATCHED:
-                    _follow(result, at)
+            _follow_all((result for result in record.results if result.kind in _WATCHED), at)
 
 
 def _end_proposals(events: Iterable[tuple[str, str]], at: datetime) -> None:
     for name, subject in events:
         if name == _ENACTED:
             open_or_failed = (RequestState.PROPOSED, RequestState.FAILED)
-            _move(subject, open_or_failed, {"state": RequestState.DONE, "reason": "", "ended_at": at})
+            if _move(subject, open_or_failed, {"state": RequestState.DONE, "reason": "", "ended_at": at}):
+                log.info("request.moved", extra={"operation_id": subject, "state": RequestState.DONE.value})
         elif name == _REJECTED:
             reason = "The proposal was rejected on the ledger."
             _move(subject, (RequestState.PROPOSED,), {"state": RequestState.FAILED, "reason": reason, "ended_at": at})
+
+
+def _follow_all(results: Iterable[OperationResult], at: datetime) -> None:
+    for result in results:
+        _follow(result, at)
 
 
 def _follow(result: OperationResult, at: datetime) -> None:
