@@ -6,7 +6,7 @@ from pathlib import Path
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.records import JobState
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/ledger.md").read_text()
 EMITTED = re.compile(r'"([a-z]+\.[a-z]+\.v1)"')
 
