@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from portal.api.views import accounts, functions, invocations, ledger, providers
+from portal.api.views import accounts, functions, invocations, ledger, participants, providers
 from portal.api.views.nowhere import Nowhere
 
 app_name = "api"
@@ -12,6 +12,7 @@ urlpatterns = [
     path("account/roles", accounts.Roles.as_view()),
     path("account/balance", ledger.Balance.as_view()),
     path("account/statement", ledger.Statement.as_view()),
+    path("account/own-key", participants.OwnKey.as_view()),
     path("account/deposits", ledger.Deposits.as_view()),
     path("tokens", accounts.Tokens.as_view()),
     path("tokens/<uuid:token_id>", accounts.Token.as_view()),
@@ -37,6 +38,7 @@ urlpatterns = [
     path("ledger/blocks/<int:number>", ledger.Block.as_view()),
     path("ledger/transactions/<slug:transaction_id>", ledger.Transaction.as_view()),
     path("ledger/accounts/<slug:account_id>", ledger.LedgerAccount.as_view()),
+    path("ledger/operations", participants.SignedOperations.as_view()),
     re_path(r"^ledger/operations/(?P<operation_id>[A-Za-z0-9._:-]{1,160})$", ledger.Operation.as_view()),
     path("mints", ledger.Mints.as_view()),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),

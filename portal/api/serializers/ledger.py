@@ -94,6 +94,12 @@ class OperationView(serializers.Serializer[Any]):
     settled_at = serializers.DateTimeField(allow_null=True)
 
 
+class StandingView(OperationView):
+    """Where a participant's own operation stands; sending it in once more asks again."""
+
+    job_state = serializers.CharField(help_text="Of the job that it is about, as the newest block has it; or empty.")
+
+
 class TransactionDetailView(serializers.Serializer[Any]):
     """A transaction, with those of its operations and changes that concern the account that asks."""
 
@@ -125,4 +131,21 @@ class MintOrder(Order):
     amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
     reference = serializers.RegexField(
         r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z", help_text="Of the payment; a repeat with the same changes nothing."
+    )
+
+
+class OperationOrder(Order):
+    """An operation that a provider or the owner of an account signed with its own key."""
+
+    operation = serializers.CharField(
+        trim_whitespace=False, help_text="JWS (ES256) of the operation's JSON, of type `chainfaas-operation`."
+    )
+
+
+class OwnKeyOrder(Order):
+    """Hands the account over to a key of its owner's."""
+
+    public_key_pem = serializers.CharField(max_length=400, trim_whitespace=False)
+    proof = serializers.CharField(
+        max_length=1000, help_text="JWS (ES256) of the account's id, of type `chainfaas-enrolment`, by that key."
     )
