@@ -131,17 +131,16 @@ def store(signed: Signed, *, now: datetime) -> Standing:
     :raises NothingToClaim: when it claims a job that was paid.
     """
     submitted = signed.submitted
-    job_state = _job_state(signed)
     if operation(submitted.operation_id) is None:
-        if submitted.kind == ClaimJob.kind and job_state in _PAID:
-            raise NothingToClaim(f"Job {signed.subject} is {job_state}: it was paid.")
+        if submitted.kind == ClaimJob.kind and (state := _job_state(signed)) in _PAID:
+            raise NothingToClaim(f"Job {signed.subject} is {state}: it was paid.")
         _insert(signed, now)
     row = OutboxOperation.objects.get(operation_id=submitted.operation_id)
     if text_of(row.body) != text_of(submitted.text):
         raise OperationIdTaken
     found = operation(submitted.operation_id)
     assert found is not None, submitted.operation_id
-    return Standing(operation=found, job_state=job_state)
+    return Standing(operation=found, job_state=_job_state(signed))
 
 
 def _insert(signed: Signed, now: datetime) -> None:
