@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from provider_agent.claims.drafts import NothingToSend, draft, signed
+from provider_agent.claims.drafts import Draft, NothingToSend, draft, signed
 from provider_agent.claims.evidence import Evidence, EvidenceStore
 from provider_agent.machine.portal import OperationAnswer, PortalRefused
 from provider_agent.ports import Clock
@@ -63,7 +63,7 @@ class Claimant:
         if evidence.outcome:
             return Told(job_id=evidence.job_id, text=f"done before: {evidence.outcome}")
         try:
-            claim = draft(evidence, self.store.working_keys(), provider_id=self.provider_id, now_ms=self.clock())
+            claim = self.draft(evidence)
             jws = signed(claim, self.key)
         except NothingToSend as why:
             return Told(job_id=evidence.job_id, text=f"not claimed: {why}")
@@ -72,11 +72,19 @@ class Claimant:
             return Told(job_id=evidence.job_id, text=f"would be claimed, {kind} the controller's acknowledgement")
         return self._send(evidence, jws)
 
+    def draft(self, evidence: Evidence) -> Draft:
+        """Return the claim of a job as it would be signed.
+
+        :raises NothingToSend: when the ledger would refuse it.
+        """
+        keys = self.store.working_keys()
+        return draft(evidence, keys, provider_id=self.provider_id, now_ms=self.clock())
+
     def _send(self, evidence: Evidence, jws: str) -> Told:
         try:
             answer = self.portal.submit(jws)
         except PortalRefused as refused:
-            if refused.reason != Reason.CONFLICT:
+            if refused.reason != Reason.GONE:
                 raise
             self.store.ended(evidence.job_id, "paid")
             return Told(job_id=evidence.job_id, text=f"not claimed: {refused}")

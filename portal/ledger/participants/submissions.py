@@ -75,8 +75,10 @@ class OperationIdTaken(Conflict):
     """An operation of this id with other content was sent in before."""
 
 
-class NothingToClaim(Conflict):
+class NothingToClaim(PortalError):
     """The job was paid."""
+
+    reason = Reason.GONE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
