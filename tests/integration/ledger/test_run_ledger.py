@@ -68,6 +68,10 @@ def _grew(installation: LedgerInstallation, before: int) -> bool:
     return height(installation) > max(before, 1)
 
 
+def _is_over(end: float) -> bool:
+    return time.monotonic() >= end
+
+
 def assert_books_are_right(installation: LedgerInstallation, jobs_done: int = JOBS) -> None:
     with EmbeddedReader.open_file(installation.ledger_file) as reader:
         jobs = [decode(Job, value) for _, value in reader.items("job~")]
@@ -109,7 +113,7 @@ def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(
                 driver.jobs(JOBS_A_KILL)
                 wait_for("a block more", partial(_grew, installation, before), 60)
                 end = time.monotonic() + moments.uniform(0, LONGEST_LIFE)
-                wait_for("any moment", lambda end=end: time.monotonic() >= end, 5)
+                wait_for("any moment", partial(_is_over, end), 5)
                 running.process.kill()
     with installation.ledger_process() as running:
         running.wait_well()
