@@ -67,6 +67,7 @@ OWN = [
     Door(method="GET", path="account/balance"),
     Door(method="GET", path="account/statement"),
     Door(method="POST", path="account/deposits", body={"amount_micro": 1}),
+    Door(method="POST", path="account/own-key", body={"public_key_pem": "x", "proof": "x"}),
     Door(method="GET", path="tokens"),
     Door(method="POST", path="tokens", body={"name": "x"}),
     Door(method="GET", path="functions"),
@@ -81,8 +82,8 @@ OWN = [
 ]
 #: Those places that nothing else can hold by chance.
 UNIQUE = ("token", "provider", "invocation", "job", "developer")
-#: Open by intention: a code is the permission, and the description holds no data.
-OPEN = ["enrolments", "openapi.json"]
+#: Open by intention: a code or a signature is the permission, and the description holds no data.
+OPEN = ["enrolments", "ledger/operations", "openapi.json"]
 
 
 @pytest.fixture
