@@ -217,4 +217,4 @@ def top_up(account_id: UUID, *, amount: Micro, reference: str, now: datetime, to
 def retry_set_aside(operation_id: str) -> bool:
     """Send an operation that was set aside to the ledger again; return False when none of this id is set aside."""
     rows = OutboxOperation.objects.filter(operation_id=operation_id, state=OutboxState.SET_ASIDE)
-    return bool(rows.update(state=OutboxState.PENDING, transaction_id="", reason="", settled_at=None))
+    return bool(rows.update(state=OutboxState.PENDING, transaction_id="", reason=""))

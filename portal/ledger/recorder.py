@@ -50,7 +50,7 @@ class Recorder:
         """
         if self._unresolved and not self._resolve():
             return False
-        rows = OutboxOperation.objects.filter(state__in=_OPEN).order_by("id")[: self._limit]
+        rows = OutboxOperation.objects.filter(settled_at__isnull=True, state__in=_OPEN).order_by("id")[: self._limit]
         batch = list(rows.only("id", "operation_id", "body", "state"))
         if not batch:
             return False
@@ -62,7 +62,7 @@ class Recorder:
 
     def _resolve(self) -> bool:
         """Return whether nothing is on its way: what the ledger never got goes back, the rest is the follower's."""
-        on_their_way = OutboxOperation.objects.filter(state=OutboxState.SUBMITTED)
+        on_their_way = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SUBMITTED)
         unsettled = False
         for transaction_id in list(on_their_way.values_list("transaction_id", flat=True).distinct()):
             if self._ledger.transaction(transaction_id) is None:
@@ -121,7 +121,7 @@ class Recorder:
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
             OutboxOperation.objects.filter(id=row.id, state=OutboxState.SUBMITTED).update(
-                state=OutboxState.SET_ASIDE, reason=f"{type(error).__name__}: {error}"[:300], settled_at=self._clock()
+                state=OutboxState.SET_ASIDE, reason=f"{type(error).__name__}: {error}"[:300]
             )
         log.error("ledger.operation_set_aside", extra={"operation_id": row.operation_id, "reason": str(error)})
         self._limit = MAX_OPERATIONS

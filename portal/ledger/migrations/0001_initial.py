@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 ('settled_at', models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state__in', ['pending', 'submitted'])), fields=['id'], name='outbox_open')],
+                'indexes': [models.Index(condition=models.Q(('settled_at__isnull', True)), fields=['id'], name='outbox_open'), models.Index(fields=['transaction_id'], name='outbox_transaction')],
             },
         ),
         migrations.CreateModel(

@@ -57,7 +57,7 @@ def _refuse(result: OperationResult, at: datetime) -> None:
     reason = f"{result.reason}: {result.detail}"[:_REASON_LENGTH]
     rows = OutboxOperation.objects.filter(operation_id=result.operation_id)
     if not rows.filter(state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)).update(
-        state=state, reason=reason, settled_at=at
+        state=state, reason=reason, settled_at=None if raised else at
     ):
         return
     if raised:

@@ -36,7 +36,8 @@ class Metrics:
 
     def measure_outbox(self, *, now: datetime) -> None:
         """Count what waits."""
-        waiting = OutboxOperation.objects.filter(state__in=_OPEN).aggregate(count=Count("id"), oldest=Min("created_at"))
+        unsettled = OutboxOperation.objects.filter(settled_at__isnull=True)
+        waiting = unsettled.filter(state__in=_OPEN).aggregate(count=Count("id"), oldest=Min("created_at"))
         self.backlog.set(waiting["count"])
         self.oldest.set((now - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0)
-        self.set_aside.set(OutboxOperation.objects.filter(state=OutboxState.SET_ASIDE).count())
+        self.set_aside.set(unsettled.filter(state=OutboxState.SET_ASIDE).count())

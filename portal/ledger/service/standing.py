@@ -49,7 +49,9 @@ def standing(ledger: LedgerReader) -> Standing:
     checkpoint = Checkpoint.objects.filter(id=1).first()
     leader = Leadership.objects.filter(name=RECORDER).first()
     counts = OutboxOperation.objects.values_list("state").annotate(count=Count("id")).order_by()
-    waiting = OutboxOperation.objects.filter(state=OutboxState.SET_ASIDE).order_by("id")[:_MOST_LISTED]
+    waiting = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")[
+        :_MOST_LISTED
+    ]
     return Standing(
         ledger_block=ledger.height - 1,
         read_model_block=checkpoint.block_number if checkpoint else -1,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from chaincode.blocks import TransactionBody, TransactionRecord
 from portal.ledger import leadership
@@ -296,3 +297,18 @@ def turn_until_idle(ledger: Any, clock: ManualClock) -> None:
     follower = Follower(ledger=ledger, epoch=recorder._epoch)
     while recorder.step() or follower.step():
         pass
+
+
+def test_the_recorder_never_reads_what_is_settled(work: Callable[[], None], market: Market, recorder: Recorder) -> None:
+    market.opens()
+    work()
+
+    with CaptureQueriesContext(connection) as queries:
+        assert not recorder.step()
+
+    (statement,) = [query["sql"] for query in queries]
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+            assert "outbox_open" in str(cursor.fetchall())
+    assert '"settled_at" IS NULL' in statement
