@@ -60,6 +60,12 @@ SETTINGS: dict[str, Setting] = {
             default="",
         ),
         Setting(
+            name="CHAINFAAS_GATEWAY_WORKERS",
+            meaning="How many processes (gunicorn's `--workers`) answer calls of functions: "
+            "each lets through its share of a version's calls a minute.",
+            default="1",
+        ),
+        Setting(
             name="CHAINFAAS_SCHEDULER_HTTP", meaning="Health and metrics of the scheduler.", default="127.0.0.1:9101"
         ),
         Setting(

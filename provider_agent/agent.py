@@ -151,7 +151,7 @@ class Agent:
             slots=self._slots,
             pool=self._pool,
             tools=tools,
-            connected=self._heartbeat.beat_soon,
+            tell_offer=self._heartbeat.beat_soon,
         )
 
     def _beat(self) -> Heartbeat:
@@ -174,7 +174,7 @@ class Agent:
 
     def _free(self) -> int:
         try:
-            return 0 if self._spool.is_full() else self._slots.free
+            return 0 if self._intake.is_stuck or self._spool.is_full() else self._slots.free
         except JournalUnusable:
             return 0
 

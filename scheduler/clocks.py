@@ -18,6 +18,11 @@ GONE_MS = 5_000
 AWAY_GRACE_MS = HEARTBEAT_MS + 5_000
 #: How long after a job's last moment its provider can demand its pay.
 PAY_WINDOW_MS = 24 * 3_600_000
+#: What a failure counts against its provider is half of it after this time (scheduler/reliability.py).
+FAILURE_HALF_LIFE_MS = 5 * 60_000
+#: How long a provider that fails again and again gets nothing at first, and at most.
+PAUSE_MS = 10_000
+LONGEST_PAUSE_MS = 10 * 60_000
 #: How many providers are tried for one invocation.
 MAX_ATTEMPTS = 3
 

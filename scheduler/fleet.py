@@ -9,12 +9,16 @@ from uuid import UUID
 from scheduler.clocks import SILENCE_MS
 from scheduler.placement import Capacity
 from scheduler.ports import ProviderSpec, SeenProvider
+from scheduler.reliability import Reliability
 from wire.messages import Heartbeat
 
 #: So many jobs that ended lately are remembered for each provider: a heartbeat that still lists them was sent before.
 _ENDED = 64
 _MAX_SLOTS = 1_024
 _MAX_AMOUNT = 2**31 - 1
+#: More jobs than these at one time nobody is believed to run; and each of them needs some memory.
+_BELIEVED_SLOTS = 256
+_SLOT_MB = 16
 _NAME = re.compile(r"[\w.+/-]{0,16}", re.ASCII)
 
 
@@ -36,12 +40,15 @@ class Member:
     shown: bool = True
     #: Since when its agent is not connected to the broker; none while it is.
     gone_since_ms: int | None = None
+    #: What this scheduler saw of it.
+    reliability: Reliability = field(default_factory=Reliability)
 
-    def free_slots(self) -> int:
-        """Return how many more jobs it may get."""
+    def free_slots(self, image: str = "") -> int:
+        """Return how many more jobs, of an image, it may get."""
         if self.full or self.heartbeat is None:
             return 0
-        return self.heartbeat.slots - len(self.jobs) - self.strangers
+        free = believed_slots(self.heartbeat) - len(self.jobs) - self.strangers
+        return min(free, 1 - len(self.jobs)) if self.reliability.on_trial(image) else free
 
 
 class Fleet:
@@ -116,6 +123,21 @@ class Fleet:
         if member := self._members.get(provider_id):
             member.full = True
 
+    def failed(self, provider_id: UUID, *, now_ms: int, image: str = "") -> None:
+        """Count a failure or a lost job against a provider; for one image only, when it may be the image's fault."""
+        if member := self._members.get(provider_id):
+            member.reliability.fail(now_ms=now_ms, image=image)
+
+    def succeeded(self, provider_id: UUID, image: str) -> None:
+        """Note that a provider delivered an accepted result."""
+        if member := self._members.get(provider_id):
+            member.reliability.succeed(image)
+
+    def resumed(self, *, since_ms: int, now_ms: int) -> bool:
+        """Return whether somebody's pause ended after `since_ms`."""
+        members = self._members.values()
+        return any(member.reliability.resumed(since_ms=since_ms, now_ms=now_ms) for member in members)
+
     def note_connection(self, provider_id: UUID, *, connected: bool, now_ms: int) -> int:
         """Note whether an agent is connected to the broker; return for how long it has not been."""
         if member := self._members.get(provider_id):
@@ -128,10 +150,10 @@ class Fleet:
         member = self._members.get(provider_id)
         return 0 if member is None or member.gone_since_ms is None else now_ms - member.gone_since_ms
 
-    def capacities(self, *, now_ms: int) -> list[Capacity]:
-        """Return what all providers offer that were heard lately and are connected."""
+    def capacities(self, *, now_ms: int, image: str = "") -> list[Capacity]:
+        """Return what all providers that were heard lately and are connected offer to a job of an image."""
         return [
-            _capacity(member, member.heartbeat)
+            _capacity(member, member.heartbeat, image=image, now_ms=now_ms)
             for member in self._members.values()
             if member.heartbeat and member.gone_since_ms is None and now_ms - member.heard_at_ms < SILENCE_MS
         ]
@@ -158,6 +180,11 @@ def plausible(heartbeat: Heartbeat, provider_id: UUID) -> bool:
     )
 
 
+def believed_slots(heartbeat: Heartbeat) -> int:
+    """Return how many jobs at one time a provider is believed to run."""
+    return min(heartbeat.slots, _BELIEVED_SLOTS, heartbeat.memory_mb // _SLOT_MB)
+
+
 def _heartbeat(seen: SeenProvider) -> Heartbeat:
     return Heartbeat(
         provider_id=str(seen.provider_id),
@@ -172,17 +199,19 @@ def _heartbeat(seen: SeenProvider) -> Heartbeat:
     )
 
 
-def _capacity(member: Member, heartbeat: Heartbeat) -> Capacity:
+def _capacity(member: Member, heartbeat: Heartbeat, *, image: str, now_ms: int) -> Capacity:
     return Capacity(
         provider_id=member.spec.provider_id,
         architecture=heartbeat.architecture,
         memory_mb=heartbeat.memory_mb,
         cpu_millis=heartbeat.cpu_millis,
         price_nano_per_ms=heartbeat.price_nano_per_ms,
-        slots=heartbeat.slots,
-        free_slots=member.free_slots(),
+        slots=believed_slots(heartbeat),
+        free_slots=member.free_slots(image),
         draining=heartbeat.draining,
         images=heartbeat.images,
+        failures=member.reliability.failures(image, now_ms=now_ms),
+        paused=member.reliability.paused(image, now_ms=now_ms),
     )
 
 

@@ -2,8 +2,10 @@
 
 A provider is asked five questions, in this order; the first "no" ends it:
 is it there (heard lately, not draining), does the image's architecture fit, has it the memory and processors,
-does it ask no more than the ceiling, has it a free slot. Of those that remain the best is the one with the image
-already there, then the cheapest, then the least loaded; what is still equal the tie-break spreads evenly.
+does it ask no more than the ceiling, has it a free slot and is not paused. Of those that remain the best is the one
+that failed least lately (scheduler/reliability.py: the one thing here that providers do not say of themselves), then
+the one with the image already there, then the cheapest, then the least loaded; what is still equal the tie-break
+spreads evenly.
 """
 
 import hashlib
@@ -39,17 +41,21 @@ class Capacity:
     free_slots: int
     draining: bool
     images: Collection[str]
+    #: How many failures count against it now.
+    failures: int = 0
+    #: Whether it failed so often that it gets nothing for a while.
+    paused: bool = False
 
 
 def choose(
     need: Need, capacities: Iterable[Capacity], *, tried: Collection[UUID] = (), tie_break: str = ""
 ) -> Capacity | Reason:
-    """Return the best provider for a job; `NO_PROVIDER` when none fits, `PROVIDERS_BUSY` when those that fit are full.
+    """Return the best provider for a job, or why there is none.
 
-    A provider in `tried` is none.
+    `NO_PROVIDER`: none fits. `PROVIDERS_BUSY`: those that fit are full or paused. A provider in `tried` is none.
     """
     fitting = [item for item in capacities if item.provider_id not in tried and fits(need, item)]
-    free = [item for item in fitting if item.free_slots > 0]
+    free = [item for item in fitting if item.free_slots > 0 and not item.paused]
     if not free:
         return Reason.PROVIDERS_BUSY if fitting else Reason.NO_PROVIDER
     best = min(_score(need, item) for item in free)
@@ -68,10 +74,10 @@ def fits(need: Need, capacity: Capacity) -> bool:
     )
 
 
-def _score(need: Need, capacity: Capacity) -> tuple[bool, int, float]:
+def _score(need: Need, capacity: Capacity) -> tuple[int, bool, int, float]:
     """Smaller is better."""
     load = 1 - capacity.free_slots / max(capacity.slots, 1)
-    return need.image_digest not in capacity.images, capacity.price_nano_per_ms, load
+    return capacity.failures, need.image_digest not in capacity.images, capacity.price_nano_per_ms, load
 
 
 def _lot(tie_break: str, provider_id: UUID) -> bytes:

@@ -9,12 +9,11 @@ import httpx
 
 from deploy.marketplace.client import tls_context
 from deploy.marketplace.layout import Layout
-from deploy.marketplace.settings import functions_url, portal_url
+from deploy.marketplace.settings import GATEWAY_WORKERS, functions_url, portal_url
 from deploy.servers.process import CONTROLLER, Program
 from deploy.servers.tls import ServerTls
 
 ROOT = Path(__file__).parents[2]
-_WORKERS = 2
 #: How long calls under way may go on when the portal is stopped.
 _GRACEFUL_SECONDS = 3
 _PROBE_SECONDS = 2
@@ -48,7 +47,7 @@ class Controller:
         ports = self.layout.ports
         bind = [f"--bind=127.0.0.1:{port}" for port in (ports.portal, ports.functions)]
         tls = [f"--certfile={self.tls.certificate_file}", f"--keyfile={self.tls.key_file}"]
-        workers = ["--worker-class=portal.server.Worker", f"--workers={_WORKERS}", "--no-control-socket"]
+        workers = ["--worker-class=portal.server.Worker", f"--workers={GATEWAY_WORKERS}", "--no-control-socket"]
         ending = [f"--graceful-timeout={_GRACEFUL_SECONDS}"]
         return Program(
             name="portal",

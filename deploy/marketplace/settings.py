@@ -4,6 +4,8 @@ from deploy.marketplace.layout import Layout
 from deploy.marketplace.servers import Servers
 
 DATABASE = "chainfaas"
+#: Processes of portal and gateway.
+GATEWAY_WORKERS = 2
 
 
 def portal_url(layout: Layout) -> str:
@@ -42,6 +44,7 @@ def controller_settings(layout: Layout, servers: Servers) -> dict[str, str]:
         "CHAINFAAS_KEYS_DIR": str(layout.keys),
         "CHAINFAAS_LEDGER_FILE": str(layout.ledger_file),
         "CHAINFAAS_REGISTRIES": servers.registry.url,
+        "CHAINFAAS_GATEWAY_WORKERS": str(GATEWAY_WORKERS),
         "CHAINFAAS_SCHEDULER_HTTP": f"127.0.0.1:{ports.scheduler}",
         "CHAINFAAS_LEDGER_HTTP": f"127.0.0.1:{ports.ledger}",
         "CHAINFAAS_SIGNER_HTTP": f"127.0.0.1:{ports.signer}",

@@ -28,6 +28,8 @@ SIGN_IN_ADDRESS = Bound(attempts=50, window=timedelta(minutes=15))
 SIGN_IN_ACCOUNT = Bound(attempts=100, window=timedelta(minutes=15))
 SIGN_UP_ADDRESS = Bound(attempts=50, window=timedelta(hours=1))
 DEPOSITS = Bound(attempts=60, window=timedelta(hours=1))
+#: Transfers, payouts, notices, top-ups asked for.
+MOVES = Bound(attempts=60, window=timedelta(hours=1))
 IMAGE_CHECKS = Bound(attempts=300, window=timedelta(hours=1))
 #: Operations that participants signed: of an address before anything is checked, of a key once it is sure.
 OPERATION_ADDRESS = Bound(attempts=2400, window=timedelta(hours=1))
@@ -136,6 +138,14 @@ def limit_operations_by(key_id: str, now: datetime) -> None:
     :raises TooManyAttempts: when there were too many.
     """
     charge(f"operation-key:{key_id}", OPERATION_KEY, now)
+
+
+def limit_moves(account: Account, now: datetime) -> None:
+    """Count a movement of money that an account asks for.
+
+    :raises TooManyAttempts: when there were too many.
+    """
+    charge(f"move:{account.id}", MOVES, now)
 
 
 def limit_image_checks(account: Account, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from portal.api.views import accounts, functions, invocations, ledger, participants, providers
+from portal.api.views import accounts, decisions, functions, invocations, ledger, money, participants, providers
 from portal.api.views.nowhere import Nowhere
 
 app_name = "api"
@@ -13,7 +13,13 @@ urlpatterns = [
     path("account/balance", ledger.Balance.as_view()),
     path("account/statement", ledger.Statement.as_view()),
     path("account/own-key", participants.OwnKey.as_view()),
+    path("account/statement.csv", money.StatementFile.as_view()),
     path("account/deposits", ledger.Deposits.as_view()),
+    path("account/deposit-notices", money.DepositNotices.as_view()),
+    path("account/withdrawals", money.Withdrawals.as_view()),
+    path("account/transfers", money.Transfers.as_view()),
+    path("account/requests", money.Requests.as_view()),
+    path("account/requests/<uuid:request_id>", money.OneRequest.as_view()),
     path("tokens", accounts.Tokens.as_view()),
     path("tokens/<uuid:token_id>", accounts.Token.as_view()),
     path("role-requests", accounts.RoleRequests.as_view()),
@@ -40,7 +46,11 @@ urlpatterns = [
     path("ledger/accounts/<slug:account_id>", ledger.LedgerAccount.as_view()),
     path("ledger/operations", participants.SignedOperations.as_view()),
     re_path(r"^ledger/operations/(?P<operation_id>[A-Za-z0-9._:-]{1,160})$", ledger.Operation.as_view()),
-    path("mints", ledger.Mints.as_view()),
+    path("mints", decisions.Mints.as_view()),
+    path("money-requests", decisions.MoneyRequests.as_view()),
+    path("money-requests/<uuid:request_id>/approval", decisions.Approval.as_view()),
+    path("money-requests/<uuid:request_id>/refusal", decisions.Refusal.as_view()),
+    path("fees", decisions.Fees.as_view()),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     re_path(r"^", Nowhere.as_view()),
 ]

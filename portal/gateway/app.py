@@ -27,14 +27,14 @@ ENDPOINT_SECONDS = 1.0
 TOKEN_SECONDS = 5.0
 
 
-def assemble(records: Records, *, broker: Broker, waiting: Waiting, bounds: Bounds) -> Gateway:
+def assemble(records: Records, *, broker: Broker, waiting: Waiting, bounds: Bounds, workers: int = 1) -> Gateway:
     """Return a gateway over some database and broker."""
     callers = Callers(Cache(records.account_of, seconds=TOKEN_SECONDS, clock=time.monotonic))
     results = Results(records, callers)
     calls = Calls(
         endpoints=Cache(records.endpoint, seconds=ENDPOINT_SECONDS, clock=time.monotonic),
         callers=callers,
-        rates=Rates(),
+        rates=Rates(workers=workers),
         waiting=waiting,
         broker=broker,
         results=results,
@@ -57,7 +57,8 @@ def build() -> Gateway:
         password=secret_setting("CHAINFAAS_BROKER_PASSWORD_FILE"),
     )
     broker = RabbitBroker(address, deliver_to(waiting), gateway_id=uuid4().hex)
-    return assemble(DatabaseRecords(), broker=broker, waiting=waiting, bounds=bounds)
+    workers = integer_setting("CHAINFAAS_GATEWAY_WORKERS")
+    return assemble(DatabaseRecords(), broker=broker, waiting=waiting, bounds=bounds, workers=workers)
 
 
 application = build()

@@ -38,6 +38,8 @@ class OutboxOperation(models.Model):
     transaction_id = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
+    #: Not sent again before this: the ledger refused it for something that may still come.
+    due_at = models.DateTimeField(null=True)
     #: When the ledger's answer was read; none while it is on its way, or set aside.
     settled_at = models.DateTimeField(null=True)
 
@@ -93,15 +95,17 @@ class LedgerEvent(models.Model):
     name = models.CharField(max_length=48)
     #: The job, account or version that changed.
     subject = models.CharField(max_length=80, db_index=True)
-    #: The account that a transfer went to; empty for all other changes.
-    recipient = models.CharField(max_length=80, blank=True)
+    #: The account that a transfer went to; none for all other changes, which the index then leaves out.
+    recipient = models.CharField(max_length=80, null=True)  # noqa: DJ001 - SQLite sees from `= x` that it is not NULL
     body = models.JSONField()
     at = models.DateTimeField()
 
     class Meta:
         """A statement shows what came in by transfer, too."""
 
-        indexes = (models.Index(fields=["recipient"], name="event_recipient", condition=~models.Q(recipient="")),)
+        indexes = (
+            models.Index(fields=["recipient"], name="event_recipient", condition=models.Q(recipient__isnull=False)),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} {self.subject}"
@@ -218,17 +222,6 @@ class RequestState(models.TextChoices):
     FAILED = "failed", "Not done"
 
 
-#: Requests that still move by themselves or wait for somebody.
-OPEN_REQUESTS = (
-    RequestState.OPENING,
-    RequestState.ASKED,
-    RequestState.APPROVED_ONCE,
-    RequestState.APPROVED,
-    RequestState.PROPOSED,
-    RequestState.REFUSING,
-)
-
-
 class Approval(NamedTuple):
     """One administrator's word on a request, for an organisation."""
 
@@ -273,13 +266,14 @@ class MoneyRequest(models.Model):
     second_organisation = models.CharField(max_length=16, blank=True)
     second_digest = models.CharField(max_length=64, blank=True)
     refused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    #: None while it moves by itself or waits for somebody.
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         """Signers ask for what is open; owners and administrators for the newest."""
 
         indexes = (
-            models.Index(fields=["state"], name="request_open", condition=models.Q(state__in=OPEN_REQUESTS)),
+            models.Index(fields=["state"], name="request_open", condition=models.Q(ended_at__isnull=True)),
             models.Index(fields=["account", "-asked_at"], name="request_of_account"),
         )
 

@@ -24,6 +24,16 @@ from portal.providers.models import Provider
 
 #: The longest page.
 MOST_AT_ONCE = 200
+#: What pays for a job.
+_PAYMENTS = ("job.settled.v1", "job.cancelled.v1")
+#: What moves money inside an account only.
+_INSIDE = {
+    "account.deposited.v1": "deposited",
+    "deposit.withdrawn.v1": "withdrawn",
+    "payout.asked.v1": "payout_asked",
+    "payout.refused.v1": "payout_refused",
+}
+_OWN_EVENTS = (*_INSIDE, "account.minted.v1", "account.transferred.v1", "payout.burned.v1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +73,13 @@ class StatementLine:
     #: Of the event; lines are asked for before an id.
     id: int
     at: datetime
-    #: minted, deposited, spent or earned.
+    #: minted, deposited, withdrawn, spent, earned, sent, received, payout_asked, paid_out or payout_refused.
     kind: str
-    #: What it adds to all the account holds together; a deposit only moves money and adds nothing.
+    #: What it adds to all the account holds together; what only moves inside the account adds nothing.
     amount_micro: int
     #: What was moved, where the amount is 0.
     moved_micro: int
-    #: The job, or the treasury's reference.
+    #: The job, the reference of the payment outside, or the other account.
     reference: str
     transaction_id: str
     block_number: int
@@ -162,9 +172,8 @@ def statement(account_id: UUID, *, before: int | None = None, limit: int = 50) -
     account = str(account_id)
     providers = list(Provider.objects.filter(owner_id=account_id).values_list("id", flat=True))
     jobs = LedgerJob.objects.filter(Q(developer_id=account_id) | Q(provider_id__in=providers), payment_done=True)
-    events = LedgerEvent.objects.filter(
-        Q(subject=account, name__startswith="account.") | Q(subject__in=jobs.values("id"), name="job.settled.v1")
-    )
+    own = Q(subject=account, name__in=_OWN_EVENTS) | Q(recipient=account)
+    events = LedgerEvent.objects.filter(own | Q(subject__in=jobs.values("id"), name__in=_PAYMENTS))
     lines: list[StatementLine] = []
     for event in _page(events, before, limit):
         lines.extend(_lines(account, event))
@@ -246,7 +255,11 @@ def waiting_operations(subject: object) -> Sequence[OperationView]:
 def outbox_counts() -> Mapping[str, int]:
     """Return how many operations wait, are on their way, and were set aside: for administrators."""
     watched = (OutboxState.PENDING, OutboxState.SUBMITTED, OutboxState.SET_ASIDE)
-    counted = OutboxOperation.objects.filter(state__in=watched).values_list("state").annotate(Count("id"))
+    counted = (
+        OutboxOperation.objects.filter(settled_at__isnull=True, state__in=watched)
+        .values_list("state")
+        .annotate(Count("id"))
+    )
     return {state.value: 0 for state in watched} | dict(counted)
 
 
@@ -272,16 +285,28 @@ def _lines(account: str, event: LedgerEvent) -> Iterable[StatementLine]:
 
 def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int, str]]:
     body = event.body
-    if event.name == "account.minted.v1":
+    if event.name in _PAYMENTS:
+        yield from _payment(account, body)
+    elif event.name == "account.minted.v1":
         yield "minted", body["amount_micro"], body["amount_micro"], body["reference"]
-    elif event.name == "account.deposited.v1":
-        yield "deposited", 0, body["amount_micro"], ""
-    elif event.name == "job.settled.v1":
-        if body["developer_id"] == account:
-            yield "spent", -body["cost_micro"], body["cost_micro"], body["job_id"]
-        if body["account_id"] == account:
-            share = provider_share(body)
-            yield "earned", share, share, body["job_id"]
+    elif event.name in _INSIDE:
+        yield _INSIDE[event.name], 0, body.get("amount_micro") or body["amount"], ""
+    elif event.name == "payout.burned.v1":
+        yield "paid_out", -body["amount"], body["amount"], body["reference"]
+    elif event.name == "account.transferred.v1":
+        amount = body["amount_micro"]
+        if event.subject == account:
+            yield "sent", -amount, amount, body["to_account_id"]
+        if event.recipient == account:
+            yield "received", amount, amount, body["account_id"]
+
+
+def _payment(account: str, body: Mapping[str, Any]) -> Iterable[tuple[str, int, int, str]]:
+    if (body.get("payer_id") or body["developer_id"]) == account:
+        yield "spent", -body["cost_micro"], body["cost_micro"], body["job_id"]
+    if body["account_id"] == account:
+        share = provider_share(body)
+        yield "earned", share, share, body["job_id"]
 
 
 def provider_share(record: Mapping[str, Any]) -> int:

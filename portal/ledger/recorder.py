@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from chaincode.blocks import TransactionBody
 from portal.ledger import leadership
-from portal.ledger.errors import LedgerError, LedgerUnavailable, Retry, Superseded
+from portal.ledger.errors import LedgerError, LedgerUnavailable, Superseded, TransactionRefused
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.ports import Ledger
 from wire import signing
@@ -50,8 +51,9 @@ class Recorder:
         """
         if self._unresolved and not self._resolve():
             return False
-        rows = OutboxOperation.objects.filter(settled_at__isnull=True, state__in=_OPEN).order_by("id")[: self._limit]
-        batch = list(rows.only("id", "operation_id", "body", "state"))
+        due = Q(due_at__isnull=True) | Q(due_at__lte=self._clock())
+        rows = OutboxOperation.objects.filter(due, settled_at__isnull=True, state__in=_OPEN).order_by("id")
+        batch = list(rows.only("id", "operation_id", "body", "state")[: self._limit])
         if not batch:
             return False
         if any(row.state == OutboxState.SUBMITTED for row in batch):
@@ -92,7 +94,7 @@ class Recorder:
         try:
             self._ledger.submit(envelope)
         except LedgerError as error:
-            if error.retry is not Retry.NEVER:
+            if not isinstance(error, TransactionRefused):
                 raise
             self._narrow_down(batch, transaction_id, error)
         else:

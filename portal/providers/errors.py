@@ -38,6 +38,10 @@ class CodeUsed(Conflict):
     """Another machine has used this enrolment code. Make a new one on the portal's page of your providers."""
 
 
+class KeyEnrolled(Conflict):
+    """This machine's key is enrolled already. Run chainfaas-agent enroll with another --home."""
+
+
 class ProviderRevoked(Conflict):
     """This provider was revoked. Make a new enrolment code on the portal's page of your providers."""
 

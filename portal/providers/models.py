@@ -22,6 +22,8 @@ class Provider(models.Model):
     name = models.CharField(max_length=64)
     state = models.CharField(max_length=16, choices=ProviderState.choices, default=ProviderState.ACTIVE)
     signing_key_pem = models.TextField()
+    #: Names the key. Unique for good, revoked providers included: the ledger pins a key to one provider, once.
+    signing_key_id = models.CharField(max_length=64, unique=True)
     #: X25519, hexadecimal: secrets for this provider are sealed to it.
     sealing_key = models.CharField(max_length=64)
     certificate_pem = models.TextField()

@@ -19,6 +19,7 @@ from portal.providers.errors import (
     CodeExpired,
     CodeUnknown,
     CodeUsed,
+    KeyEnrolled,
     ProviderInvalid,
     ProviderNameTaken,
     ProviderRevoked,
@@ -85,6 +86,7 @@ def enrol(
     :raises CodeExpired: when it is too late.
     :raises CodeUsed: when another key has used the code.
     :raises ProviderRevoked: when the provider of this code was revoked since.
+    :raises KeyEnrolled: when the machine's key is another provider's, be it a revoked one.
     :raises ProviderNameTaken: when the name was taken since the code was made.
     :raises BrokerUnavailable: when the broker cannot be reached; the same request again can succeed.
     """
@@ -122,6 +124,7 @@ def _create_provider(
     application: Application, *, code: EnrolmentCode, authority: CertificateAuthority, now: datetime
 ) -> Provider:
     require_role(code.owner, Role.PROVIDER)
+    _refuse_enrolled_key(application)
     provider_id = uuid.uuid4()
     try:
         with transaction.atomic():
@@ -130,6 +133,7 @@ def _create_provider(
                 owner=code.owner,
                 name=code.name,
                 signing_key_pem=application.key.pem,
+                signing_key_id=application.key.key_id,
                 sealing_key=application.sealing_key,
                 certificate_pem=authority.certify(provider_id, application.key, now),
                 queue_secret=secrets.token_hex(16),
@@ -138,9 +142,24 @@ def _create_provider(
                 agent_version=application.agent_version,
             )
     except IntegrityError as error:
+        _refuse_enrolled_key(application)
         raise ProviderNameTaken from error
     EnrolmentCode.objects.filter(id=code.id).update(provider=provider)
     return provider
+
+
+def _refuse_enrolled_key(application: Application) -> None:
+    """Refuse a key that is a provider's: the ledger knows one provider a key, and would pay no other one.
+
+    :raises KeyEnrolled: when it is.
+    """
+    known = Provider.objects.filter(signing_key_id=application.key.key_id).first()
+    if known is None:
+        return
+    name = f"{known.name}, which was revoked" if known.state == ProviderState.REVOKED else known.name
+    raise KeyEnrolled(
+        f"This machine's key is enrolled already as {name}. Run chainfaas-agent enroll with another --home."
+    )
 
 
 def access_of(provider: Provider) -> ProviderAccess:

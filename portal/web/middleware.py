@@ -1,12 +1,11 @@
 """What every page of the portal says in its headers, in whose time zone it speaks, and how a refusal looks."""
 
-import zoneinfo
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from portal.accounts.models import Account
+from portal.accounts.zones import zone_of
 from portal.errors import PortalError
 from portal.web.views.errors import refusal
 
@@ -43,19 +42,9 @@ class Pages:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the page, its times in the zone of the account that asks."""
-        with timezone.override(zone_of(request)):
+        with timezone.override(zone_of(request.user)):
             return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Return the page of a refusal; anything else is Django's to handle."""
         return refusal(request, exception) if isinstance(exception, PortalError) else None
-
-
-def zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo:
-    """Return the account's time zone; UTC for a visitor."""
-    account = request.user
-    name = account.time_zone if isinstance(account, Account) else "UTC"
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return zoneinfo.ZoneInfo("UTC")

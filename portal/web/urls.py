@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from portal.web.views import accounts, administration, functions, invocations, ledger, money, providers, running, start
+from portal.web.views import (
+    accounts,
+    administration,
+    decisions,
+    functions,
+    invocations,
+    ledger,
+    money,
+    providers,
+    running,
+    start,
+)
 
 app_name = "web"
 urlpatterns = [
@@ -36,7 +47,13 @@ urlpatterns = [
     path("providers/<uuid:provider_id>", providers.provider, name="provider"),
     path("providers/<uuid:provider_id>/revoke", providers.revoke, name="revoke"),
     path("money", money.money, name="money"),
+    path("money/statement.csv", money.statement_file, name="statement_file"),
     path("money/deposit", money.deposit, name="deposit"),
+    path("money/notice", money.notice, name="notice"),
+    path("money/withdraw", money.withdraw, name="withdraw"),
+    path("money/transfer", money.transfer, name="transfer"),
+    path("money/top-up", money.top_up, name="ask_top_up"),
+    path("money/payout", money.payout, name="ask_payout"),
     path("ledger", ledger.blocks, name="blocks"),
     path("ledger/blocks/<int:number>", ledger.block, name="block"),
     path("ledger/transactions/<slug:transaction_id>", ledger.transaction, name="transaction"),
@@ -46,4 +63,9 @@ urlpatterns = [
     path("administration/providers", administration.all_providers, name="all_providers"),
     path("administration/roles/<int:grant_id>", administration.decide_role, name="decide_role"),
     path("administration/top-up", administration.top_up, name="top_up"),
+    path("administration/requests", decisions.requests, name="requests"),
+    path("administration/requests/<uuid:request_id>/approve", decisions.approve, name="approve_request"),
+    path("administration/requests/<uuid:request_id>/refuse", decisions.refuse, name="refuse_request"),
+    path("administration/fees", decisions.fees, name="fees"),
+    path("administration/fees/propose", decisions.propose_fees, name="propose_fees"),
 ]

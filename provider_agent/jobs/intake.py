@@ -1,9 +1,12 @@
 """What the broker delivers, one after another: tickets are judged, accepted or refused; control is obeyed."""
 
 import logging
+import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 
 from provider_agent.jobs.journal import Entry, Journal, JournalState, JournalUnusable, digest_of
@@ -21,6 +24,8 @@ from wire.signing import key_id_of
 log = logging.getLogger(__name__)
 
 _Step = Callable[[], None]
+#: How long to wait before what the journal could not take is tried again.
+_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,17 +38,29 @@ class Desk:
     slots: Slots
     pool: RunnerPool
     tools: Tools
-    #: Told that the broker is back, beside the spool.
-    connected: Callable[[], None]
+    #: Called when the controller should hear soon what this machine offers now.
+    tell_offer: Callable[[], None]
 
 
 class Intake:
-    """The inbox of the broker. Its thread is the only one that accepts jobs, so that a slot is never given twice."""
+    """The inbox of the broker. Its thread is the only one that accepts jobs, so that a slot is never given twice.
+
+    What the journal cannot take, its disk being full, waits here unacknowledged and is tried again. The connection
+    stays: without it the controller would soon give up the jobs that run.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._steps: SimpleQueue[_Step | None] = SimpleQueue()
+        self._waiting: deque[_Step] = deque()
+        self._is_stuck = False
+        self._again_at = 0.0
         self._thread = Thread(target=self._run, name="intake", daemon=True)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the journal could not be used when it was last tried: no job can be taken."""
+        return self._is_stuck
 
     def start(self) -> None:
         """Begin to work off what was delivered."""
@@ -64,8 +81,10 @@ class Intake:
 
     def connected(self) -> None:
         """Have everything sent that the controller may have missed."""
+        # What waits is delivered again to the new connection.
+        self._steps.put(self._waiting.clear)
         self._steps.put(self._desk.tools.spool.connected)
-        self._steps.put(self._desk.connected)
+        self._steps.put(self._desk.tell_offer)
 
     def take_order(self, body: bytes, acknowledge: Acknowledge) -> None:
         """Accept or refuse an order; it is acknowledged once the journal knows what was decided."""
@@ -160,12 +179,37 @@ class Intake:
             tools.spool.send_again(known.job_id)
 
     def _run(self) -> None:
-        while (step := self._steps.get()) is not None:
-            try:
-                step()
-            except JournalUnusable as error:
-                # Not acknowledged: the broker delivers it again after the next connection.
-                log.error("intake.unusable", extra={"cause": str(error)})  # noqa: TRY400 - the cause is enough
-            except Exception:
-                # As above; the next delivery is not to suffer for this one.
-                log.exception("intake.unforeseen")
+        while True:
+            with suppress(Empty):
+                step = self._steps.get(timeout=_AGAIN_SECONDS if self._is_stuck else None)
+                if step is None:
+                    return
+                if not self._did(step):
+                    self._waiting.append(step)
+            if self._is_stuck and time.monotonic() >= self._again_at:
+                self._try_again()
+
+    def _try_again(self) -> None:
+        while self._waiting:
+            if not self._did(self._waiting[0]):
+                return
+            self._waiting.popleft()
+        self._is_stuck = False
+        log.info("intake.usable")
+        self._desk.tell_offer()
+
+    def _did(self, step: _Step) -> bool:
+        """Do a step; False when the journal could not be used."""
+        try:
+            step()
+        except JournalUnusable as error:
+            log.error("intake.unusable", extra={"cause": str(error)})  # noqa: TRY400 - the cause is enough
+            self._again_at = time.monotonic() + _AGAIN_SECONDS
+            if not self._is_stuck:
+                self._is_stuck = True
+                self._desk.tell_offer()
+            return False
+        except Exception:
+            # Not acknowledged: it is delivered again after the next connection; the next one is not to suffer for it.
+            log.exception("intake.unforeseen")
+        return True

@@ -25,7 +25,7 @@ def choose(desk: Desk, invocation: LiveInvocation) -> Capacity | Reason:
     now_ms = desk.clock()
     choice = placement.choose(
         invocation.need,
-        desk.fleet.capacities(now_ms=now_ms),
+        desk.fleet.capacities(now_ms=now_ms, image=invocation.need.image_digest),
         tried=invocation.tried,
         tie_break=job_id_of(invocation.invocation_id, invocation.attempts + 1),
     )

@@ -10,15 +10,22 @@ from scheduler.placement import Capacity
 from scheduler.ports import FailJob
 from scheduler.states import JobState
 from wire.messages import Cancel
+from wire.outcomes import ExitState
 from wire.problems import Reason
 
 log = logging.getLogger(__name__)
+
+#: What an image can cause on every provider: it counts against the provider for this image alone.
+_PERHAPS_THE_IMAGE = frozenset({ExitState.PULL_FAILED, ExitState.CRASHED})
 
 
 async def fail(desk: Desk, invocation: LiveInvocation, failure: FailJob) -> None:
     """Commit a job's failure in one transaction with what follows it."""
     job = endings.release(desk, invocation)
     metrics.JOBS.labels(failure.state).inc()
+    if job.sent:
+        image = invocation.need.image_digest if failure.exit_state in _PERHAPS_THE_IMAGE else ""
+        desk.fleet.failed(job.provider_id, now_ms=desk.clock(), image=image)
     ids = {"job_id": job.job_id, "provider_id": job.provider_id, "state": failure.state}
     log.info("job.failed", extra=ids | {"exit_state": failure.exit_state, "refusal": failure.refusal})
     async with endings.ended_on_error(desk, invocation):

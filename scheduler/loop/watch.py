@@ -41,6 +41,8 @@ class Watch:
             desk.leases.extend_all(now_ms=now_ms, away_ms=slept_ms)
         if desk.broker.connected:
             await self._judge(now_ms)
+        if desk.fleet.resumed(since_ms=now_ms - slept_ms, now_ms=now_ms):
+            placing.place_waiting(desk)
         self._end_what_waited_too_long(now_ms)
         if self._due("people", now_ms, _PEOPLE_MS):
             await self._tell_people(now_ms)

@@ -24,7 +24,9 @@ class StatementLineView(serializers.Serializer[Any]):
 
     id = serializers.IntegerField()
     at = serializers.DateTimeField()
-    kind = serializers.CharField(help_text="minted, deposited, spent or earned.")
+    kind = serializers.CharField(
+        help_text="minted, deposited, withdrawn, spent, earned, sent, received, payout_asked, paid_out, payout_refused."
+    )
     amount_micro = serializers.IntegerField()
     moved_micro = serializers.IntegerField()
     reference = serializers.CharField()
@@ -122,16 +124,6 @@ class DepositOrder(Order):
 
     amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
     deposit_id = serializers.UUIDField(required=False, help_text="A repeat with the same id changes nothing.")
-
-
-class MintOrder(Order):
-    """Creates money for an account, against a payment from outside."""
-
-    username = serializers.CharField(max_length=39)
-    amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
-    reference = serializers.RegexField(
-        r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z", help_text="Of the payment; a repeat with the same changes nothing."
-    )
 
 
 class OperationOrder(Order):

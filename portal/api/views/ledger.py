@@ -8,8 +8,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.accounts import operations as accounts
-from portal.accounts import queries as account_queries
 from portal.accounts import throttle
 from portal.api.authentication import account_of
 from portal.api.serializers.ledger import (
@@ -18,7 +16,6 @@ from portal.api.serializers.ledger import (
     BlockView,
     DepositOrder,
     LedgerJobView,
-    MintOrder,
     OperationView,
     PageOrder,
     StatementLineView,
@@ -57,23 +54,6 @@ class Deposits(APIView):
         throttle.limit_deposits(account, now)
         operation_id = operations.deposit(
             account.id, amount=Micro(order["amount_micro"]), deposit_id=order.get("deposit_id") or uuid4(), now=now
-        )
-        return Response(OperationView(queries.operation(operation_id)).data, status=202)
-
-
-class Mints(APIView):
-    """Money that comes in."""
-
-    @extend_schema(request=MintOrder, responses={202: OperationView})
-    def post(self, request: Request) -> Response:
-        """Create money for an account; administrators only. The ledger decides within seconds."""
-        accounts.require_administrator(account_of(request))
-        order = MintOrder.read(request)
-        operation_id = operations.mint(
-            account_queries.account_named(order["username"]).id,
-            amount=Micro(order["amount_micro"]),
-            reference=order["reference"],
-            now=timezone.now(),
         )
         return Response(OperationView(queries.operation(operation_id)).data, status=202)
 

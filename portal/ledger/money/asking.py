@@ -11,7 +11,7 @@ from chaincode.contracts.genesis import WHOLE_PPM
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.errors import Invalid
-from portal.ledger.models import OPEN_REQUESTS, MoneyRequest, RequestKind, RequestState
+from portal.ledger.models import MoneyRequest, RequestKind, RequestState
 from portal.ledger.money import approving, content, moving, standing
 from portal.ledger.money.errors import RequestMovedOn, TooManyRequests
 from wire.money import MAX_MICRO, Micro
@@ -114,7 +114,7 @@ def _columns(kind: RequestKind, account: Account, wish: Wish) -> dict[str, objec
 
 def _store(by: Account, columns: Mapping[str, object], request_id: UUID, now: datetime) -> MoneyRequest:
     defaults = {"state": RequestState.ASKED, **columns, "asked_by": by, "asked_at": now}
-    if MoneyRequest.objects.filter(asked_by=by, state__in=OPEN_REQUESTS).exclude(id=request_id).count() >= MOST_OPEN:
+    if MoneyRequest.objects.filter(asked_by=by, ended_at__isnull=True).exclude(id=request_id).count() >= MOST_OPEN:
         raise TooManyRequests
     request, created = MoneyRequest.objects.get_or_create(id=request_id, defaults=defaults)
     return request if created else _same(request, columns)

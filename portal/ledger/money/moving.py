@@ -30,19 +30,30 @@ def transfer(owner: Account, *, to: Account, amount: Micro, transfer_id: UUID, n
     """Move available money to another account, and return the operation's id; a repeat with the same id is harmless.
 
     :raises Invalid: when the amount or the recipient will not do.
+    :raises OperationConflict: when the id was used for another transfer.
     :raises OwnKey: when the account is not in custody any more.
     """
-    check_amount(owner, amount)
-    if to == owner:
-        raise Invalid.field("to", "Choose another account than your own.")
-    if not WorldState.objects.filter(key=keys.account(str(to.id))).exists():
-        raise Invalid.field("to", "The ledger does not know this account yet: it never had money.")
+    operation_id = operation_id_of(Transfer, transfer_id)
+    if queries.operation(operation_id) is None:
+        check_transfer(owner, to=to, amount=amount)
     return _by_custody(
         owner,
         Transfer(account_id=str(owner.id), to_account_id=str(to.id), amount_micro=amount),
         subject_id=transfer_id,
         now=now,
     )
+
+
+def check_transfer(owner: Account, *, to: Account, amount: Micro) -> None:
+    """Refuse transfers that the ledger would refuse.
+
+    :raises Invalid: when the amount or the recipient will not do.
+    """
+    check_amount(owner, amount)
+    if to == owner:
+        raise Invalid.field("to", "Choose another account than your own.")
+    if not WorldState.objects.filter(key=keys.account(str(to.id))).exists():
+        raise Invalid.field("to", "The ledger does not know this account yet: it never had money.")
 
 
 def give_notice(owner: Account, *, amount: Micro, notice_id: UUID, now: datetime) -> str:

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from portal.accounts.models import Account
-from portal.ledger.models import OPEN_REQUESTS, MoneyRequest
+from portal.ledger.models import MoneyRequest
 from portal.ledger.money.errors import RequestMissing
 
 _PEOPLE = ("account", "asked_by", "first_approved_by", "second_approved_by", "refused_by")
@@ -23,7 +23,23 @@ def all_requests() -> QuerySet[MoneyRequest]:
 
 def open_requests() -> QuerySet[MoneyRequest]:
     """Return what is not ended, oldest first: for administrators."""
-    return all_requests().filter(state__in=OPEN_REQUESTS).order_by("asked_at")
+    return all_requests().filter(ended_at__isnull=True).order_by("asked_at")
+
+
+def ended_requests() -> QuerySet[MoneyRequest]:
+    """Return what is ended, newest first: for administrators."""
+    return all_requests().filter(ended_at__isnull=False)
+
+
+def request_of(owner: Account, request_id: UUID) -> MoneyRequest:
+    """Return one request about an account's own money.
+
+    :raises RequestMissing: to everybody else.
+    """
+    found = requests_of(owner).filter(id=request_id).first()
+    if found is None:
+        raise RequestMissing
+    return found
 
 
 def request_for(viewer: Account, request_id: UUID) -> MoneyRequest:

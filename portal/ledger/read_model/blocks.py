@@ -56,7 +56,7 @@ def _events(blocks: Sequence[Block]) -> Iterator[tuple[Any, ...]]:
         for record in block.transactions:
             at = bulk.stamp(record.timestamp_ms)
             for event in record.events:
-                recipient = event.body["to_account_id"] if event.name == _TRANSFERRED else ""
+                recipient = event.body["to_account_id"] if event.name == _TRANSFERRED else None
                 yield record.transaction_id, event.name, event.subject, recipient, bulk.text(event.body), at
 
 

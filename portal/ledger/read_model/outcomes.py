@@ -4,12 +4,12 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from chaincode.blocks import Block, OperationResult, OperationStatus, TransactionRecord
-from chaincode.contracts.errors import Refusal
+from chaincode.contracts.errors import RETRYABLE, Refusal
 from chaincode.contracts.operations import CreateJob
 from portal.ledger.models import Balance, OutboxOperation, OutboxState, Reservation
 from portal.ledger.operations import operation_id_of
@@ -18,6 +18,9 @@ from portal.ledger.read_model.moments import moment
 log = logging.getLogger(__name__)
 
 _REASON_LENGTH = 300
+#: How long an operation is sent again that waits for another one (chaincode.contracts.errors.RETRYABLE).
+MOST_PATIENCE = timedelta(days=2)
+_SHORTEST_PAUSE = timedelta(seconds=1)
 _CREATE_JOB = operation_id_of(CreateJob, "")
 
 
@@ -55,15 +58,27 @@ def _refuse(result: OperationResult, at: datetime) -> None:
     raised = result.reason == Refusal.RAISED
     state = OutboxState.SET_ASIDE if raised else OutboxState.REFUSED
     reason = f"{result.reason}: {result.detail}"[:_REASON_LENGTH]
-    rows = OutboxOperation.objects.filter(operation_id=result.operation_id)
-    if not rows.filter(state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)).update(
-        state=state, reason=reason, settled_at=None if raised else at
-    ):
+    on_its_way = OutboxOperation.objects.filter(
+        operation_id=result.operation_id, state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)
+    )
+    if result.reason in RETRYABLE and _send_again(on_its_way, reason, at):
+        log.info("ledger.operation_waits", extra={"operation_id": result.operation_id, "reason": reason})
+        return
+    if not on_its_way.update(state=state, reason=reason, settled_at=None if raised else at):
         return
     if raised:
         log.error("ledger.operation_set_aside", extra={"operation_id": result.operation_id, "reason": reason})
     else:
         log.warning("ledger.operation_refused", extra={"operation_id": result.operation_id, "reason": reason})
+
+
+def _send_again(rows: QuerySet[OutboxOperation], reason: str, at: datetime) -> bool:
+    """Put an operation back to be sent when it has waited as long again; give up after some days."""
+    created_at = rows.values_list("created_at", flat=True).first()
+    if created_at is None or at - created_at > MOST_PATIENCE:
+        return False
+    due_at = at + max(_SHORTEST_PAUSE, at - created_at)
+    return bool(rows.update(state=OutboxState.PENDING, transaction_id="", reason=reason, due_at=due_at))
 
 
 def _release(job_ids: Iterable[str]) -> None:

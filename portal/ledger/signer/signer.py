@@ -129,7 +129,7 @@ class Signer:
 
 
 def _rows(state: RequestState) -> QuerySet[MoneyRequest]:
-    return MoneyRequest.objects.filter(state=state).select_related(*_PEOPLE).order_by("asked_at")
+    return MoneyRequest.objects.filter(ended_at__isnull=True, state=state).select_related(*_PEOPLE).order_by("asked_at")
 
 
 def _subject(request: MoneyRequest) -> str:

@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=64)),
                 ('state', models.CharField(choices=[('active', 'Active'), ('revoked', 'Revoked')], default='active', max_length=16)),
                 ('signing_key_pem', models.TextField()),
+                ('signing_key_id', models.CharField(max_length=64, unique=True)),
                 ('sealing_key', models.CharField(max_length=64)),
                 ('certificate_pem', models.TextField()),
                 ('queue_secret', models.CharField(max_length=64, unique=True)),

@@ -102,7 +102,11 @@ class VersionForm(PageForm):
         label="Also answer GET", required=False, help_text="The query string becomes the input."
     )
     rate_per_minute = forms.IntegerField(
-        label="Calls a minute", min_value=1, max_value=MAX_RATE_PER_MINUTE, initial=60, help_text="Of all callers."
+        label="Calls a minute",
+        min_value=1,
+        max_value=MAX_RATE_PER_MINUTE,
+        initial=60,
+        help_text="Of all callers together.",
     )
 
     def clean_environment(self) -> dict[str, str]:

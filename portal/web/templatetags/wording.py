@@ -19,7 +19,7 @@ _SECOND = 1000
 _MINUTE = 60 * _SECOND
 #: How a state is coloured: good, on its way, or not.
 _TONES = {
-    "good": {"active", "published", "succeeded", "finished", "settled", "committed", "online"},
+    "good": {"active", "published", "succeeded", "finished", "settled", "committed", "online", "done"},
     "busy": {
         "pending",
         "placed",
@@ -31,6 +31,12 @@ _TONES = {
         "confirmed",
         "draft",
         "claimed",
+        "opening",
+        "asked",
+        "approved_once",
+        "approved",
+        "proposed",
+        "refusing",
     },
     "bad": {"failed", "lost", "refused", "set_aside", "mismatch", "expired"},
 }
@@ -84,6 +90,12 @@ def number_of_credits(micro: int) -> str:
 def signed_money(micro: int) -> str:
     """Return an amount in credits with its sign."""
     return f"+{credits_text(micro)}" if micro > 0 else credits_text(micro).replace("-", "\N{MINUS SIGN}")
+
+
+@register.filter
+def percent(ppm: int) -> str:
+    """Return millionths as a share in percent."""
+    return f"{ppm / 10_000:g} %"
 
 
 @register.filter

@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.errors import AdministratorsOnly
@@ -16,11 +16,12 @@ from portal.errors import NotAllowed, NotThere, PortalError
 from portal.ledger.errors import LedgerError, OperationConflict
 from portal.ledger.keys import KeyUnusable
 from portal.request_ids import request_id
+from portal.web.forms.base import PageForm
 
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def account_of(request: HttpRequest) -> Account:
@@ -48,15 +49,15 @@ def action(view: View[P]) -> View[P]:
 def for_administrators(view: View[P]) -> View[P]:
     """Let administrators in, and nobody else."""
 
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         require_administrator(account_of(request))
         return view(request, *args, **kwargs)
 
     return guarded
 
 
-def attempt(request: HttpRequest, done: str, act: Callable[[], object]) -> bool:
-    """Act, and leave a message for the next page: `done`, or why not.
+def attempt(request: HttpRequest, done: str, act: Callable[[], object], *, form: PageForm | None = None) -> bool:
+    """Act, and leave a message for the next page: `done`, or why not; what is wrong with fields, a form says itself.
 
     :raises NotThere: when it is about something that is not there, or not theirs.
     :raises NotAllowed: when the account may not do that.
@@ -66,6 +67,9 @@ def attempt(request: HttpRequest, done: str, act: Callable[[], object]) -> bool:
     except (NotThere, NotAllowed):
         raise
     except PortalError as refused:
+        if form is not None and refused.fields:
+            form.show(refused)
+            return False
         problems = [problem for field in refused.fields.values() for problem in field]
         messages.error(request, " ".join(problems) or refused.detail)
         return False

@@ -8,8 +8,9 @@ from portal.accounts import operations as accounts
 from portal.accounts import queries
 from portal.errors import PortalError
 from portal.invocations import queries as invocations
-from portal.ledger import operations as ledger_operations
 from portal.ledger import queries as ledger
+from portal.ledger.money import asking
+from portal.ledger.money import queries as money
 from portal.providers import queries as providers
 from portal.web.costs import amount_text
 from portal.web.forms.money import TopUpForm
@@ -35,6 +36,7 @@ def _overview(request: HttpRequest, form: TopUpForm) -> HttpResponse:
         "outbox": ledger.outbox_counts(),
         "newest_block": next(iter(ledger.latest_blocks(limit=1)), None),
         "open_invocations": invocations.open_invocations(),
+        "open_requests": money.open_requests().count(),
         "form": form,
     }
     return render(request, "web/administration.html", shown, status=422 if form.errors else 200)
@@ -65,7 +67,7 @@ def decide_role(request: HttpRequest, grant_id: int) -> HttpResponse:
 @action
 @for_administrators
 def top_up(request: HttpRequest) -> HttpResponse:
-    """Credit an account with what was paid outside."""
+    """Propose to credit an account with what was paid outside."""
     form = TopUpForm(request.POST)
     if not form.is_valid():
         return _overview(request, form)
@@ -75,15 +77,13 @@ def top_up(request: HttpRequest) -> HttpResponse:
     except PortalError:
         form.add_error("username", "There is no account of this name.")
         return _overview(request, form)
+    wish = asking.Wish(request_id=values["move_id"], amount=Micro(values["amount"]), note=values["note"])
     attempt(
         request,
-        f"{amount_text(values['amount'])} for {account.username} on the way to the ledger.",
-        lambda: ledger_operations.top_up(
-            account.id,
-            amount=Micro(values["amount"]),
-            reference=values["reference"],
-            now=timezone.now(),
-            to_deposit=False,
+        f"{amount_text(values['amount'])} for {account.username}: proposed, and approved for your organisation.",
+        lambda: asking.propose_top_up(
+            account_of(request), account=account, wish=wish, reference=values["reference"], now=timezone.now()
         ),
+        form=form,
     )
-    return redirect("web:administration")
+    return _overview(request, form) if form.errors else redirect("web:requests")

@@ -1,47 +1,63 @@
-"""An account's money: balance, statement, deposit."""
+"""An account's money: balance, statement, what moves it, and what the account asked for."""
 
-import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from chaincode.contracts.operations import Deposit
+from portal.accounts import queries as accounts
 from portal.accounts import throttle
 from portal.accounts.models import Account
+from portal.accounts.zones import zone_of
+from portal.errors import Invalid, NotThere
 from portal.ledger import operations, queries
+from portal.ledger.money import asking, moving, standing, statement
+from portal.ledger.money import queries as requests
 from portal.ledger.queries import StatementLine
+from portal.streaming import streamed
 from portal.web.costs import amount_text
-from portal.web.forms.money import DepositForm
+from portal.web.forms.money import AskPayoutForm, AskTopUpForm, DepositForm, MoneyForm, NoticeForm, TransferForm
 from portal.web.pagination import before_of
 from portal.web.views.acting import account_of, action, attempt, page
 from wire.money import Micro
 
 #: An event may make two lines: paid and earned, by an account that is both.
 _EVENTS = 25
+_REQUESTS = 10
+_FORMS: tuple[type[MoneyForm], ...] = (DepositForm, NoticeForm, TransferForm, AskTopUpForm, AskPayoutForm)
 
 
 @page
 def money(request: HttpRequest) -> HttpResponse:
     """Show balance and statement."""
-    return _money_page(request, None)
+    return _money_page(request)
 
 
-def _money_page(request: HttpRequest, form: DepositForm | None) -> HttpResponse:
+def _money_page(request: HttpRequest, failed: MoneyForm | None = None) -> HttpResponse:
     owner = account_of(request)
-    balance = queries.balance(owner.id)
     before = before_of(request)
     lines, older = _older(queries.statement(owner.id, before=before, limit=_EVENTS + 1))
+    forms = {form.name: form() for form in _FORMS}
+    if failed is not None:
+        forms[failed.name] = failed
     shown = {
-        "balance": balance,
-        "form": form or DepositForm(available_micro=0, initial={"deposit_id": uuid.uuid4()}),
+        "balance": queries.balance(owner.id),
+        "forms": forms,
+        "failed": failed.name if failed else "",
+        "notice": standing.notice(owner.id),
+        "now": timezone.now(),
+        "requests": requests.requests_of(owner)[:_REQUESTS],
         "lines": lines,
         "older": older,
         "is_first": before is None,
         "waiting": queries.waiting_operations(owner.id),
     }
-    return render(request, "web/money.html", shown, status=422 if form else 200)
+    return render(request, "web/money.html", shown, status=422 if failed else 200)
 
 
 def _older(lines: Sequence[StatementLine]) -> tuple[Sequence[StatementLine], int | None]:
@@ -52,26 +68,132 @@ def _older(lines: Sequence[StatementLine]) -> tuple[Sequence[StatementLine], int
     return [line for line in lines if line.id != events[-1]], events[-2]
 
 
+@page
+def statement_file(request: HttpRequest) -> StreamingHttpResponse:
+    """Download the statement as CSV."""
+    owner = account_of(request)
+    parts = statement.csv_pages(owner.id, zone=zone_of(owner), before=before_of(request))
+    return streamed(request, parts, content_type="text/csv; charset=utf-8", name="statement.csv")
+
+
 @action
 def deposit(request: HttpRequest) -> HttpResponse:
     """Move credits from available to deposit."""
+    owner, form = account_of(request), DepositForm(request.POST)
+
+    def act(amount: Micro, move_id: UUID) -> object:
+        if queries.operation(operations.operation_id_of(Deposit, move_id)) is None:
+            moving.check_amount(owner, amount)
+        now = timezone.now()
+        throttle.limit_deposits(owner, now)
+        return operations.deposit(owner.id, amount=amount, deposit_id=move_id, now=now)
+
+    return _move(request, form, "{amount} on the way to your deposit: the ledger confirms it in a moment.", act)
+
+
+@action
+def notice(request: HttpRequest) -> HttpResponse:
+    """Announce that part of the deposit is wanted back."""
+    owner, form = account_of(request), NoticeForm(request.POST)
+
+    def act(amount: Micro, move_id: UUID) -> object:
+        return moving.give_notice(owner, amount=amount, notice_id=move_id, now=_counted(owner))
+
+    return _move(request, form, "Notice of {amount} on the way to the ledger.", act)
+
+
+@action
+def withdraw(request: HttpRequest) -> HttpResponse:
+    """Take back what a notice named."""
     owner = account_of(request)
-    form = DepositForm(request.POST, available_micro=queries.balance(owner.id).available_micro)
-    if not form.is_valid():
-        if "deposit_id" in form.errors:
-            messages.error(request, "Load the page again and repeat it.")
-            return redirect("web:money")
-        return _money_page(request, form)
-    amount, deposit_id = Micro(form.cleaned_data["amount"]), form.cleaned_data["deposit_id"]
-    attempt(
-        request,
-        f"{amount_text(amount)} on the way to your deposit: the ledger confirms it in a moment.",
-        lambda: _deposit(owner, amount, deposit_id),
-    )
+    move_id = _move_id(request)
+    if move_id is not None:
+        attempt(
+            request,
+            "The withdrawal is on the way to the ledger.",
+            lambda: moving.withdraw(owner, withdrawal_id=move_id, now=_counted(owner)),
+        )
     return redirect("web:money")
 
 
-def _deposit(owner: Account, amount: Micro, deposit_id: uuid.UUID) -> None:
+def _move_id(request: HttpRequest) -> UUID | None:
+    """Return the id that a page made for an action; none when there is none."""
+    try:
+        return UUID(request.POST.get("move_id", ""))
+    except ValueError:
+        messages.error(request, "Load the page again and repeat it.")
+        return None
+
+
+@action
+def transfer(request: HttpRequest) -> HttpResponse:
+    """Show what a transfer would do; once that is confirmed, move the credits."""
+    owner, form = account_of(request), TransferForm(request.POST)
+
+    def act(amount: Micro, move_id: UUID) -> object:
+        to = _recipient(form.cleaned_data["to"])
+        return moving.transfer(owner, to=to, amount=amount, transfer_id=move_id, now=_counted(owner))
+
+    if request.POST.get("confirmed") == "yes" or not _would_do(owner, form):
+        return _move(request, form, "{amount} on the way: the ledger confirms it in a moment.", act)
+    return render(request, "web/transfer.html", {"form": form, "values": form.cleaned_data})
+
+
+def _would_do(owner: Account, form: TransferForm) -> bool:
+    if not form.is_valid():
+        return False
+    try:
+        moving.check_transfer(owner, to=_recipient(form.cleaned_data["to"]), amount=form.cleaned_data["amount"])
+    except Invalid as refused:
+        form.show(refused)
+        return False
+    return True
+
+
+def _recipient(name: str) -> Account:
+    try:
+        return accounts.account_named(name.strip())
+    except NotThere:
+        raise Invalid.field("to", "There is no account of this name.") from None
+
+
+@action
+def top_up(request: HttpRequest) -> HttpResponse:
+    """Ask that what was paid outside is credited."""
+    return _ask(request, AskTopUpForm(request.POST), asking.ask_top_up)
+
+
+@action
+def payout(request: HttpRequest) -> HttpResponse:
+    """Ask for money outside."""
+    return _ask(request, AskPayoutForm(request.POST), asking.ask_payout)
+
+
+def _ask(request: HttpRequest, form: MoneyForm, ask: Callable[..., object]) -> HttpResponse:
+    owner = account_of(request)
+
+    def act(amount: Micro, move_id: UUID) -> object:
+        wish = asking.Wish(request_id=move_id, amount=amount, note=form.cleaned_data["note"])
+        return ask(owner, wish=wish, now=_counted(owner))
+
+    return _move(request, form, "You asked for {amount}. Two administrators decide on it.", act)
+
+
+def _counted(owner: Account) -> datetime:
     now = timezone.now()
-    throttle.limit_deposits(owner, now)
-    operations.deposit(owner.id, amount=amount, deposit_id=deposit_id, now=now)
+    throttle.limit_moves(owner, now)
+    return now
+
+
+def _move(request: HttpRequest, form: MoneyForm, done: str, act: Callable[[Micro, UUID], object]) -> HttpResponse:
+    """Act once with what the form says; show the form again with what is wrong with it."""
+    if not form.is_valid():
+        if "move_id" in form.errors:
+            messages.error(request, "Load the page again and repeat it.")
+            return redirect("web:money")
+        return _money_page(request, form)
+    amount, move_id = Micro(form.cleaned_data["amount"]), form.cleaned_data["move_id"]
+    attempt(request, done.format(amount=amount_text(amount)), lambda: act(amount, move_id), form=form)
+    if form.errors:
+        return _money_page(request, form)
+    return redirect("web:money")

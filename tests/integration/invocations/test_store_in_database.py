@@ -51,6 +51,7 @@ class InsideDatabase:
             owner=bob,
             name="desk",
             signing_key_pem=provider.spec.signing_key_pem,
+            signing_key_id=provider.key.public.key_id,
             sealing_key="",
             certificate_pem="",
             queue_secret=provider.spec.queue_secret,

@@ -12,9 +12,11 @@ from portal.accounts import operations as accounts
 from portal.accounts.models import ApiToken, Role
 from portal.functions.models import Function
 from portal.invocations.models import Job
-from portal.ledger.models import LedgerJob, OutboxOperation
+from portal.ledger.models import LedgerJob, MoneyRequest, OutboxOperation
+from portal.ledger.money import asking
 from portal.providers.models import Provider
 from tests.integration.portal_api.conftest import Clients
+from tests.support.outbox.bank import wish
 from tests.support.people import NOW, People
 
 VERSION = {"image_link": "registry.example/word-count:1", "price_ceiling_nano_per_ms": 1, "budget_micro_per_day": 1}
@@ -58,6 +60,21 @@ OTHERS = [
         body={"username": "mallory", "amount_micro": 1, "reference": "x"},
         stranger=HTTPStatus.FORBIDDEN,
     ),
+    Door(method="GET", path="account/requests/{request}"),
+    Door(method="GET", path="money-requests", stranger=HTTPStatus.FORBIDDEN),
+    Door(
+        method="POST",
+        path="money-requests/{request}/approval",
+        body={"digest": "0" * 64, "reference": "r"},
+        stranger=HTTPStatus.FORBIDDEN,
+    ),
+    Door(
+        method="POST",
+        path="money-requests/{request}/refusal",
+        body={"reason": "no"},
+        stranger=HTTPStatus.FORBIDDEN,
+    ),
+    Door(method="POST", path="fees", body={"platform_ppm": 0, "peers_ppm": 0}, stranger=HTTPStatus.FORBIDDEN),
 ]
 #: Addresses that show or change what is the caller's own: a stranger's lists are empty, nobody's are refused.
 OWN = [
@@ -66,8 +83,16 @@ OWN = [
     Door(method="POST", path="account/roles", body={"role": "peer"}),
     Door(method="GET", path="account/balance"),
     Door(method="GET", path="account/statement"),
+    Door(method="GET", path="account/statement.csv"),
     Door(method="POST", path="account/deposits", body={"amount_micro": 1}),
     Door(method="POST", path="account/own-key", body={"public_key_pem": "x", "proof": "x"}),
+    Door(method="GET", path="account/deposit-notices"),
+    Door(method="POST", path="account/deposit-notices", body={"amount_micro": 1}),
+    Door(method="POST", path="account/withdrawals", body={}),
+    Door(method="POST", path="account/transfers", body={"to": "dora", "amount_micro": 1}),
+    Door(method="GET", path="account/requests"),
+    Door(method="POST", path="account/requests", body={"kind": "top_up", "amount_micro": 1, "note": "x"}),
+    Door(method="GET", path="fees"),
     Door(method="GET", path="tokens"),
     Door(method="POST", path="tokens", body={"name": "x"}),
     Door(method="GET", path="functions"),
@@ -81,7 +106,7 @@ OWN = [
     Door(method="GET", path="ledger/transactions/x"),
 ]
 #: Those places that nothing else can hold by chance.
-UNIQUE = ("token", "provider", "invocation", "job", "developer")
+UNIQUE = ("token", "provider", "invocation", "job", "developer", "request")
 #: Open by intention: a code or a signature is the permission, and the description holds no data.
 OPEN = ["enrolments", "ledger/operations", "openapi.json"]
 
@@ -120,6 +145,7 @@ def things(people: People, job: Job, provider: Provider, published: Function) ->
         "developer": str(people.developer.id),
         "grant": str(grant.id),
         "operation": "account.deposit:1",
+        "request": str(asking.ask_top_up(people.developer, wish=wish(1), now=NOW).id),
     }
 
 
@@ -147,7 +173,7 @@ def test_what_a_stranger_tried_changed_nothing(
 def _everything() -> list[Any]:
     mine = [list(Function.objects.order_by("pk").values()), list(Provider.objects.order_by("pk").values())]
     tokens = list(ApiToken.objects.exclude(account__username="mallory").order_by("pk").values("id", "revoked_at"))
-    return [*mine, tokens, OutboxOperation.objects.count()]
+    return [*mine, tokens, OutboxOperation.objects.count(), list(MoneyRequest.objects.values())]
 
 
 @pytest.mark.parametrize("door", [*OTHERS, *OWN], ids=lambda door: f"{door.method} {door.path}")
@@ -203,6 +229,15 @@ def test_every_address_is_in_one_of_these_lists() -> None:
 
 def _shape(path: str) -> str:
     parts = re.sub(r"\(\?P<.*\)", "x", path).removeprefix("^").removesuffix("$").split("/")
-    collections = {"tokens", "functions", "providers", "invocations", "role-requests", "versions"}
+    collections = {
+        "tokens",
+        "functions",
+        "providers",
+        "invocations",
+        "role-requests",
+        "versions",
+        "requests",
+        "money-requests",
+    }
     collections |= {"jobs", "blocks", "transactions", "accounts", "operations"}
     return "/".join("*" if index and parts[index - 1] in collections else part for index, part in enumerate(parts))

@@ -7,7 +7,7 @@ import pytest
 
 from portal.accounts.models import Account, Role
 from portal.invocations.models import Job
-from portal.ledger.models import OutboxOperation
+from portal.ledger.models import MoneyRequest, OutboxOperation
 from portal.providers.models import Provider, ProviderState
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.integration.web.conftest import Browser
@@ -62,8 +62,8 @@ def test_money_shows_balance_and_every_movement(dora: Browser, paul: Browser) ->
 
 @pytest.mark.usefixtures("settled_job")
 def test_credits_move_to_the_deposit_once_however_often_the_form_is_sent(paul: Browser, people: People) -> None:
-    form = paul.get("/money").context["form"]
-    fields = {"amount": "1.5", "deposit_id": str(form["deposit_id"].value())}
+    form = paul.get("/money").context["forms"]["deposit"]
+    fields = {"amount": "1.5", "move_id": str(form["move_id"].value())}
 
     first, again = paul.post("/money/deposit", **fields), paul.post("/money/deposit", **fields)
 
@@ -77,12 +77,12 @@ def test_credits_move_to_the_deposit_once_however_often_the_form_is_sent(paul: B
 @pytest.mark.parametrize("amount", ["11.400001", "0", "-1", "", "NaN", "1e3", "9999999999"])
 @pytest.mark.usefixtures("settled_job")
 def test_what_is_not_there_cannot_be_moved(paul: Browser, amount: str) -> None:
-    form = paul.get("/money").context["form"]
+    form = paul.get("/money").context["forms"]["deposit"]
 
-    response = paul.post("/money/deposit", amount=amount, deposit_id=str(form["deposit_id"].value()))
+    response = paul.post("/money/deposit", amount=amount, move_id=str(form["move_id"].value()))
 
     assert response.status_code == 422
-    assert response.context["form"].errors["amount"]
+    assert response.context["forms"]["deposit"].errors["amount"]
     assert not OutboxOperation.objects.filter(state="pending").exists()
 
 
@@ -123,13 +123,19 @@ def test_an_administrator_decides_on_roles_and_tops_up(browser: Callable[[Accoun
     again = ada.post(f"/administration/roles/{grant.id}", decision="refuse")
     assert ada.messages(again) == ["This request was decided before."]
 
-    order = {"username": "dora", "amount": "12.5", "reference": "invoice-17"}
+    order = {
+        "username": "dora",
+        "amount": "12.5",
+        "reference": "invoice-17",
+        "note": "bank",
+        "move_id": "11111111-1111-4111-8111-111111111111",
+    }
     assert "12.5 credits for dora" in ada.messages(ada.post("/administration/top-up", **order))[0]
     ada.messages(ada.post("/administration/top-up", **order))
-    kinds = sorted(OutboxOperation.objects.values_list("kind", flat=True))
-    assert kinds == ["account.mint", "proposal.approve", "proposal.approve"]
+    assert MoneyRequest.objects.get().state == "approved_once"
+    assert not OutboxOperation.objects.exists()
     changed = ada.post("/administration/top-up", **order | {"amount": "13"})
-    assert ada.messages(changed) == ["This reference was used before, for something else."]
+    assert "changed or decided meanwhile" in ada.messages(changed)[0]
     unknown = ada.post("/administration/top-up", **order | {"username": "nobody"})
     assert "no account of this name" in unknown.content.decode()
 

@@ -97,11 +97,19 @@ def test_a_stranger_s_actions_change_nothing(
 
 
 def test_only_administrators_administrate(browser: Callable[[Account], Browser], people: People) -> None:
-    grant = people.developer.roles.get()
+    grant, decided = people.developer.roles.get(), f"/administration/requests/{uuid4()}"
     for account in (people.developer, people.provider, people.peer, people.stranger):
         signed_in = browser(account)
-        for path in ("/administration", "/administration/providers"):
+        for path in (
+            "/administration",
+            "/administration/providers",
+            "/administration/requests",
+            "/administration/fees",
+        ):
             assert signed_in.get(path).status_code == 403
+        assert signed_in.post(f"{decided}/approve", digest="0" * 64, reference="r").status_code == 403
+        assert signed_in.post(f"{decided}/refuse", reason="no").status_code == 403
+        assert signed_in.post("/administration/fees/propose", platform="0", peers="0").status_code == 403
         assert (
             signed_in.post("/administration/top-up", username="mallory", amount="5", reference="r").status_code == 403
         )
@@ -114,7 +122,7 @@ def test_a_visitor_is_asked_to_sign_in_first(
 ) -> None:
     before = state()
 
-    for path in [*OWN, *pages_of_others, "/administration"]:
+    for path in [*OWN, *pages_of_others, "/money/statement.csv", "/administration"]:
         answer = visitor.get(path)
         assert (answer.status_code, answer.url.partition("?")[0]) == (302, "/sign-in"), path
     for path, fields in actions_on_others:
@@ -227,11 +235,14 @@ def test_no_get_changes_anything(dora: Browser, settled_job: Job, provider: Prov
         "job_id": settled_job.id,
         "account_id": uuid4(),
         "grant_id": 1,
+        "request_id": uuid4(),
     }
     for pattern in urlpatterns:
         wanted = {name: values[name] for name in pattern.pattern.converters}
         path = "/" + _filled(str(pattern.pattern), wanted)
-        assert dora.get(path).status_code in {200, 302, 403, 404, 405}, path
+        answer = dora.get(path)
+        assert answer.status_code in {200, 302, 403, 404, 405}, path
+        answer.close()
 
     assert state() == before
 

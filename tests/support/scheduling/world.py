@@ -22,16 +22,19 @@ def main() -> None:
     from portal.accounts.models import Account  # noqa: PLC0415 - after django.setup()
     from portal.ledger.models import Balance  # noqa: PLC0415
     from portal.providers.models import Provider  # noqa: PLC0415
+    from wire.signing import PublicKey  # noqa: PLC0415
 
     provider_id, owner_id, secret, deposit = sys.argv[1:]
     alice = Account.objects.create(username="alice", email="alice@example.org")
     bob = Account.objects.create(id=UUID(owner_id), username="bob", email="bob@example.org")
     Balance.objects.create(account_id=str(alice.id), deposit_micro=int(deposit))
+    key = PublicKey.from_pem(sys.stdin.read())
     Provider.objects.create(
         id=UUID(provider_id),
         owner=bob,
         name="desk",
-        signing_key_pem=sys.stdin.read(),
+        signing_key_pem=key.pem,
+        signing_key_id=key.key_id,
         sealing_key="",
         certificate_pem="",
         queue_secret=secret,

@@ -100,6 +100,23 @@ def test_no_more_than_two_minutes_of_calls_pass_in_one_minute(pauses: list[float
     assert sum(1 for at in passed if at > now - 60) <= 2 * per_minute + 1
 
 
+def test_processes_share_a_function_s_calls() -> None:
+    workers, version_id = [Rates(workers=4) for _ in range(4)], uuid4()
+
+    at_once = [rates.take(version_id, per_minute=60, now=0.0) for rates in workers for _ in range(60)]
+
+    assert at_once.count(0) == 60
+    assert workers[0].take(version_id, per_minute=60, now=0.0) == 4, "its share comes back four times as slowly"
+
+
+def test_a_share_of_less_than_a_call_is_a_call_now_and_then() -> None:
+    rates, version_id = Rates(workers=4), uuid4()
+
+    assert rates.take(version_id, per_minute=1, now=0.0) == 0
+    assert rates.take(version_id, per_minute=1, now=0.0) == 240
+    assert rates.take(version_id, per_minute=1, now=240.0) == 0
+
+
 def test_buckets_are_bounded_and_the_longest_unused_goes() -> None:
     rates, first = Rates(capacity=2), uuid4()
     rates.take(first, per_minute=1, now=0.0)

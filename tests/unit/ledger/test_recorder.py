@@ -312,3 +312,37 @@ def test_the_recorder_never_reads_what_is_settled(work: Callable[[], None], mark
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
             assert "outbox_open" in str(cursor.fetchall())
     assert '"settled_at" IS NULL' in statement
+
+
+def test_what_waits_for_another_operation_is_sent_again_and_paid(
+    work: Callable[[], None], market: Market, clock: ManualClock
+) -> None:
+    market.opens()
+    job_id = market.creates()
+    OutboxOperation.objects.filter(kind="job.create").update(state=OutboxState.SET_ASIDE)
+    market.receipts(job_id)
+    market.confirms(job_id)
+    work()
+    waiting = OutboxOperation.objects.filter(subject=job_id, kind__in=("job.receipt", "job.confirm"))
+    assert set(waiting.values_list("state", flat=True)) == {OutboxState.PENDING}
+    assert all("unknown_job" in row.reason and row.due_at and row.due_at > clock() for row in waiting)
+
+    OutboxOperation.objects.filter(kind="job.create").update(state=OutboxState.PENDING)
+    clock.forward(seconds=2)
+    work()
+
+    assert set(waiting.values_list("state", flat=True)) == {OutboxState.COMMITTED}
+    assert LedgerJob.objects.get(id=job_id).state == "settled"
+
+
+def test_what_waits_in_vain_is_refused_after_two_days(
+    work: Callable[[], None], market: Market, clock: ManualClock
+) -> None:
+    market.opens()
+    market.receipts("made-up-1")
+    work()
+
+    clock.forward(days=2, seconds=1)
+    work()
+
+    assert states()[OutboxState.REFUSED] == 1

@@ -22,6 +22,7 @@ from portal.providers.errors import (
     CodeExpired,
     CodeUnknown,
     CodeUsed,
+    KeyEnrolled,
     ProviderInvalid,
     ProviderMissing,
     ProviderNameTaken,
@@ -36,6 +37,7 @@ from portal.providers.testing import InMemoryBrokerAdmin
 from tests.support.machines import Machine
 from tests.support.people import NOW, People
 from wire import signing
+from wire.problems import Reason
 from wire.signing import PublicKey
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("controller_keys")]
@@ -122,6 +124,26 @@ def test_another_machine_cannot_use_a_used_code(people: People, broker_users: In
 
     with pytest.raises(CodeUsed):
         enrol(code, Machine(), broker_users)
+
+
+def test_a_key_is_one_provider_s_for_good(people: People, broker_users: InMemoryBrokerAdmin) -> None:
+    """The ledger pins a key once: a second provider with it would work and never be paid."""
+    machine = Machine()
+    first = enrol(new_code(people.provider), machine, broker_users).provider
+    codes = [new_code(people.provider, "cellar"), new_code(people.other_provider, "loft")]
+
+    for code in codes:
+        with pytest.raises(KeyEnrolled, match=r"enrolled already as attic.*--home") as refused:
+            enrol(code, machine, broker_users)
+        assert refused.value.reason is Reason.CONFLICT
+    operations.revoke_provider(first, broker=broker_users, now=NOW)
+    with pytest.raises(KeyEnrolled, match="attic, which was revoked"):
+        enrol(codes[0], machine, broker_users)
+
+    assert broker_users.granted() == frozenset()
+    assert Provider.objects.get().signing_key_id == machine.key.public.key_id
+    assert OutboxOperation.objects.count() == 1
+    assert enrol(codes[0], Machine(), broker_users).provider.name == "cellar", "the code is still good"
 
 
 def test_a_code_expires(people: People, broker_users: InMemoryBrokerAdmin) -> None:

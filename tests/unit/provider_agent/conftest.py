@@ -1,6 +1,7 @@
 """An agent of fakes, with a clock that a test moves."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -58,6 +59,8 @@ class Bench:
         self.key = SigningKey.generate()
         self.broker = InMemoryBroker()
         self.runner = InMemoryRunner()
+        #: Whether the intake was stuck, each time that this had changed when an offer was told.
+        self.told: list[bool] = []
         self.open()
 
     def open(self) -> None:
@@ -82,7 +85,7 @@ class Bench:
                 slots=self.slots,
                 pool=self.pool,
                 tools=tools,
-                connected=lambda: None,
+                tell_offer=self._tell_offer,
             )
         )
         self.intake.start()
@@ -120,8 +123,21 @@ class Bench:
         """Wait until everything delivered is acknowledged."""
         wait_for("all deliveries to be acknowledged", lambda: self.broker.unacknowledged == 0, SECONDS)
 
+    def _tell_offer(self) -> None:
+        if not self.told or self.told[-1] is not self.intake.is_stuck:
+            self.told.append(self.intake.is_stuck)
+
     def _of(self, kind: type[T]) -> list[T]:
         return [event for event in self.broker.events if isinstance(event, kind)]
+
+
+@contextmanager
+def full_disk(journal: Journal) -> Iterator[None]:
+    """Let SQLite find no room for another page."""
+    connection = journal._connection
+    connection.execute("PRAGMA query_only = ON")
+    yield
+    connection.execute("PRAGMA query_only = OFF")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from wire.messages import Finished, Heartbeat, Receipt, ResultAcknowledged
 from wire.outcomes import ExitState
 from wire.signing import SigningKey, payload_of
 
+from .conftest import full_disk
 from .test_doctor import CONFIG
 
 SECONDS = 10
@@ -79,6 +80,19 @@ def test_a_machine_without_docker_offers_no_slot(rig: Rig) -> None:
 
     assert wait_for("a heartbeat", rig.heartbeats, SECONDS)[0].free_slots == 0
     assert not rig.agent.is_healthy()
+    rig.agent.stop()
+
+
+def test_a_machine_whose_journal_takes_nothing_offers_no_slot_until_it_does(rig: Rig) -> None:
+    rig.agent.start()
+    wait_for("an offer", lambda: [beat.free_slots for beat in rig.heartbeats()] == [2], SECONDS)
+
+    with full_disk(rig.journal):
+        rig.broker.send_order(dump(rig.controller.order(a_ticket())))
+        wait_for("an offer of nothing", lambda: rig.heartbeats()[-1].free_slots == 0, SECONDS)
+
+    wait_for("the order to be taken", lambda: rig.broker.unacknowledged == 0, SECONDS)
+    wait_for("an offer again", lambda: rig.heartbeats()[-1].free_slots == 2, SECONDS)
     rig.agent.stop()
 
 

@@ -23,7 +23,7 @@ from wire.messages import (
 from wire.outcomes import ExitState, RefusalReason
 from wire.signing import SigningKey, sha256_hex
 
-from .conftest import SECONDS, Bench
+from .conftest import SECONDS, Bench, full_disk
 
 
 def test_a_good_ticket_is_accepted_run_and_reported(bench: Bench) -> None:
@@ -307,6 +307,34 @@ def test_a_full_journal_disk_leaves_the_ticket_with_the_broker(bench: Bench, tmp
     reopened.close()
     bench.intake = type(bench.intake)(bench.intake._desk)
     bench.intake.start()
+
+
+def test_what_the_journal_could_not_take_is_tried_again_until_it_can(bench: Bench) -> None:
+    wait_for("the connection", lambda: bench.told == [False], SECONDS)
+    with full_disk(bench.journal):
+        bench.send(a_ticket())
+        wait_for("the intake to notice", lambda: bench.intake.is_stuck, SECONDS)
+        bench.tell(Cancel(job_id="another"))
+        wait_for("control to be obeyed all the same", lambda: bench.broker.unacknowledged == 1, SECONDS)
+
+    assert bench.finished()[0].output == b"HELLO"
+    bench.settled()
+    wait_for("the intake to notice that too", lambda: not bench.intake.is_stuck, SECONDS)
+    assert bench.told == [False, True, False]
+
+
+def test_a_ticket_that_waited_for_the_journal_and_came_again_runs_once(bench: Bench) -> None:
+    wait_for("the connection", lambda: bench.told == [False], SECONDS)
+    with full_disk(bench.journal):
+        bench.send(a_ticket())
+        wait_for("the intake to notice", lambda: bench.intake.is_stuck, SECONDS)
+        bench.broker.drop_connection()
+        bench.broker.reconnect()
+
+    bench.finished()
+    bench.settled()
+    wait_for("the intake to be free", lambda: not bench.intake.is_stuck, SECONDS)
+    assert len(bench.runner.runs) == 1
 
 
 def test_a_dump_of_what_was_sent_holds_no_input(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduler import clocks
 from scheduler.clocks import SILENCE_MS
 from scheduler.fleet import Fleet, plausible
 from tests.support.scheduling.marketplace import NOW_MS, FakeProvider
@@ -91,6 +92,31 @@ def test_who_is_revoked_is_forgotten_and_who_stays_keeps_its_slots(fleet: Fleet,
 
     assert fleet.spec(provider.id) is None
     assert free(fleet) == []
+
+
+def test_more_slots_than_the_memory_holds_are_not_believed(fleet: Fleet, provider: FakeProvider) -> None:
+    fleet.hear(provider.id, provider.heartbeat(slots=1_000, free_slots=1_000, memory_mb=160), now_ms=NOW_MS)
+    assert free(fleet) == [10]
+
+    fleet.hear(provider.id, provider.heartbeat(slots=1_000, free_slots=1_000, memory_mb=10**6), now_ms=NOW_MS)
+    assert free(fleet) == [256]
+
+
+def test_who_goes_on_failing_is_paused_and_then_tried_with_one_job(fleet: Fleet, provider: FakeProvider) -> None:
+    fleet.hear(provider.id, provider.heartbeat(), now_ms=NOW_MS)
+    for _ in range(3):
+        fleet.failed(provider.id, now_ms=NOW_MS)
+    (there,) = fleet.capacities(now_ms=NOW_MS)
+    assert (there.paused, there.failures) == (True, 3)
+
+    after = NOW_MS + clocks.PAUSE_MS
+    (there,) = fleet.capacities(now_ms=after)
+    assert (there.paused, there.free_slots) == (False, 1)
+    assert fleet.resumed(since_ms=after - 1, now_ms=after)
+    assert not fleet.resumed(since_ms=after, now_ms=after + 1)
+
+    fleet.succeeded(provider.id, "")
+    assert free(fleet, after) == [2]
 
 
 def test_people_are_shown_each_heartbeat_once(fleet: Fleet, provider: FakeProvider) -> None:

@@ -57,6 +57,18 @@ def test_a_provider_that_was_tried_is_none() -> None:
     assert choose(NEED, [GOOD], tried={GOOD.provider_id}) is Reason.NO_PROVIDER
 
 
+def test_who_failed_lately_comes_after_everybody_else() -> None:
+    liar = another(price_nano_per_ms=1, images=(IMAGE,), free_slots=4, failures=1)
+
+    assert choose(NEED, [liar, GOOD]) is GOOD
+    assert choose(NEED, [liar]) is liar
+
+
+def test_who_is_paused_gets_nothing_and_is_worth_waiting_for() -> None:
+    assert choose(NEED, [another(paused=True)]) is Reason.PROVIDERS_BUSY
+    assert choose(NEED, [another(paused=True), GOOD]) is GOOD
+
+
 def test_the_image_counts_before_the_price_and_the_price_before_the_load() -> None:
     there, cheap, idle = another(images=(IMAGE,)), another(price_nano_per_ms=1), another(free_slots=4)
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from portal.environment import SettingError, setting
+from portal.environment import http_address_setting, setting
 from portal.invocations.operations import record_payments
 from portal.ledger import leadership
 from portal.ledger.embedded import EmbeddedWriter
@@ -56,7 +56,7 @@ def run() -> None:
     :raises LedgerError: when the ledger cannot be opened, or is damaged.
     """
     path = Path(setting("CHAINFAAS_LEDGER_FILE"))
-    address = http_address(setting("CHAINFAAS_LEDGER_HTTP"))
+    address = http_address_setting("CHAINFAAS_LEDGER_HTTP")
     with EmbeddedWriter.open(path, block_key=signing_key(KeyName.BLOCK), genesis=load_genesis()) as ledger:
         epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
         metrics = Metrics()
@@ -81,14 +81,3 @@ def run() -> None:
             finally:
                 auditor.stop()
     log.info("ledger.ended", extra={"epoch": epoch})
-
-
-def http_address(text: str) -> tuple[str, int]:
-    """Read `host:port`.
-
-    :raises SettingError: when it is not that.
-    """
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
-        raise SettingError(f"CHAINFAAS_LEDGER_HTTP={text!r}: expected host:port")
-    return host, int(port)

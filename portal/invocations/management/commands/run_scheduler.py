@@ -10,7 +10,7 @@ from typing import Any
 import uvloop
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.environment import SettingError, integer_setting, secret_setting, setting
+from portal.environment import SettingError, http_address_setting, integer_setting, secret_setting, setting
 from portal.invocations.store import DjangoStore
 from portal.ledger.keys import WORKING_KEY_FILE, KeyName, KeyUnusable, read_file, signing_key
 from scheduler import metrics
@@ -38,7 +38,8 @@ class Command(BaseCommand):
         """Run it."""
         logs.configure(level=setting("CHAINFAAS_LOG_LEVEL"))
         try:
-            signer, login, address = _signer(), _login(), _http_address()
+            signer, login = _signer(), _login()
+            address = http_address_setting("CHAINFAAS_SCHEDULER_HTTP")
         except (KeyUnusable, SettingError) as error:
             raise CommandError(str(error)) from error
         try:
@@ -86,11 +87,3 @@ def _login() -> BrokerLogin:
         user=setting("CHAINFAAS_BROKER_USER"),
         password=secret_setting("CHAINFAAS_BROKER_PASSWORD_FILE"),
     )
-
-
-def _http_address() -> tuple[str, int]:
-    text = setting("CHAINFAAS_SCHEDULER_HTTP")
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
-        raise SettingError(f"CHAINFAAS_SCHEDULER_HTTP={text!r}: expected host:port")
-    return host, int(port)

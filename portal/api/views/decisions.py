@@ -1,0 +1,118 @@
+"""Administrators decide on money: two of different organisations, for exactly what they saw."""
+
+from uuid import UUID, uuid4
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portal.accounts import queries as accounts
+from portal.accounts.models import Account
+from portal.accounts.operations import require_administrator
+from portal.api.authentication import account_of
+from portal.api.pages import AccountList
+from portal.api.serializers.money import (
+    ApprovalOrder,
+    FeesOrder,
+    FeeView,
+    MintOrder,
+    RefusalOrder,
+    WholeRequestView,
+)
+from portal.ledger.models import MoneyRequest
+from portal.ledger.money import approving, asking, queries, standing
+from wire.money import Micro
+
+
+def _administrator(request: Request) -> Account:
+    account = account_of(request)
+    require_administrator(account)
+    return account
+
+
+class MoneyRequests(AccountList[MoneyRequest]):
+    """All requests, newest first; for administrators."""
+
+    model = MoneyRequest
+    serializer_class = WholeRequestView
+
+    def visible_to(self, account: Account) -> QuerySet[MoneyRequest]:
+        """Return all of them, to an administrator."""
+        require_administrator(account)
+        return queries.all_requests()
+
+
+class Approval(APIView):
+    """An administrator's approval."""
+
+    @extend_schema(request=ApprovalOrder, responses=WholeRequestView)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Approve a request for one's own organisation; the other one's administrator has to approve it, too."""
+        by, order = _administrator(request), ApprovalOrder.read(request)
+        approved = approving.approve(
+            queries.request_for(by, request_id),
+            by=by,
+            seen=order["digest"],
+            reference=order["reference"],
+            now=timezone.now(),
+        )
+        return Response(WholeRequestView(approved).data)
+
+
+class Refusal(APIView):
+    """An administrator's refusal."""
+
+    @extend_schema(request=RefusalOrder, responses=WholeRequestView)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Refuse a request, with a reason."""
+        by, order = _administrator(request), RefusalOrder.read(request)
+        found = queries.request_for(by, request_id)
+        return Response(
+            WholeRequestView(approving.refuse(found, by=by, reason=order["reason"], now=timezone.now())).data
+        )
+
+
+class Mints(APIView):
+    """Money that comes in."""
+
+    @extend_schema(request=MintOrder, responses={202: WholeRequestView})
+    def post(self, request: Request) -> Response:
+        """Propose to credit an account, and approve it for one's own organisation."""
+        by, order = _administrator(request), MintOrder.read(request)
+        wish = asking.Wish(
+            request_id=order.get("request_id") or uuid4(), amount=Micro(order["amount_micro"]), note=order["note"]
+        )
+        made = asking.propose_top_up(
+            by,
+            account=accounts.account_named(order["username"]),
+            wish=wish,
+            reference=order["reference"],
+            now=timezone.now(),
+        )
+        return Response(WholeRequestView(made).data, status=202)
+
+
+class Fees(APIView):
+    """What of a job's cost goes to the platform and to the peers."""
+
+    @extend_schema(responses=FeeView(many=True))
+    def get(self, request: Request) -> Response:
+        """List fee policies, the one that stands first."""
+        account_of(request)
+        return Response(FeeView(standing.fee_history(), many=True).data)
+
+    @extend_schema(request=FeesOrder, responses={202: WholeRequestView})
+    def post(self, request: Request) -> Response:
+        """Propose another fee policy, and approve it for one's own organisation."""
+        by, order = _administrator(request), FeesOrder.read(request)
+        made = asking.propose_fees(
+            by,
+            platform_ppm=order["platform_ppm"],
+            peers_ppm=order["peers_ppm"],
+            request_id=order.get("request_id") or uuid4(),
+            now=timezone.now(),
+        )
+        return Response(WholeRequestView(made).data, status=202)

@@ -1,0 +1,111 @@
+"""What two administrators of different organisations decide together: top-ups, payouts, fees."""
+
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from portal.accounts.models import Account
+from portal.ledger.models import MoneyRequest, RequestKind, RequestState
+from portal.ledger.money import approving, asking, content, queries, standing
+from portal.web.forms.money import FeesForm
+from portal.web.pagination import page_of
+from portal.web.views.acting import account_of, action, attempt, for_administrators, page
+
+_OPEN = 100
+
+
+@page
+@for_administrators
+def requests(request: HttpRequest) -> HttpResponse:
+    """Show what waits for approvals, and what was decided."""
+    viewer = account_of(request)
+    waiting = [
+        {
+            "item": item,
+            "digest": content.digest(item),
+            "can_approve": _can_approve(viewer, item),
+            "can_refuse": _can_refuse(viewer, item),
+            "names_reference": item.state == RequestState.ASKED and item.kind != RequestKind.FEES,
+        }
+        for item in queries.open_requests()[:_OPEN]
+    ]
+    shown = {"waiting": waiting, "page": page_of(queries.ended_requests(), request)}
+    return render(request, "web/requests.html", shown)
+
+
+def _can_approve(viewer: Account, item: MoneyRequest) -> bool:
+    waits = item.state in {RequestState.ASKED, RequestState.APPROVED_ONCE}
+    may = viewer.organisation not in {"", item.first_organisation} and item.account_id != viewer.id
+    return waits and may
+
+
+def _can_refuse(viewer: Account, item: MoneyRequest) -> bool:
+    waits = item.state in {RequestState.ASKED, RequestState.APPROVED_ONCE}
+    return waits and bool(viewer.organisation) and item.account_id != viewer.id
+
+
+@action
+@for_administrators
+def approve(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Approve a request as it was shown."""
+    by = account_of(request)
+    found = queries.request_for(by, request_id)
+    seen, reference = request.POST.get("digest", ""), request.POST.get("reference", "").strip()
+    attempt(
+        request,
+        f"Approved for the {by.get_organisation_display().lower()} organisation.",
+        lambda: approving.approve(found, by=by, seen=seen, reference=reference, now=timezone.now()),
+    )
+    return redirect("web:requests")
+
+
+@action
+@for_administrators
+def refuse(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Refuse a request, with a reason."""
+    by = account_of(request)
+    found = queries.request_for(by, request_id)
+    reason = request.POST.get("reason", "")
+    attempt(
+        request,
+        "Refused. The owner sees your reason.",
+        lambda: approving.refuse(found, by=by, reason=reason, now=timezone.now()),
+    )
+    return redirect("web:requests")
+
+
+@page
+@for_administrators
+def fees(request: HttpRequest) -> HttpResponse:
+    """Show the fee policy and its history."""
+    return _fees_page(request, FeesForm(initial={"move_id": uuid4()}))
+
+
+def _fees_page(request: HttpRequest, form: FeesForm) -> HttpResponse:
+    history = standing.fee_history()
+    shown = {"current": history[0] if history else None, "history": history, "form": form}
+    return render(request, "web/fees.html", shown, status=422 if form.errors else 200)
+
+
+@action
+@for_administrators
+def propose_fees(request: HttpRequest) -> HttpResponse:
+    """Propose another fee policy."""
+    by, form = account_of(request), FeesForm(request.POST)
+    if not form.is_valid():
+        return _fees_page(request, form)
+    attempt(
+        request,
+        "Proposed, and approved for your organisation. The other organisation has to approve it, too.",
+        lambda: asking.propose_fees(
+            by,
+            platform_ppm=form.ppm("platform"),
+            peers_ppm=form.ppm("peers"),
+            request_id=form.cleaned_data["move_id"],
+            now=timezone.now(),
+        ),
+        form=form,
+    )
+    return _fees_page(request, form) if form.errors else redirect("web:requests")
