@@ -92,6 +92,9 @@ class Claimant:
         for _ in range(_QUESTIONS):
             if answer.state not in _WAITING:
                 return self._tell(evidence, answer, before)
+            if answer.reason:
+                text = f"sent; it waits and is sent again by itself for two days: {answer.reason}"
+                return Told(job_id=evidence.job_id, text=text)
             self.pause(PAUSE_SECONDS)
             answer = self.portal.submit(jws)
         return Told(job_id=evidence.job_id, text="sent; the ledger has not answered yet, claim it again to see")

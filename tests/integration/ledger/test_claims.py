@@ -95,11 +95,12 @@ def test_a_claim_of_a_job_that_was_never_created_is_the_platforms_debt(
 ) -> None:
     job_id = provider.runs(on_ledger=False)
 
-    assert "bond_too_low" in provider.claim(job_id)
-    assert earned(market) == 0
-    # The next claim is another operation: what it needs may be there by then.
-    assert evidence_of(provider, job_id).tries == 1
-    assert "bond_too_low" in provider.claim(job_id)
+    first, again = provider.claim(job_id), provider.claim(job_id)
+
+    assert "it waits and is sent again" in first
+    assert "bond_too_low" in first
+    assert again == first
+    assert (earned(market), OutboxOperation.objects.filter(kind="job.claim").count()) == (0, 1)
 
 
 def test_a_job_that_was_paid_needs_no_claim(provider: ClaimingProvider, market: Market) -> None:

@@ -229,12 +229,12 @@ def test_the_command_claims_with_this_machines_key_and_says_what_became_of_it(ho
 
 
 def test_the_command_tells_of_a_refusal_and_fails(home: Home, portal: FakePortal) -> None:
-    portal.answer = lambda _: answered(200, operation_id="x", state="refused", reason="bond_too_low", job_state="")
+    portal.answer = lambda _: answered(200, operation_id="x", state="refused", reason="too_early", job_state="")
 
     told = command(home, "--all")
 
     assert told.exit_code == 1
-    assert "refused by the ledger: bond_too_low" in told.output
+    assert "refused by the ledger: too_early" in told.output
 
 
 def test_the_command_needs_no_claim_of_what_was_paid(home: Home, portal: FakePortal) -> None:
