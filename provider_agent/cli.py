@@ -5,16 +5,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
+from threading import Event
 from typing import Any, ParamSpec
 
 import click
 
 from provider_agent import __version__, daemon
+from provider_agent.claims.claiming import Claimant
+from provider_agent.claims.evidence import Evidence, EvidenceStore
 from provider_agent.containers.docker_runner import DockerRunner
 from provider_agent.errors import AgentError
 from provider_agent.machine import config as configs
 from provider_agent.machine import doctor as doctors
-from provider_agent.machine import enrolment
+from provider_agent.machine import enrolment, keys
 from provider_agent.machine.config import Config, Offer, default_offer
 from provider_agent.machine.doctor import Finding, Level
 from provider_agent.machine.home import DEFAULT_HOME, Home
@@ -170,6 +173,54 @@ def doctor(*, home: Path, docker_host: str, as_json: bool) -> None:
         click.echo("\n".join(_finding_text(item) for item in findings))
     if any(item.level is Level.FAIL for item in findings):
         raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("job_id", required=False)
+@click.option("--all", "all_jobs", is_flag=True, help="Claim all jobs that can be claimed.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be claimed.")
+@_home
+@_plainly
+def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, home: Path) -> None:
+    """Demand the pay for a job that the controller did not confirm.
+
+    Ticket, receipt and the controller's acknowledgement are kept for each job until it can no longer be paid. With the
+    acknowledgement a claim is paid at once, without it after 24 hours, unless the controller refuses it with a reason.
+    Claiming again only tells what became of it. Exit code 1 when a claim was refused.
+    """
+    if all_jobs == bool(job_id):
+        raise click.UsageError("name one JOB_ID, or --all")
+    place = Home(home)
+    claimant = _claimant(place, configs.load(place))
+    found = claimant.store.all() if all_jobs else [_evidence(claimant.store, job_id or "")]
+    refused = False
+    for evidence in found:
+        told = claimant.claim(evidence, dry_run=dry_run)
+        click.echo(f"{told.job_id}  {told.text}")
+        refused = refused or told.is_refused
+    if not found:
+        click.echo("There is no job that could be claimed.")
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+def _claimant(home: Home, config: Config) -> Claimant:
+    home.check()
+    return Claimant(
+        provider_id=config.provider_id,
+        key=keys.load(home).signing,
+        store=EvidenceStore(home.journal),
+        portal=Portal(config.portal_url, home.authority if home.authority.exists() else None),
+        clock=daemon.now_ms,
+        pause=Event().wait,
+    )
+
+
+def _evidence(store: EvidenceStore, job_id: str) -> Evidence:
+    found = store.of(job_id)
+    if found is None:
+        raise AgentError(f"nothing is kept of job {job_id}: it did not run here, or can no longer be paid")
+    return found
 
 
 def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doctors.Check]]:

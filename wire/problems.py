@@ -14,6 +14,7 @@ class Reason(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
+    SIGNATURE_NEEDED = "signature_needed"
     INVALID = "invalid"
     CONFLICT = "conflict"
     GONE = "gone"
@@ -66,6 +67,12 @@ PROBLEMS: dict[Reason, Problem] = {
     ),
     Reason.FORBIDDEN: Problem(
         http_status=403, component="gateway", retryable=False, hint="This account may not do that."
+    ),
+    Reason.SIGNATURE_NEEDED: Problem(
+        http_status=403,
+        component="portal",
+        retryable=False,
+        hint="The account is its owner's own: sign the operation in `fields` with its key and send it in.",
     ),
     Reason.INVALID: Problem(
         http_status=400,

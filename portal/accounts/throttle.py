@@ -31,6 +31,9 @@ DEPOSITS = Bound(attempts=60, window=timedelta(hours=1))
 #: Transfers, payouts, notices, top-ups asked for.
 MOVES = Bound(attempts=60, window=timedelta(hours=1))
 IMAGE_CHECKS = Bound(attempts=300, window=timedelta(hours=1))
+#: Operations that participants signed: of an address before anything is checked, of a key once it is sure.
+OPERATION_ADDRESS = Bound(attempts=2400, window=timedelta(hours=1))
+OPERATION_KEY = Bound(attempts=1200, window=timedelta(hours=1))
 ENROLMENT_ADDRESS = Bound(attempts=20, window=timedelta(minutes=15))
 
 
@@ -119,6 +122,22 @@ def limit_deposits(account: Account, now: datetime) -> None:
     :raises TooManyAttempts: when there were too many.
     """
     charge(f"deposit:{account.id}", DEPOSITS, now)
+
+
+def limit_operations_from(address: str, now: datetime) -> None:
+    """Count an operation that came from an address, whoever signed it.
+
+    :raises TooManyAttempts: when there were too many.
+    """
+    charge(f"operation:{network(address)}", OPERATION_ADDRESS, now)
+
+
+def limit_operations_by(key_id: str, now: datetime) -> None:
+    """Count an operation that a key certainly signed: a forged one costs its supposed author nothing.
+
+    :raises TooManyAttempts: when there were too many.
+    """
+    charge(f"operation-key:{key_id}", OPERATION_KEY, now)
 
 
 def limit_moves(account: Account, now: datetime) -> None:

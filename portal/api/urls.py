@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from portal.api.views import accounts, decisions, functions, invocations, ledger, money, providers
+from portal.api.views import accounts, decisions, functions, invocations, ledger, money, participants, providers
 from portal.api.views.nowhere import Nowhere
 
 app_name = "api"
@@ -12,6 +12,7 @@ urlpatterns = [
     path("account/roles", accounts.Roles.as_view()),
     path("account/balance", ledger.Balance.as_view()),
     path("account/statement", ledger.Statement.as_view()),
+    path("account/own-key", participants.OwnKey.as_view()),
     path("account/statement.csv", money.StatementFile.as_view()),
     path("account/deposits", ledger.Deposits.as_view()),
     path("account/deposit-notices", money.DepositNotices.as_view()),
@@ -43,6 +44,7 @@ urlpatterns = [
     path("ledger/blocks/<int:number>", ledger.Block.as_view()),
     path("ledger/transactions/<slug:transaction_id>", ledger.Transaction.as_view()),
     path("ledger/accounts/<slug:account_id>", ledger.LedgerAccount.as_view()),
+    path("ledger/operations", participants.SignedOperations.as_view()),
     re_path(r"^ledger/operations/(?P<operation_id>[A-Za-z0-9._:-]{1,160})$", ledger.Operation.as_view()),
     path("mints", decisions.Mints.as_view()),
     path("money-requests", decisions.MoneyRequests.as_view()),

@@ -20,6 +20,7 @@ from portal.functions.models import FunctionVersion
 from portal.ledger.errors import OperationConflict
 from portal.ledger.keys import AUTHORITIES, KeyName, signing_key
 from portal.ledger.models import OutboxOperation, OutboxState
+from portal.ledger.participants.custody import own_key_of, publication_by_owner, signed_by_owner
 from portal.providers.models import Provider
 from wire import signing
 from wire.money import Micro
@@ -93,6 +94,10 @@ def text_of(body: str) -> str:
 def announce_version(version: FunctionVersion, *, now: datetime, custody: SigningKey | None = None) -> None:
     """Publish a function version on the ledger, by custody for its developer; jobs of it are refused before that.
 
+    Where the developer's account is its own, the developer has to have sent in the operation itself.
+
+    :raises SignatureNeeded: when it has not.
+    :raises NotOnLedgerYet: when the ledger has not answered it.
     :raises KeyMissing: when the custody key is not given and not in the keys directory.
     """
     arguments = PublishVersion(
@@ -105,8 +110,12 @@ def announce_version(version: FunctionVersion, *, now: datetime, custody: Signin
         cpu_millis=version.cpu_millis,
         budget_micro_per_day=version.budget_micro_per_day,
     )
+    operation_id = operation_id_of(PublishVersion, version.id)
+    if own_key_of(arguments.developer_id) and not OutboxOperation.objects.filter(operation_id=operation_id).exists():
+        publication_by_owner(arguments.developer_id, arguments, version.id)
+        return
     enqueue(
-        operation_id=operation_id_of(PublishVersion, version.id),
+        operation_id=operation_id,
         arguments=arguments,
         subject=str(version.id),
         now=now,
@@ -168,12 +177,18 @@ def deposit(
 ) -> str:
     """Move money of an account from available to deposit, by custody, and return the operation's id.
 
+    Where the account is its owner's own, the owner has to have sent in the operation itself.
+
+    :raises SignatureNeeded: when it has not.
     :raises OperationConflict: when the deposit's id was used for another account or amount.
     """
     operation_id = operation_id_of(Deposit, deposit_id)
+    arguments = Deposit(account_id=str(account_id), amount_micro=amount)
+    if own_key_of(str(account_id)):
+        return signed_by_owner(str(account_id), arguments, deposit_id).operation_id
     enqueue(
         operation_id=operation_id,
-        arguments=Deposit(account_id=str(account_id), amount_micro=amount),
+        arguments=arguments,
         subject=str(account_id),
         now=now,
         author=custody or signing_key(KeyName.CUSTODY),

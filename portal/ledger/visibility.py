@@ -8,6 +8,7 @@ from portal.accounts.models import Account, Role
 from portal.errors import NotThere
 from portal.ledger import queries
 from portal.ledger.queries import BalanceView, BlockDetail, EventView, JobView, OperationView, TransactionDetail
+from portal.providers.queries import providers_of
 
 
 class RecordMissing(NotThere):
@@ -80,11 +81,19 @@ def _of(operations: Iterable[OperationView], viewer_id: UUID, events: Iterable[E
 
 
 def operation_for(viewer: Account, operation_id: str) -> OperationView:
-    """Return where an operation stands, to the account that it is about, peers and administrators.
+    """Return where an operation stands, to who authored it or is its subject, peers and administrators.
 
     :raises RecordMissing: when there is none.
     """
     found = queries.operation(operation_id)
-    if found is None or (found.subject != str(viewer.id) and not sees_all(viewer)):
+    if found is None or not (sees_all(viewer) or _is_of(viewer, found)):
         raise RecordMissing
     return found
+
+
+def _is_of(viewer: Account, found: OperationView) -> bool:
+    """Return whether the viewer is its subject or, by a key of its own or of a machine of its own, its author."""
+    if found.subject == str(viewer.id):
+        return True
+    author = found.operation_id.removeprefix(f"{found.kind}:").partition(":")[0]
+    return author in {str(viewer.id), *(str(provider.id) for provider in providers_of(viewer))}

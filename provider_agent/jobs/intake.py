@@ -19,6 +19,7 @@ from wire.envelope import parse, parse_as
 from wire.errors import BadSignature, WireError
 from wire.messages import Accepted, Cancel, JobOrder, Refused, ResultAcknowledged, Ticket
 from wire.outcomes import RefusalReason
+from wire.signing import key_id_of
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Intake:
         except WireError as error:
             self._turn_down(order, RefusalReason.MALFORMED, error)
         else:
-            self._decide(ticket, order.ticket)
+            self._decide(ticket, order)
         acknowledge()
 
     def obey(self, body: bytes, acknowledge: Acknowledge) -> None:
@@ -115,11 +116,11 @@ class Intake:
             stopped = self._desk.slots.cancel(message.job_id)
             log.info("job.cancelled", extra={"job_id": message.job_id, "stopped": stopped})
         elif isinstance(message, ResultAcknowledged):
-            self._desk.tools.spool.acknowledged(message.job_id)
+            self._desk.tools.spool.acknowledged(message.job_id, message.acknowledgement)
         acknowledge()
 
-    def _decide(self, ticket: Ticket, jws: str) -> None:
-        desk = self._desk
+    def _decide(self, ticket: Ticket, order: JobOrder) -> None:
+        desk, jws = self._desk, order.ticket
         known = desk.journal.find(ticket.job_id)
         if known and known.ticket_digest == digest_of(jws):
             self._tell_again(known)
@@ -127,6 +128,7 @@ class Intake:
         reason = refusal(ticket, desk.terms, self._situation(known))
         desk.journal.saw_epoch(ticket.epoch)
         if reason is None:
+            desk.journal.vouched(key_id_of(jws), order.working_key)
             self._accept(ticket, jws)
         else:
             self._refuse(ticket, jws, reason)

@@ -1,4 +1,4 @@
-"""What the agent must not forget, in SQLite: jobs that it took, reports not yet acknowledged, the newest epoch.
+"""What the agent must not forget, in SQLite: jobs, reports not yet acknowledged, evidence for claims, the newest epoch.
 
 A job is `accepted`, then `reported`, then `acknowledged`. Its row goes once its ticket can no longer be paid: until
 then it shows a repeated ticket for what it is.
@@ -28,10 +28,27 @@ CREATE TABLE IF NOT EXISTS job (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS job_due ON job (next_at_ms) WHERE state = 'reported';
 CREATE INDEX IF NOT EXISTS job_forgettable ON job (pay_until_ms);
+CREATE TABLE IF NOT EXISTS evidence (
+    job_id TEXT PRIMARY KEY,
+    pay_until_ms INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    outcome TEXT NOT NULL DEFAULT '',
+    acknowledgement TEXT,
+    receipt TEXT NOT NULL,
+    ticket TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS evidence_forgettable ON evidence (pay_until_ms);
+CREATE TABLE IF NOT EXISTS working_key (key_id TEXT PRIMARY KEY, statement TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS epoch (newest INTEGER NOT NULL) STRICT;
 INSERT INTO epoch SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epoch);
 """
 _FILE_MODE = 0o600
+#: Evidence beyond these bounds is dropped, that of acknowledged jobs first, the oldest first.
+EVIDENCE_MAX, EVIDENCE_BYTES_MAX = 50_000, 1 << 28
+_DROPPED_AT_ONCE = 100
+#: Working keys last for days; tickets can be claimed for a week.
+_WORKING_KEYS_MAX = 64
 
 
 class JournalUnusable(AgentError):
@@ -119,9 +136,27 @@ class Journal:
                 (job_id, digest_of(ticket), pay_until_ms, report, next_at_ms),
             )
 
-    def report(self, job_id: str, report: bytes, *, next_at_ms: int) -> bool:
-        """Note how an accepted job ended; False when that is known already, and nothing changed."""
+    def vouched(self, key_id: str, statement: str) -> None:
+        """Keep the root key's word for a working key that signed a trusted ticket: claims are proved with it."""
         with self._transaction() as database:
+            database.execute("INSERT OR IGNORE INTO working_key VALUES (?, ?)", (key_id, statement))
+            database.execute(
+                "DELETE FROM working_key WHERE rowid <= (SELECT max(rowid) FROM working_key) - ?", (_WORKING_KEYS_MAX,)
+            )
+
+    def report(self, job_id: str, report: bytes, *, next_at_ms: int, receipt: str | None = None) -> bool:
+        """Note how an accepted job ended; False when that is known already, and nothing changed.
+
+        With the receipt, what a claim of the job needs is kept beyond the report.
+        """
+        with self._atomic() as database:
+            if receipt is not None:
+                database.execute(
+                    "INSERT OR IGNORE INTO evidence (job_id, pay_until_ms, size, receipt, ticket)"
+                    " SELECT job_id, pay_until_ms, length(ticket), ?, ticket FROM job"
+                    " WHERE job_id = ? AND state = 'accepted'",
+                    (receipt, job_id),
+                )
             moved = database.execute(
                 "UPDATE job SET state = 'reported', ticket = NULL, report = ?, attempts = 1, next_at_ms = ?"
                 " WHERE job_id = ? AND state = 'accepted'",
@@ -129,9 +164,14 @@ class Journal:
             )
             return moved.rowcount == 1
 
-    def acknowledge(self, job_id: str) -> bool:
+    def acknowledge(self, job_id: str, acknowledgement: str | None = None) -> bool:
         """Drop a report that the controller has stored or refused for good; False when there is none."""
-        with self._transaction() as database:
+        with self._atomic() as database:
+            if acknowledgement is not None:
+                database.execute(
+                    "UPDATE evidence SET acknowledgement = ? WHERE job_id = ? AND acknowledgement IS NULL",
+                    (acknowledgement, job_id),
+                )
             moved = database.execute(
                 "UPDATE job SET state = 'acknowledged', report = NULL WHERE job_id = ? AND state = 'reported'",
                 (job_id,),
@@ -173,10 +213,25 @@ class Journal:
 
     def forget(self, *, before_ms: int) -> int:
         """Drop all jobs that could be paid until then at most, reported or not; return how many."""
-        with self._transaction() as database:
+        with self._atomic() as database:
+            database.execute("DELETE FROM evidence WHERE pay_until_ms < ?", (before_ms,))
             return database.execute(
                 "DELETE FROM job WHERE pay_until_ms < ? AND state <> 'accepted'", (before_ms,)
             ).rowcount
+
+    def bound_evidence(self, most: int = EVIDENCE_MAX, most_bytes: int = EVIDENCE_BYTES_MAX) -> int:
+        """Drop what is kept for claims beyond these bounds; return of how many jobs."""
+        dropped = 0
+        with self._atomic() as database:
+            while True:
+                count, size = database.execute("SELECT count(*), coalesce(sum(size), 0) FROM evidence").fetchone()
+                if count <= most and size <= most_bytes:
+                    return dropped
+                dropped += database.execute(
+                    "DELETE FROM evidence WHERE job_id IN (SELECT job_id FROM evidence"
+                    " ORDER BY acknowledgement IS NULL, pay_until_ms LIMIT ?)",
+                    (_DROPPED_AT_ONCE if count <= most else min(_DROPPED_AT_ONCE, count - most),),
+                ).rowcount
 
     def _entries(self, where: str, *values: object) -> list[Entry]:
         with self._transaction() as database:
@@ -203,3 +258,17 @@ class Journal:
                 yield self._connection
             except sqlite3.Error as error:
                 raise JournalUnusable(f"the journal cannot be used: {error}") from error
+
+    @contextmanager
+    def _atomic(self) -> Iterator[sqlite3.Connection]:
+        """Keep all that is written inside, or nothing."""
+        with self._transaction() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                # A full disk may have ended the transaction already.
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise

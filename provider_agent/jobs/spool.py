@@ -62,7 +62,10 @@ class Spool:
         The first report of a job is its only one: a second would contradict it over the same signature.
         """
         try:
-            if not self._journal.report(report.job_id, dump(report), next_at_ms=self._clock() + self.pause_ms(1)):
+            next_at_ms = self._clock() + self.pause_ms(1)
+            if not self._journal.report(
+                report.job_id, dump(report), next_at_ms=next_at_ms, receipt=_claimable_receipt(report)
+            ):
                 return
         except JournalUnusable as error:
             log.error("spool.unusable", extra={"job_id": report.job_id, "cause": str(error)})  # noqa: TRY400 - the cause is enough
@@ -90,9 +93,9 @@ class Spool:
         self._journal.all_due()
         self._wake.set()
 
-    def acknowledged(self, job_id: str) -> None:
-        """Drop a report that the controller has."""
-        if self._journal.acknowledge(job_id):
+    def acknowledged(self, job_id: str, acknowledgement: str | None = None) -> None:
+        """Drop a report that the controller has; its word for that is kept, in case it does not pay."""
+        if self._journal.acknowledge(job_id, acknowledgement):
             log.info("result.acknowledged", extra={"job_id": job_id})
 
     def pause_ms(self, attempts: int) -> int:
@@ -106,6 +109,8 @@ class Spool:
         if now_ms >= self._forget_at_ms:
             self._forget_at_ms = now_ms + _FORGET_EVERY_MS
             self._journal.forget(before_ms=now_ms - _FORGET_MS)
+            if dropped := self._journal.bound_evidence():
+                log.warning("evidence.dropped", extra={"jobs": dropped})
         if not self._broker.is_connected:
             return
         for entry in self._journal.due(now_ms, _AT_ONCE):
@@ -129,3 +134,7 @@ class Spool:
                 log.exception("spool.unforeseen")
             self._wake.wait(_TICK_SECONDS)
             self._wake.clear()
+
+
+def _claimable_receipt(report: Report) -> str | None:
+    return report.receipt if isinstance(report, Finished) else None

@@ -1,4 +1,4 @@
-"""The portal over HTTPS, as the agent calls it: one request to enrol, one to look at the clock."""
+"""The portal over HTTPS, as the agent calls it: to enrol, to claim, and to look at its clock."""
 
 import ssl
 from collections.abc import Iterator
@@ -25,6 +25,11 @@ class PortalUnreachable(AgentError):
 class PortalRefused(AgentError):
     """The portal said no, and why."""
 
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        #: As in docs/errors.md; empty when it was no error of the portal's.
+        self.reason = reason
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrokerAccess:
@@ -49,6 +54,19 @@ class EnrolmentAnswer:
     control_queue: str
     heartbeat_seconds: int
     allowed_registries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperationAnswer:
+    """Where an operation on the ledger stands."""
+
+    operation_id: str
+    #: pending, submitted, committed, refused or set_aside.
+    state: str
+    #: Why it was refused.
+    reason: str
+    #: Of the job that it is about, as the ledger has it; empty when that is not known.
+    job_state: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,16 +101,23 @@ class Portal:
         :raises PortalRefused: when the portal refuses; the message is its hint.
         :raises PortalUnreachable: when it does not answer.
         """
-        with self._client() as client:
-            request = {"code": code, "statement": statement}
-            with client.stream("POST", f"{self.url}/api/v1/enrolments", json=request) as response:
-                body = _bounded(response)
-        if response.status_code != httpx.codes.OK:
-            raise PortalRefused(_hint(response.status_code, body))
+        body = self._post("enrolments", {"code": code, "statement": statement}, (httpx.codes.OK,))
         try:
             return decode(EnrolmentAnswer, body)
         except Malformed as error:
             raise PortalRefused(f"{self.url} answered something else than an enrolment: {error}") from error
+
+    def submit(self, operation: str) -> OperationAnswer:
+        """Send an operation that this machine signed to the ledger; the same again only asks where it stands.
+
+        :raises PortalRefused: when the portal refuses; the message is its hint.
+        :raises PortalUnreachable: when it does not answer.
+        """
+        body = self._post("ledger/operations", {"operation": operation}, (httpx.codes.OK, httpx.codes.ACCEPTED))
+        try:
+            return decode(OperationAnswer, body)
+        except Malformed as error:
+            raise PortalRefused(f"{self.url} answered something else than an operation: {error}") from error
 
     def clock_ms(self) -> int:
         """Return the time by the portal's Date header (whole seconds), in milliseconds since 1970 UTC.
@@ -106,6 +131,16 @@ class Portal:
             return int(parsedate_to_datetime(response.headers["date"]).timestamp()) * 1000
         except (KeyError, ValueError) as error:
             raise PortalRefused(f"{self.url} sends no date") from error
+
+    def _post(self, path: str, request: dict[str, str], expected: tuple[int, ...]) -> bytes:
+        with (
+            self._client() as client,
+            client.stream("POST", f"{self.url}/api/v1/{path}", json=request) as response,
+        ):
+            body = _bounded(response)
+        if response.status_code not in expected:
+            raise _refusal(response.status_code, body)
+        return body
 
     @contextmanager
     def _client(self) -> Iterator[httpx.Client]:
@@ -135,13 +170,14 @@ def _bounded(response: httpx.Response) -> bytes:
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > _ANSWER_MAX_BYTES:
-            raise PortalRefused("the portal's answer is too large to be an enrolment")
+            raise PortalRefused("the portal's answer is too large")
     return body
 
 
-def _hint(status: int, body: bytes) -> str:
+def _refusal(status: int, body: bytes) -> PortalRefused:
     try:
         problem = decode(PortalProblem, body)
     except Malformed:
-        return f"the portal answered with status {status}"
-    return f"{problem.hint} (request {problem.request_id})" if problem.request_id else problem.hint
+        return PortalRefused(f"the portal answered with status {status}")
+    hint = f"{problem.hint} (request {problem.request_id})" if problem.request_id else problem.hint
+    return PortalRefused(hint, reason=problem.reason)

@@ -96,6 +96,12 @@ class OperationView(serializers.Serializer[Any]):
     settled_at = serializers.DateTimeField(allow_null=True)
 
 
+class StandingView(OperationView):
+    """Where a participant's own operation stands; sending it in once more asks again."""
+
+    job_state = serializers.CharField(help_text="Of the job that it is about, as the newest block has it; or empty.")
+
+
 class TransactionDetailView(serializers.Serializer[Any]):
     """A transaction, with those of its operations and changes that concern the account that asks."""
 
@@ -118,3 +124,20 @@ class DepositOrder(Order):
 
     amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
     deposit_id = serializers.UUIDField(required=False, help_text="A repeat with the same id changes nothing.")
+
+
+class OperationOrder(Order):
+    """An operation that a provider or the owner of an account signed with its own key."""
+
+    operation = serializers.CharField(
+        trim_whitespace=False, help_text="JWS (ES256) of the operation's JSON, of type `chainfaas-operation`."
+    )
+
+
+class OwnKeyOrder(Order):
+    """Hands the account over to a key of its owner's."""
+
+    public_key_pem = serializers.CharField(max_length=400, trim_whitespace=False)
+    proof = serializers.CharField(
+        max_length=1000, help_text="JWS (ES256) of the account's id, of type `chainfaas-enrolment`, by that key."
+    )

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import Error as DatabaseError
@@ -12,7 +12,6 @@ from django.db import connection
 from portal.ledger.errors import CheckpointMoved, LedgerError, Retry
 from portal.ledger.follower import Follower
 from portal.ledger.recorder import Recorder
-from portal.ledger.service.auditor import Auditor
 from portal.ledger.service.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -36,13 +35,14 @@ class LedgerLoop:
         *,
         recorder: Recorder,
         follower: Follower,
-        auditor: Auditor,
+        errands: Sequence[Callable[[], bool]],
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._recorder = recorder
         self._follower = follower
-        self._auditor = auditor
+        #: What is done at the end of each turn, if it is time; each tells whether it did anything.
+        self._errands = errands
         self._metrics = metrics
         self._clock = clock
         self._stop = threading.Event()
@@ -88,8 +88,8 @@ class LedgerLoop:
             self._metrics.measure_outbox(now=self._clock())
             self._metrics.block.set(self._follower.block)
             self._measured = time.monotonic()
-        confirmed = self._auditor.step()
-        return recorded or followed or confirmed
+        ran = [errand() for errand in self._errands]
+        return recorded or followed or any(ran)
 
     def _idle(self, *, worked: bool) -> None:
         if worked:

@@ -1,6 +1,9 @@
 """The ledger's process seen from outside: real processes, real files, real signals."""
 
 import json
+import random
+import resource
+import time
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +19,11 @@ from tests.support.waiting import wait_for
 from wire.codec import decode
 
 JOBS = 100
-KILLS = 10
+JOBS_A_KILL = 10
+#: After its first block, in seconds.
+LONGEST_LIFE = 0.4
+#: No file of a process whose disk is full grows beyond its log and this, in bytes.
+ROOM_FOR_LOGS = 16_384
 CREDIT = 1_000_000
 TAKE_OVER = """
 from django.utils import timezone
@@ -61,12 +68,16 @@ def _grew(installation: LedgerInstallation, before: int) -> bool:
     return height(installation) > max(before, 1)
 
 
-def assert_books_are_right(installation: LedgerInstallation) -> None:
+def _is_over(end: float) -> bool:
+    return time.monotonic() >= end
+
+
+def assert_books_are_right(installation: LedgerInstallation, jobs_done: int = JOBS) -> None:
     with EmbeddedReader.open_file(installation.ledger_file) as reader:
         jobs = [decode(Job, value) for _, value in reader.items("job~")]
         developer = decode(Account, reader.get(keys.account(jobs[0].developer_id)) or "")
-    assert [job.state for job in jobs] == [JobState.SETTLED] * JOBS
-    assert developer == Account(deposit=(DEPOSIT - 12 * JOBS) * CREDIT)
+    assert [job.state for job in jobs] == [JobState.SETTLED] * jobs_done
+    assert developer == Account(deposit=(DEPOSIT - 12 * jobs_done) * CREDIT)
     assert installation.answer("verify")["blocks"] == height(installation)
     found = installation.answer("reconcile")
     assert (found["clean"], found["drift_micro"]) == (True, 0)
@@ -88,18 +99,44 @@ def test_jobs_are_paid_and_the_process_ends_cleanly(on_each_database: LedgerInst
     assert_books_are_right(installation)
 
 
-@pytest.mark.timeout(300)
-def test_a_process_killed_again_and_again_loses_and_doubles_nothing(on_each_database: LedgerInstallation) -> None:
-    installation = on_each_database
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kills", [10, pytest.param(50, marks=pytest.mark.long)])
+def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(
+    on_each_database: LedgerInstallation, kills: int
+) -> None:
+    installation, moments = on_each_database, random.Random(kills)  # noqa: S311 - not a secret
+    jobs = kills * JOBS_A_KILL
     with installation.driver() as driver:
-        for _ in range(KILLS):
+        for _ in range(kills):
             before = height(installation)
             with installation.ledger_process() as running:
-                driver.jobs(JOBS // KILLS)
+                driver.jobs(JOBS_A_KILL)
                 wait_for("a block more", partial(_grew, installation, before), 60)
+                end = time.monotonic() + moments.uniform(0, LONGEST_LIFE)
+                wait_for("any moment", partial(_is_over, end), 5)
                 running.process.kill()
     with installation.ledger_process() as running:
         running.wait_well()
+        wait_for("all on the ledger", partial(all_recorded, installation, jobs), 60)
+        assert running.terminate() == 0
+
+    assert_books_are_right(installation, jobs)
+
+
+def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(installation: LedgerInstallation) -> None:
+    with installation.ledger_process() as running:
+        running.wait_well()
+        with installation.driver() as driver:
+            driver.jobs(JOBS // 2)
+            wait_for("the first half", partial(all_recorded, installation, JOBS // 2), 60)
+            full = running.log.stat().st_size + ROOM_FOR_LOGS
+            resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+            driver.jobs(JOBS // 2)
+            wait_for("the process to say so", lambda: "ledger.turn_failed" in running.events(), 60)
+            assert not all_recorded(installation, JOBS)
+            assert running.process.poll() is None
+
+            resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         wait_for("all on the ledger", partial(all_recorded, installation, JOBS), 60)
         assert running.terminate() == 0
 

@@ -85,6 +85,7 @@ OWN = [
     Door(method="GET", path="account/statement"),
     Door(method="GET", path="account/statement.csv"),
     Door(method="POST", path="account/deposits", body={"amount_micro": 1}),
+    Door(method="POST", path="account/own-key", body={"public_key_pem": "x", "proof": "x"}),
     Door(method="GET", path="account/deposit-notices"),
     Door(method="POST", path="account/deposit-notices", body={"amount_micro": 1}),
     Door(method="POST", path="account/withdrawals", body={}),
@@ -106,8 +107,8 @@ OWN = [
 ]
 #: Those places that nothing else can hold by chance.
 UNIQUE = ("token", "provider", "invocation", "job", "developer", "request")
-#: Open by intention: a code is the permission, and the description holds no data.
-OPEN = ["enrolments", "openapi.json"]
+#: Open by intention: a code or a signature is the permission, and the description holds no data.
+OPEN = ["enrolments", "ledger/operations", "openapi.json"]
 
 
 @pytest.fixture

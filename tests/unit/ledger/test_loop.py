@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Scripted:
-    """Stands for recorder, follower or auditor: each step does the next thing of a script, then nothing."""
+    """Stands for recorder, follower or errand: each step does the next thing of a script, then nothing."""
 
     block = 0
 
@@ -50,7 +50,7 @@ def loop_of(recorder: Any, *, follower: Any = None, metrics: Metrics | None = No
     loop = LedgerLoop(
         recorder=cast("Recorder", recorder),
         follower=cast("Follower", follower or Scripted()),
-        auditor=cast("Auditor", Scripted()),
+        errands=(Scripted().step,),
         metrics=metrics or Metrics(),
         clock=lambda: datetime.now(UTC),
     )

@@ -7,7 +7,7 @@ from provider_agent import __version__
 from provider_agent.cli import main
 
 
-@pytest.mark.parametrize("command", ["enroll", "run", "status", "doctor"])
+@pytest.mark.parametrize("command", ["enroll", "run", "status", "doctor", "claim"])
 def test_each_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
 
@@ -20,9 +20,9 @@ def test_the_version_is_told() -> None:
     assert CliRunner().invoke(main, ["--version"]).output == f"chainfaas-agent, version {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["run", "doctor"])
+@pytest.mark.parametrize("command", ["run", "doctor", "claim --all"])
 def test_a_machine_that_is_not_enrolled_is_told_how_to(command: str, tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, [command, "--home", str(tmp_path / "home")])
+    result = CliRunner().invoke(main, [*command.split(), "--home", str(tmp_path / "home")])
 
     assert result.exit_code == 1
     assert "chainfaas-agent enroll" in result.output

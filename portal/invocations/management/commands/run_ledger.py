@@ -18,6 +18,7 @@ from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName, load_genesis, signing_key
 from portal.ledger.recorder import Recorder
 from portal.ledger.service.auditor import Auditor
+from portal.ledger.service.chores import Chores
 from portal.ledger.service.http import serving
 from portal.ledger.service.loop import LedgerLoop
 from portal.ledger.service.metrics import Metrics
@@ -62,7 +63,14 @@ def run() -> None:
         auditor = Auditor(ledger=ledger, metrics=metrics)
         recorder = Recorder(ledger=ledger, key=signing_key(KeyName.RECORDER), epoch=epoch, clock=timezone.now)
         follower = Follower(ledger=ledger, epoch=epoch, listeners=[record_payments])
-        loop = LedgerLoop(recorder=recorder, follower=follower, auditor=auditor, metrics=metrics, clock=timezone.now)
+        chores = Chores(ledger=ledger, epoch=epoch, clock=timezone.now)
+        loop = LedgerLoop(
+            recorder=recorder,
+            follower=follower,
+            errands=(auditor.step, chores.step),
+            metrics=metrics,
+            clock=timezone.now,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         with serving(address, registry=metrics.registry, health=loop.health) as (host, port):

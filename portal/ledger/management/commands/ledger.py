@@ -16,6 +16,7 @@ from portal.ledger import operations
 from portal.ledger.embedded import EmbeddedReader, EmbeddedWriter
 from portal.ledger.errors import LedgerDamaged, LedgerError
 from portal.ledger.keys import KeyName, load_genesis, signing_key
+from portal.ledger.participants.claims import refuse_claim
 from portal.ledger.read_model.rebuilding import rebuild
 from portal.ledger.reconcile import confirm, survey
 from portal.ledger.service.standing import standing
@@ -31,7 +32,7 @@ _PROGRESS_SECONDS = 1.0
 class Command(BaseCommand):
     """One subcommand a question. Answers go to standard output, progress to standard error."""
 
-    help = "verify, export, rebuild, reconcile, status or retry; exits with 2 when something is not as it should be."
+    help = "Look at the ledger, prove it, and put it right; exits with 2 when something is not as it should be."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take one of the subcommands."""
@@ -48,11 +49,14 @@ class Command(BaseCommand):
         export.add_argument("--first", type=int, default=0, help="Number of the first block to write.")
         retry = commands.add_parser("retry", help="Send an operation that was set aside again.")
         retry.add_argument("operation_id")
+        refuse = commands.add_parser("refuse-claim", help="Refuse a provider's claim, on the record.")
+        refuse.add_argument("job_id")
+        refuse.add_argument("--reason", required=True, help="One line, which everybody can read on the ledger.")
 
     def handle(self, *_args: object, **options: Any) -> None:
         """Answer the question."""
         try:
-            getattr(self, f"_{options['command']}")(options)
+            getattr(self, f"_{options['command'].replace('-', '_')}")(options)
         except LedgerDamaged as error:
             self.stderr.write(f"the ledger is damaged: {error}")
             sys.exit(EXIT_WRONG)
@@ -106,6 +110,10 @@ class Command(BaseCommand):
         if not operations.retry_set_aside(options["operation_id"]):
             raise CommandError(f"no operation {options['operation_id']} is set aside")
         self.stdout.write(f"{options['operation_id']} goes to the ledger again")
+
+    def _refuse_claim(self, options: Mapping[str, Any]) -> None:
+        operation_id = refuse_claim(options["job_id"], reason=options["reason"], now=timezone.now())
+        self.stdout.write(f"{operation_id} goes to the ledger")
 
     def _answer(self, options: Mapping[str, Any], plain: object, text: str) -> None:
         self.stdout.write(json.dumps(plain, default=str) if options["json"] else text)

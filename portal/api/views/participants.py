@@ -1,0 +1,55 @@
+"""What participants do on the ledger by keys of their own."""
+
+from dataclasses import asdict
+from urllib.parse import quote
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portal.accounts import throttle
+from portal.api.authentication import account_of
+from portal.api.serializers.ledger import OperationOrder, OperationView, OwnKeyOrder, StandingView
+from portal.ledger import queries
+from portal.ledger.models import OutboxState
+from portal.ledger.participants import owners, submissions
+
+_WAITING = (OutboxState.PENDING, OutboxState.SUBMITTED)
+
+
+class SignedOperations(APIView):
+    """Where providers and owners hand in what they signed: the signature is the authority, no token is needed."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(request=OperationOrder, responses={200: StandingView, 202: StandingView}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Send an operation to the ledger, or ask where it stands; 202 while the ledger has not answered."""
+        now = timezone.now()
+        throttle.limit_operations_from(request.META.get("REMOTE_ADDR", ""), now)
+        signed = submissions.verified(OperationOrder.read(request)["operation"])
+        throttle.limit_operations_by(signed.submitted.key_id, now)
+        standing = submissions.store(signed, now=now)
+        body = StandingView({**asdict(standing.operation), "job_state": standing.job_state}).data
+        waits = standing.operation.state in _WAITING
+        return Response(body, status=202 if waits else 200, headers=_where(standing.operation.operation_id))
+
+
+class OwnKey(APIView):
+    """The key of its owner's that moves the account, instead of custody."""
+
+    @extend_schema(request=OwnKeyOrder, responses={202: OperationView})
+    def post(self, request: Request) -> Response:
+        """Hand the account over to its owner's own key: nobody can take it back but both organisations."""
+        account, order, now = account_of(request), OwnKeyOrder.read(request), timezone.now()
+        throttle.limit_deposits(account, now)
+        operation_id = owners.hand_over(account.id, **order, now=now)
+        view = OperationView(queries.operation(operation_id)).data
+        return Response(view, status=202, headers=_where(operation_id))
+
+
+def _where(operation_id: str) -> dict[str, str]:
+    return {"Location": f"/api/v1/ledger/operations/{quote(operation_id, safe=':')}"}

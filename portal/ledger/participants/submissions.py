@@ -1,0 +1,186 @@
+"""Operations that participants sign themselves: checked as far as the portal can, then stored as they are.
+
+The contracts decide; what is checked here keeps forged, foreign and senseless operations off the outbox.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from chaincode.contracts import keys
+from chaincode.contracts.errors import Refused
+from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS, Submitted, read
+from chaincode.contracts.operations import (
+    AskPayout,
+    ClaimJob,
+    Deposit,
+    GiveNotice,
+    PayClaim,
+    PublishVersion,
+    RenounceKey,
+    RotateKey,
+    SubmitReceipt,
+    Transfer,
+    WithdrawDeposit,
+)
+from chaincode.contracts.records import JobState, PinnedKey, Role
+from portal.errors import Conflict, Invalid, NotAllowed, PortalError
+from portal.ledger.models import LedgerJob, OutboxOperation, WorldState
+from portal.ledger.operations import text_of
+from portal.ledger.queries import OperationView, operation
+from wire import signing
+from wire.codec import decode
+from wire.errors import BadSignature
+from wire.problems import Reason
+from wire.signing import PublicKey
+
+#: What each kind of participant may author, by role of its key.
+AUTHORS: Mapping[Role, frozenset[str]] = {
+    Role.PROVIDER: frozenset(
+        arguments.kind for arguments in (ClaimJob, PayClaim, SubmitReceipt, RotateKey, RenounceKey)
+    ),
+    Role.OWNER: frozenset(
+        arguments.kind
+        for arguments in (
+            Transfer,
+            Deposit,
+            GiveNotice,
+            WithdrawDeposit,
+            AskPayout,
+            PublishVersion,
+            RotateKey,
+            RenounceKey,
+        )
+    ),
+}
+#: Nothing more can be claimed of these.
+_PAID = frozenset({JobState.SETTLED, JobState.CANCELLED})
+
+
+class OperationTooLarge(PortalError):
+    """The operation is larger than the ledger takes."""
+
+    reason = Reason.INPUT_TOO_LARGE
+
+
+class SignatureRefused(NotAllowed):
+    """No key that the ledger knows as a provider's or an owner's signed this operation."""
+
+
+class NotYours(NotAllowed):
+    """This key may not author such an operation."""
+
+
+class OperationIdTaken(Conflict):
+    """An operation of this id with other content was sent in before."""
+
+
+class NothingToClaim(PortalError):
+    """The job was paid."""
+
+    reason = Reason.GONE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """One operation whose signature is its author's."""
+
+    submitted: Submitted
+    #: The provider or the account that the key is pinned for.
+    holder: str
+
+    @property
+    def subject(self) -> str:
+        """What it is about: a job, a version, an account, else the author."""
+        arguments = self.submitted.arguments
+        names = ("job_id", "version_id", "account_id")
+        return next((str(getattr(arguments, name)) for name in names if hasattr(arguments, name)), self.holder)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Where an operation stands, and the job that it is about."""
+
+    operation: OperationView
+    #: As the newest block has it; empty when it is about no job of the author's, or none that the ledger knows.
+    job_state: str = ""
+
+
+def verified(text: str) -> Signed:
+    """Return the operation in a JWS, once it is certain who signed it and that such a one may.
+
+    :raises OperationTooLarge: when it is larger than the ledger takes.
+    :raises Invalid: when it is not the JWS of an operation.
+    :raises SignatureRefused: when it is by no key that the ledger knows.
+    :raises NotYours: when its author may not author it.
+    """
+    if len(text) > MAX_OPERATION_CHARS:
+        raise OperationTooLarge(f"An operation has at most {MAX_OPERATION_CHARS} characters.")
+    submitted = read(text)
+    if isinstance(submitted, Refused):
+        raise Invalid.field("operation", submitted.detail)
+    if not submitted.key_id:
+        raise Invalid.field("operation", f"Expected a JWS of type {signing.OPERATION}.")
+    author = _author(submitted)
+    _require_own(submitted, author)
+    return Signed(submitted=submitted, holder=author.holder)
+
+
+def store(signed: Signed, *, now: datetime) -> Standing:
+    """Put an operation into the outbox, as it was signed, and return where it stands; a repeat only returns that.
+
+    :raises OperationIdTaken: when one of its id with other content was sent in before.
+    :raises NothingToClaim: when it claims a job that was paid.
+    """
+    submitted = signed.submitted
+    if operation(submitted.operation_id) is None:
+        if submitted.kind == ClaimJob.kind and (state := _job_state(signed)) in _PAID:
+            raise NothingToClaim(f"Job {signed.subject} is {state}: it was paid.")
+        _insert(signed, now)
+    row = OutboxOperation.objects.get(operation_id=submitted.operation_id)
+    if text_of(row.body) != text_of(submitted.text):
+        raise OperationIdTaken
+    found = operation(submitted.operation_id)
+    assert found is not None, submitted.operation_id
+    return Standing(operation=found, job_state=_job_state(signed))
+
+
+def _insert(signed: Signed, now: datetime) -> None:
+    submitted = signed.submitted
+    row = OutboxOperation(
+        operation_id=submitted.operation_id,
+        kind=submitted.kind,
+        subject=signed.subject,
+        body=submitted.text,
+        created_at=now,
+    )
+    OutboxOperation.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _author(submitted: Submitted) -> PinnedKey:
+    text = WorldState.objects.filter(key=keys.key(submitted.key_id)).values_list("value", flat=True).first()
+    pinned = None if text is None else decode(PinnedKey, text)
+    if pinned is None or not pinned.active or pinned.role not in AUTHORS:
+        raise SignatureRefused
+    try:
+        PublicKey.from_pem(pinned.public_key_pem).verify(submitted.text, signing.OPERATION)
+    except BadSignature as error:
+        raise SignatureRefused(f"The signature does not fit: {error}.") from error
+    return pinned
+
+
+def _require_own(submitted: Submitted, author: PinnedKey) -> None:
+    """Ids begin with their author, so that nobody takes one that another participant or the controller needs."""
+    if submitted.kind not in AUTHORS[author.role]:
+        raise NotYours(f"A key of role {author.role} may not author {submitted.kind}.")
+    prefix = f"{submitted.kind}:{author.holder}:"
+    if not submitted.operation_id.startswith(prefix):
+        raise Invalid.field("operation", f"operation_id: expected text that begins with {prefix}")
+    for name in ("account_id", "developer_id"):
+        if getattr(submitted.arguments, name, author.holder) != author.holder:
+            raise NotYours(f"{name} is not {author.holder}, which this key was pinned for.")
+
+
+def _job_state(signed: Signed) -> str:
+    job = LedgerJob.objects.filter(id=signed.subject).values_list("provider_id", "state").first()
+    return job[1] if job is not None and str(job[0]) == signed.holder else ""

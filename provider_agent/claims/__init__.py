@@ -1,0 +1,1 @@
+"""Claims: a provider demands its pay on the ledger for a job that nobody confirmed."""
