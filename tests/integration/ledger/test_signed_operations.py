@@ -188,6 +188,7 @@ def test_nobody_moves_the_money_of_another(owner: Account, market: Market) -> No
             max_cost_micro=1,
             ticket_digest="0" * 64,
             pay_until_ms=1,
+            placed_at_ms=1,
         ),
     ],
 )

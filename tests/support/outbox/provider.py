@@ -135,5 +135,6 @@ class ClaimingProvider:
             max_cost_micro=ticket.max_cost_micro,
             ticket_digest=sha256_hex(signing.payload_of(jws)),
             pay_until_ms=ticket.pay_until_ms,
+            placed_at_ms=ticket.issued_at_ms,
         )
         self.market.enqueue(arguments, ticket.job_id)
