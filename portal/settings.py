@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "portal.web",
 ]
 MIDDLEWARE = [
+    "portal.request_ids.RequestIds",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -101,13 +102,34 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.api.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "portal.api.problems.handle",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
-    "PAGE_SIZE": 50,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "ChainFaaS", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ChainFaaS",
+    "DESCRIPTION": "Functions, providers and payments of a marketplace for computing.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "ENUM_NAME_OVERRIDES": {
+        "FunctionState": "portal.functions.models.FunctionState",
+        "ProviderState": "portal.providers.models.ProviderState",
+        "RoleState": "portal.accounts.models.RoleState",
+        "InvocationState": "portal.invocations.models.INVOCATION_STATES",
+        "JobState": "portal.invocations.models.JOB_STATES",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.api.schema.add_problems",
+    ],
+}
 
 #: Each process configures its own logs (wire.logs).
 LOGGING_CONFIG = None

@@ -1,1 +1,3 @@
-"""The program on a provider's machine."""
+"""The agent: the program on a provider's machine that takes tickets, runs containers and signs receipts."""
+
+__version__ = "0.1.0"

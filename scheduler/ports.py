@@ -220,16 +220,51 @@ class JobStore(Protocol):
     def job_invocation(self, job_id: str) -> UUID | None:
         """Return whose job this is, whatever its state; None when it never existed."""
 
+    def outcome(self, invocation_id: UUID) -> InvocationReply | None:
+        """Return how an invocation ended; None while it is pending, or when it never existed."""
+
     def seen(self, epoch: int, providers: Sequence[SeenProvider]) -> None:
         """Store what heartbeats said, for people to see."""
+
+    def clean_up(self, epoch: int, *, now_ms: int) -> int:
+        """Delete some results that have expired, and return how many."""
+
+
+#: Called with a delivery's body and routing key; returning acknowledges it to the broker, raising returns it to its
+#: queue. The broker let the sender use that routing key: for an event it says which provider sent it.
+Handler = Callable[[bytes, str | None], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Consumer:
+    """Who takes what arrives in one queue."""
+
+    queue: str
+    #: How many deliveries may be in hand at once.
+    prefetch: int
+    handler: Handler
 
 
 class Broker(Protocol):
     """RabbitMQ, as the scheduler sees it. Publishing returns once the broker has confirmed."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be sent and are received now."""
+
+    async def run(self, consumers: Sequence[Consumer], on_connected: Callable[[int], None]) -> None:
+        """Stay connected and hand out what arrives, until cancelled.
+
+        `on_connected` is called each time the connection is there, with the milliseconds for which it was not.
+        """
+
+    async def stop_consuming(self) -> None:
+        """Take no more deliveries; what is in hand may still be acknowledged."""
+
     async def send_order(self, provider: ProviderSpec, order: JobOrder) -> None:
         """Put a ticket into the provider's jobs queue.
 
+        :raises Undeliverable: when the queue is gone or full.
         :raises BrokerUnavailable: when the broker did not confirm in time; a retry can help.
         """
 
@@ -244,7 +279,3 @@ class Broker(Protocol):
 
     async def has_consumer(self, provider: ProviderSpec) -> bool:
         """Return whether the provider's agent is connected to its jobs queue."""
-
-
-#: Called with one delivery; returning acknowledges it to the broker, raising returns it to its queue.
-Handler = Callable[[bytes, str | None], Awaitable[None]]

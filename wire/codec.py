@@ -18,6 +18,7 @@ from wire.errors import Malformed
 T = TypeVar("T")
 #: Whole numbers on the wire fit in 64 bits.
 _INT_RANGE = range(-(2**63), 2**63)
+_OWN_TYPES = frozenset({str, int, bool, float, type(None)})
 
 
 def canonical_json(value: object) -> bytes:
@@ -27,17 +28,29 @@ def canonical_json(value: object) -> bytes:
 
 def to_plain(value: object) -> Any:
     """Return a dataclass as JSON's own types; bytes become base64."""
-    if isinstance(value, enum.Enum):
-        return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+    kind: Any = type(value)
+    if kind in _OWN_TYPES:
+        return value
+    names = _names(kind)
+    if names is not None:
+        return {name: to_plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
-    return value
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: object) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...] | None:
+    """Return the fields of a dataclass, looked up once: the ledger encodes thousands of records a second."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 def encode(value: object) -> bytes:

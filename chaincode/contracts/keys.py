@@ -7,6 +7,9 @@
 PLATFORM_ACCOUNT = "platform"
 PEERS_ACCOUNT = "peers"
 BOND_ACCOUNT = "bond"
+RESERVED_ACCOUNTS = frozenset({PLATFORM_ACCOUNT, PEERS_ACCOUNT, BOND_ACCOUNT})
+
+DAY_MS = 24 * 60 * 60 * 1000
 
 
 def genesis() -> str:
@@ -52,3 +55,28 @@ def invocation(invocation_id: str) -> str:
 def operation(operation_id: str) -> str:
     """Return where the digest of an applied operation lies."""
     return f"operation~{operation_id}"
+
+
+def key(key_id: str) -> str:
+    """Return where a pinned public key lies, by its thumbprint."""
+    return f"key~{key_id}"
+
+
+def fee_policy() -> str:
+    """Return where the current fee policy lies."""
+    return "fees"
+
+
+def supply() -> str:
+    """Return where the sums of all minted and all burned money lie."""
+    return "supply"
+
+
+def reference(external: str) -> str:
+    """Return where a treasury's external reference lies once it was used."""
+    return f"reference~{external}"
+
+
+def spent(version_id: str, timestamp_ms: int) -> str:
+    """Return where it is counted what a version's jobs of one UTC day may cost."""
+    return f"spent~{version_id}~{timestamp_ms // DAY_MS}"

@@ -146,6 +146,21 @@ class Supervisor:
         """
         return self.launch(program).wait_ready()
 
+    def run(self, program: Program, *, seconds: float = 120) -> None:
+        """Run a program to its end.
+
+        :raises DeployError: when it fails or takes too long.
+        """
+        running = self.launch(program)
+        try:
+            status = running.process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            self.stop(running)
+            raise NotReady(f"{program.name} took longer than {seconds:g} s", log=running.log) from error
+        self.running.remove(running)
+        if status:
+            raise DeployError(f"{program.name} failed with status {status}", log=running.log)
+
     def dead(self) -> Running | None:
         """Return a program that has ended although nobody stopped it."""
         return next((item for item in self.running if item.ended()), None)

@@ -11,10 +11,9 @@ from portal.functions.errors import RegistryFailed, RegistryNotAllowed
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: Networks that carry an IPv4 address inside, or lead to one elsewhere: their own rules say nothing of where they end.
-_TUNNELS = tuple(
-    ipaddress.ip_network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
-)
+#: All that the internet routes of IPv6, and what of it is a tunnel to an IPv4 address somewhere else.
+_UNICAST = ipaddress.ip_network("2000::/3")
+_TUNNELS = (ipaddress.ip_network("2001::/32"), ipaddress.ip_network("2002::/16"))
 _MAX_PORT = 65_535
 _RESOLVERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
 
@@ -44,7 +43,7 @@ class Target:
 class Resolver(Protocol):
     """Looks names up."""
 
-    def __call__(self, host: str, port: int) -> Sequence[str]:
+    def __call__(self, host: str, port: int, /) -> Sequence[str]:
         """Return the addresses of a host.
 
         :raises OSError: when it has none.
@@ -94,7 +93,7 @@ def is_public(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(str(address.ipv4_mapped))
-        if any(address in network for network in _TUNNELS):
+        if address not in _UNICAST or any(address in network for network in _TUNNELS):
             return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 

@@ -61,19 +61,19 @@ class Gateway:
 
     async def _serve(self, request: Request, send: Send) -> None:
         request_id = self.new_id()
-        try:
-            answer = await self._answer(request, request_id)
-        except CallerGone:
-            CALLERS_GONE.inc()
-            log.info("gateway.caller_gone", extra={"request_id": request_id})
-            return
-        await answer.send(send)
+        answer = await self._answer(request, request_id)
+        if answer is not None:
+            await answer.send(send)
 
-    async def _answer(self, request: Request, request_id: UUID) -> Answer:
+    async def _answer(self, request: Request, request_id: UUID) -> Answer | None:
         reason = ""
         try:
             with SECONDS.time():
                 answer = await self._dispatch(request, request_id)
+        except CallerGone:
+            CALLERS_GONE.inc()
+            log.info("gateway.caller_gone", extra={"request_id": request_id})
+            return None
         except Refused as refused:
             reason = refused.reason.value
             answer = refusal(refused, request_id)

@@ -10,8 +10,8 @@ from portal.providers.models import Provider
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from wire.outcomes import ExitState
 
-_INVOCATION_STATES = [(state.value, state.value) for state in InvocationState]
-_JOB_STATES = [(state.value, state.value) for state in JobState]
+INVOCATION_STATES = [(state.value, state.value) for state in InvocationState]
+JOB_STATES = [(state.value, state.value) for state in JobState]
 _EXIT_STATES = [(state.value, state.value) for state in ExitState]
 
 
@@ -21,7 +21,7 @@ class Invocation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     version = models.ForeignKey(FunctionVersion, on_delete=models.PROTECT, related_name="invocations")
     caller = models.ForeignKey(Account, on_delete=models.SET_NULL, null=True, related_name="invocations")
-    state = models.CharField(max_length=16, choices=_INVOCATION_STATES, default=InvocationState.PENDING.value)
+    state = models.CharField(max_length=16, choices=INVOCATION_STATES, default=InvocationState.PENDING.value)
     #: A `wire.problems.Reason`, when it failed.
     reason = models.CharField(max_length=32, blank=True)
     #: Dropped when it has ended: only retries need it.
@@ -67,7 +67,7 @@ class Job(models.Model):
     invocation = models.ForeignKey(Invocation, on_delete=models.CASCADE, related_name="jobs")
     attempt = models.PositiveSmallIntegerField()
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="jobs")
-    state = models.CharField(max_length=16, choices=_JOB_STATES, default=JobState.PLACED.value)
+    state = models.CharField(max_length=16, choices=JOB_STATES, default=JobState.PLACED.value)
     epoch = models.BigIntegerField()
     ticket = models.TextField()
     ticket_digest = models.CharField(max_length=64)

@@ -34,11 +34,15 @@ class CommitUnknown(LedgerError):
 
 
 class TransactionRefused(LedgerError):
-    """The ledger refuses the transaction as a whole for what is in it."""
+    """The ledger refuses the transaction as a whole, or failed on it, for what is in it."""
 
 
 class LedgerMissing(LedgerError):
     """There is no ledger at the configured place."""
+
+
+class LedgerInUse(LedgerError):
+    """Another process writes to the ledger."""
 
 
 class LedgerDamaged(LedgerError):

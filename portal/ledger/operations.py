@@ -28,6 +28,11 @@ class Outgoing:
     author: SigningKey | None = None
 
 
+def operation_id_of(arguments: type[Arguments], subject: object) -> str:
+    """Return an operation's identity on the ledger: its kind and what makes it unique, as `job.create:<job id>`."""
+    return f"{arguments.kind}:{subject}"
+
+
 def enqueue(
     *, operation_id: str, arguments: Arguments, subject: str, now: datetime, author: SigningKey | None = None
 ) -> None:
@@ -88,7 +93,7 @@ def announce_version(version: FunctionVersion, *, now: datetime, custody: Signin
         budget_micro_per_day=version.budget_micro_per_day,
     )
     enqueue(
-        operation_id=f"version.publish:{version.id}",
+        operation_id=operation_id_of(PublishVersion, version.id),
         arguments=arguments,
         subject=str(version.id),
         now=now,
@@ -101,7 +106,12 @@ def announce_provider(provider: Provider, *, now: datetime) -> None:
     arguments = RegisterProvider(
         provider_id=str(provider.id), account_id=str(provider.owner_id), public_key_pem=provider.signing_key_pem
     )
-    enqueue(operation_id=f"provider.register:{provider.id}", arguments=arguments, subject=str(provider.id), now=now)
+    enqueue(
+        operation_id=operation_id_of(RegisterProvider, provider.id),
+        arguments=arguments,
+        subject=str(provider.id),
+        now=now,
+    )
 
 
 def mint(account_id: UUID, *, amount: Micro, reference: str, now: datetime, treasury: SigningKey | None = None) -> str:
@@ -109,7 +119,7 @@ def mint(account_id: UUID, *, amount: Micro, reference: str, now: datetime, trea
 
     :raises OperationConflict: when the reference was used for another account or amount.
     """
-    operation_id = f"account.mint:{reference}"
+    operation_id = operation_id_of(Mint, reference)
     enqueue(
         operation_id=operation_id,
         arguments=Mint(account_id=str(account_id), amount_micro=amount, reference=reference),
@@ -127,7 +137,7 @@ def deposit(
 
     :raises OperationConflict: when the deposit's id was used for another account or amount.
     """
-    operation_id = f"account.deposit:{deposit_id}"
+    operation_id = operation_id_of(Deposit, deposit_id)
     enqueue(
         operation_id=operation_id,
         arguments=Deposit(account_id=str(account_id), amount_micro=amount),

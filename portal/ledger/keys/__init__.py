@@ -5,6 +5,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from chaincode.contracts.genesis import BadGenesis, Genesis
 from portal.environment import setting
 from portal.ledger.errors import LedgerError
 from wire.errors import Malformed
@@ -85,6 +86,18 @@ def load_signing_key(name: str, directory: Path | None = None) -> SigningKey:
         return SigningKey.from_pem(content)
     except Malformed as error:
         raise KeyUnusable(f"{(directory or keys_directory()) / name}: {error}") from error
+
+
+def load_genesis(directory: Path | None = None) -> Genesis:
+    """Read what a new ledger begins with.
+
+    :raises KeyMissing: when it is not there.
+    :raises KeyUnusable: when it cannot be read or is not consistent.
+    """
+    try:
+        return Genesis.parse(read_file(GENESIS_FILE, directory).decode())
+    except (BadGenesis, UnicodeDecodeError) as error:
+        raise KeyUnusable(f"{(directory or keys_directory()) / GENESIS_FILE}: {error}") from error
 
 
 @cache

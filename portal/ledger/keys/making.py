@@ -1,14 +1,15 @@
 """Making the controller's keys: what is missing is made, what is there stays; safe to repeat and to cut short."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 
+from chaincode.contracts.genesis import Genesis
+from chaincode.contracts.records import FeePolicy
 from portal.ledger.keys import (
     CA_CERTIFICATE_FILE,
     CA_KEY_FILE,
@@ -18,13 +19,13 @@ from portal.ledger.keys import (
     KeyName,
     KeyUnusable,
     files,
+    load_genesis,
     load_signing_key,
     read_file,
 )
 from portal.ledger.keys.certificates import authority_certificate
 from wire import envelope, signing
-from wire.codec import canonical_json, parse_object
-from wire.errors import Malformed, WireError
+from wire.errors import WireError
 from wire.messages import WorkingKey
 from wire.signing import PublicKey, SigningKey
 
@@ -48,14 +49,6 @@ class Made:
     name: str
     outcome: Outcome
     detail: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FeePolicy:
-    """What of each payment goes to the platform and to the peers, in millionths."""
-
-    platform_ppm: int
-    peers_ppm: int
 
 
 def make_keys(directory: Path, *, fee_policy: FeePolicy, now: datetime) -> Iterator[Made]:
@@ -134,27 +127,23 @@ def _certify(directory: Path, now: datetime) -> Made:
 
 def _describe_genesis(directory: Path, fee_policy: FeePolicy) -> Made:
     genesis = _genesis(directory, fee_policy)
-    outcome = _ensure(directory / GENESIS_FILE, lambda: canonical_json(genesis))
-    try:
-        stored = parse_object(read_file(GENESIS_FILE, directory))
-    except Malformed as error:
-        raise KeyUnusable(f"{directory / GENESIS_FILE}: {error}") from error
-    if stored["keys"] != genesis["keys"]:
-        raise KeyUnusable(f"{directory / GENESIS_FILE} names other keys than the files beside it; restore those")
-    policy = stored["fee_policy"]
-    detail = f"platform {policy['platform_ppm']} ppm, peers {policy['peers_ppm']} ppm"
+    outcome = _ensure(directory / GENESIS_FILE, lambda: genesis.text().encode())
+    stored = load_genesis(directory)
+    if replace(stored, fee_policy=fee_policy) != genesis:
+        raise KeyUnusable(f"{directory / GENESIS_FILE} names other keys than the files beside it: restore those")
+    policy = stored.fee_policy
+    detail = f"platform {policy.platform_ppm} ppm, peers {policy.peers_ppm} ppm"
     return Made(name=GENESIS_FILE, outcome=outcome, detail=detail)
 
 
-def _genesis(directory: Path, fee_policy: FeePolicy) -> dict[str, Any]:
-    roles = {
-        "controller": KeyName.RECORDER,
-        "custody": KeyName.CUSTODY,
-        "treasury": KeyName.TREASURY,
-        "authority_controller": KeyName.AUTHORITY_CONTROLLER,
-        "authority_peers": KeyName.AUTHORITY_PEERS,
-    }
-    return {
-        "keys": {role: load_signing_key(name, directory).public.pem for role, name in roles.items()},
-        "fee_policy": {"version": 1, "platform_ppm": fee_policy.platform_ppm, "peers_ppm": fee_policy.peers_ppm},
-    }
+def _genesis(directory: Path, fee_policy: FeePolicy) -> Genesis:
+    pem = {name: load_signing_key(name, directory).public.pem for name in KeyName}
+    return Genesis(
+        controller_key_pem=pem[KeyName.RECORDER],
+        ticket_root_key_pem=pem[KeyName.ROOT],
+        custody_key_pem=pem[KeyName.CUSTODY],
+        treasury_key_pem=pem[KeyName.TREASURY],
+        organisations={"controller": pem[KeyName.AUTHORITY_CONTROLLER], "peers": pem[KeyName.AUTHORITY_PEERS]},
+        fee_policy=fee_policy,
+        block_key_pem=pem[KeyName.BLOCK],
+    ).checked()

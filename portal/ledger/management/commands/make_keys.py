@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from chaincode.contracts.genesis import BadGenesis, checked_fees
+from chaincode.contracts.records import FeePolicy
 from portal.ledger.keys import KeyUnusable, keys_directory
-from portal.ledger.keys.making import FeePolicy, make_keys
-
-_MILLION = 1_000_000
+from portal.ledger.keys.making import make_keys
 
 
 class Command(BaseCommand):
@@ -28,9 +28,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: object, **options: Any) -> None:
         """Make the keys."""
-        policy = FeePolicy(platform_ppm=options["platform_ppm"], peers_ppm=options["peers_ppm"])
-        if min(policy.platform_ppm, policy.peers_ppm) < 0 or policy.platform_ppm + policy.peers_ppm > _MILLION:
-            raise CommandError("--platform-ppm and --peers-ppm: expected 0 or more, together at most 1000000")
+        policy = FeePolicy(version=1, platform_ppm=options["platform_ppm"], peers_ppm=options["peers_ppm"])
+        try:
+            checked_fees(policy)
+        except BadGenesis as error:
+            raise CommandError(f"--platform-ppm and --peers-ppm: {error}") from error
         directory = keys_directory()
         self.stdout.write(f"Keys in {directory}:")
         try:

@@ -1,0 +1,90 @@
+"""Why the contracts refuse an operation: each code with its sentence, and the one error root of this package."""
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """A code that programs can act on; people read its sentence."""
+
+    MALFORMED = "malformed"
+    UNKNOWN_KIND = "unknown_kind"
+    BAD_SIGNATURE = "bad_signature"
+    UNKNOWN_KEY = "unknown_key"
+    NOT_AUTHORISED = "not_authorised"
+    CONFLICT = "conflict"
+    KEY_TAKEN = "key_taken"
+    PROVIDER_EXISTS = "provider_exists"
+    UNKNOWN_PROVIDER = "unknown_provider"
+    VERSION_EXISTS = "version_exists"
+    UNKNOWN_VERSION = "unknown_version"
+    JOB_EXISTS = "job_exists"
+    UNKNOWN_JOB = "unknown_job"
+    NOT_THE_DEVELOPER = "not_the_developer"
+    OVER_CEILING = "over_ceiling"
+    OVER_TIMEOUT = "over_timeout"
+    WRONG_COST = "wrong_cost"
+    OVER_BUDGET = "over_budget"
+    DEPOSIT_TOO_LOW = "deposit_too_low"
+    AVAILABLE_TOO_LOW = "available_too_low"
+    WRONG_TICKET = "wrong_ticket"
+    FOREIGN_RECEIPT = "foreign_receipt"
+    WRONG_STATE = "wrong_state"
+    TOO_EARLY = "too_early"
+    TOO_LATE = "too_late"
+    WRONG_REPLICAS = "wrong_replicas"
+    EARLIER_ATTEMPT_OPEN = "earlier_attempt_open"
+    INVOCATION_SETTLED = "invocation_settled"
+    REFERENCE_USED = "reference_used"
+    SUPPLY_TOO_LARGE = "supply_too_large"
+    RAISED = "raised"
+
+
+SENTENCES: dict[Refusal, str] = {
+    Refusal.MALFORMED: "The operation or one of its arguments is not what it should be.",
+    Refusal.UNKNOWN_KIND: "No contract registers an operation of this kind.",
+    Refusal.BAD_SIGNATURE: "The signature is not by the key that it names, for this purpose, over these bytes.",
+    Refusal.UNKNOWN_KEY: "The ledger knows no valid key with this id.",
+    Refusal.NOT_AUTHORISED: "The author of the operation may not do this.",
+    Refusal.CONFLICT: "An operation with this id and other content was applied before.",
+    Refusal.KEY_TAKEN: "The key is pinned to somebody already.",
+    Refusal.PROVIDER_EXISTS: "The provider is registered already.",
+    Refusal.UNKNOWN_PROVIDER: "The provider is not registered.",
+    Refusal.VERSION_EXISTS: "The version is published already, and versions never change.",
+    Refusal.UNKNOWN_VERSION: "The version is not published.",
+    Refusal.JOB_EXISTS: "The job is created already.",
+    Refusal.UNKNOWN_JOB: "The job is not created; it may be on its way.",
+    Refusal.NOT_THE_DEVELOPER: "The version was published by another developer.",
+    Refusal.OVER_CEILING: "The price is above the ceiling that the developer published.",
+    Refusal.OVER_TIMEOUT: "The job may run longer than its version allows.",
+    Refusal.WRONG_COST: "The largest cost is not the price of the longest run.",
+    Refusal.OVER_BUDGET: "The version's budget for this day would be exceeded.",
+    Refusal.DEPOSIT_TOO_LOW: "The developer's deposit does not cover the largest cost.",
+    Refusal.AVAILABLE_TOO_LOW: "The account has less available than the amount.",
+    Refusal.WRONG_TICKET: "The receipt is for another ticket.",
+    Refusal.FOREIGN_RECEIPT: "The receipt is not signed by the provider pinned in the job.",
+    Refusal.WRONG_STATE: "The job's state does not allow this.",
+    Refusal.TOO_EARLY: "The time for this has not come.",
+    Refusal.TOO_LATE: "The time for this has passed.",
+    Refusal.WRONG_REPLICAS: "An earlier job of the invocation names another number of replicas.",
+    Refusal.EARLIER_ATTEMPT_OPEN: "Another attempt of the invocation is still open; it has to be superseded first.",
+    Refusal.INVOCATION_SETTLED: "As many jobs of the invocation as may settle have settled.",
+    Refusal.REFERENCE_USED: "The external reference was used before.",
+    Refusal.SUPPLY_TOO_LARGE: "There would be more money than the ledger counts.",
+    Refusal.RAISED: "The contract failed on this operation; it is set aside for the administrator.",
+}
+
+#: The same operation may succeed later, once what it waits for is on the ledger.
+RETRYABLE = frozenset({Refusal.UNKNOWN_JOB, Refusal.EARLIER_ATTEMPT_OPEN})
+
+
+class ContractError(Exception):
+    """The contracts cannot do what was asked."""
+
+
+class Refused(ContractError):
+    """One operation is refused; nothing of it is kept."""
+
+    def __init__(self, code: Refusal, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail or SENTENCES[code]}")
+        self.code = code
+        self.detail = detail or SENTENCES[code]

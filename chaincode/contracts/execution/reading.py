@@ -1,0 +1,74 @@
+"""From the text that was sent to an operation with checked arguments; nothing is verified here."""
+
+import re
+from dataclasses import dataclass
+
+from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.execution.registered import TRANSACTIONS
+from chaincode.contracts.operations import Arguments
+from wire.codec import canonical_json, from_plain, parse_object
+from wire.errors import BadSignature, Malformed
+from wire.signing import key_id_of, payload_of, sha256_hex
+
+#: Of one operation as it is sent.
+MAX_OPERATION_CHARS = 65_536
+_OPERATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,160}")
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submitted:
+    """One operation as it was sent."""
+
+    #: The operation's JSON, or the JWS of it.
+    text: str
+    operation_id: str
+    kind: str
+    arguments: Arguments
+    #: Of the bytes that hold the operation, without signature: the same operation has the same digest.
+    digest: str
+    #: Of the key that is said to have signed it; empty when the transaction's submitter is the author.
+    key_id: str
+
+
+def read(text: str) -> Submitted | Refused:
+    """Return the operation in a text, or why there is none."""
+    try:
+        return _read(text)
+    except Refused as refused:
+        return refused
+    except (BadSignature, Malformed) as error:
+        return Refused(Refusal.MALFORMED, str(error)[:200])
+    except UnicodeError:
+        return Refused(Refusal.MALFORMED, "operation: expected text that UTF-8 can hold")
+
+
+def _read(text: str) -> Submitted:
+    if len(text) > MAX_OPERATION_CHARS:
+        raise Refused(Refusal.MALFORMED, f"operation: expected at most {MAX_OPERATION_CHARS} characters")
+    signed = not text.startswith("{")
+    key_id = key_id_of(text) if signed else ""
+    if signed and not _KEY_ID.fullmatch(key_id):
+        raise Refused(Refusal.MALFORMED, "kid: expected an RFC 7638 thumbprint")
+    payload = payload_of(text) if signed else text.encode()
+    plain = parse_object(payload)
+    if b"\\u" in payload:
+        # An escaped half of a surrogate pair is JSON, but no ledger can store it.
+        canonical_json(plain)
+    kind, operation_id, arguments = plain.get("kind"), plain.get("operation_id"), plain.get("arguments")
+    if not isinstance(kind, str) or kind not in TRANSACTIONS:
+        raise Refused(Refusal.UNKNOWN_KIND)
+    if not isinstance(operation_id, str) or not _OPERATION_ID.fullmatch(operation_id):
+        raise Refused(Refusal.MALFORMED, "operation_id: expected 1 to 160 letters, digits and ._:-")
+    if not operation_id.startswith(f"{kind}:"):
+        raise Refused(Refusal.MALFORMED, f"operation_id: expected it to begin with {kind}:")
+    if not isinstance(arguments, dict):
+        raise Refused(Refusal.MALFORMED, "arguments: expected an object")
+    return Submitted(
+        text=text,
+        operation_id=operation_id,
+        kind=kind,
+        arguments=from_plain(TRANSACTIONS[kind].arguments, arguments),
+        digest=sha256_hex(payload),
+        key_id=key_id,
+    )

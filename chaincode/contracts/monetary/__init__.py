@@ -1,0 +1,1 @@
+"""The monetary contract: money that comes in, and deposits."""

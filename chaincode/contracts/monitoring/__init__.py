@@ -1,0 +1,1 @@
+"""The monitoring contract: providers, versions, and jobs with their settlement."""

@@ -1,0 +1,99 @@
+"""How a job begins: within what its developer published, and with its largest cost held."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chaincode.contracts import accounts, checks, keys
+from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.execution.context import Context
+from chaincode.contracts.execution.contract import Contract, transaction
+from chaincode.contracts.monitoring import settlement
+from chaincode.contracts.operations import CreateJob
+from chaincode.contracts.records import FeePolicy, Invocation, Job, JobState, Provider, Role, Spent, Version
+from wire.codec import to_plain
+from wire.money import cost_of
+
+#: Jobs of one invocation that may settle.
+MOST_REPLICAS = 16
+
+
+def _create_reads(arguments: CreateJob) -> Iterator[str]:
+    yield keys.job(arguments.job_id)
+    yield keys.invocation(arguments.invocation_id)
+    yield keys.version(arguments.version_id)
+    yield keys.provider(arguments.provider_id)
+    yield keys.account(arguments.developer_id)
+    yield keys.fee_policy()
+
+
+class CreationContract(Contract):
+    """Jobs begin."""
+
+    @transaction(CreateJob, reads=_create_reads)
+    def create(self, ctx: Context, arguments: CreateJob) -> None:
+        """Record a job and hold its largest cost, or refuse this one job."""
+        ctx.require(Role.CONTROLLER)
+        _check(arguments)
+        if ctx.cache.get(Job, keys.job(arguments.job_id)):
+            raise Refused(Refusal.JOB_EXISTS)
+        provider = ctx.record(Provider, keys.provider(arguments.provider_id), Refusal.UNKNOWN_PROVIDER)
+        version = ctx.record(Version, keys.version(arguments.version_id), Refusal.UNKNOWN_VERSION)
+        _keep_within(version, arguments)
+        _spend_budget(ctx, version, arguments.max_cost_micro)
+        _count_attempt(ctx, arguments)
+        accounts.hold(ctx, arguments.developer_id, arguments.max_cost_micro)
+        job = Job(
+            **to_plain(arguments),
+            account_id=provider.account_id,
+            fee_policy=ctx.record(FeePolicy, keys.fee_policy(), Refusal.RAISED),
+            state=JobState.CREATED,
+            created_at_ms=ctx.timestamp_ms,
+        )
+        settlement.store(ctx, job)
+
+
+def _check(arguments: CreateJob) -> None:
+    checks.identifiers(
+        job_id=arguments.job_id,
+        invocation_id=arguments.invocation_id,
+        developer_id=arguments.developer_id,
+        provider_id=arguments.provider_id,
+        version_id=arguments.version_id,
+    )
+    checks.digests(ticket_digest=arguments.ticket_digest)
+    checks.within("replicas", arguments.replicas, (1, MOST_REPLICAS))
+    checks.numbers(
+        price_nano_per_ms=arguments.price_nano_per_ms,
+        max_cost_micro=arguments.max_cost_micro,
+        pay_until_ms=arguments.pay_until_ms,
+    )
+
+
+def _keep_within(version: Version, arguments: CreateJob) -> None:
+    if version.developer_id != arguments.developer_id:
+        raise Refused(Refusal.NOT_THE_DEVELOPER)
+    if arguments.price_nano_per_ms > version.price_ceiling_nano_per_ms:
+        raise Refused(Refusal.OVER_CEILING, f"the ceiling is {version.price_ceiling_nano_per_ms} nano-credits per ms")
+    if not 1 <= arguments.max_ms <= version.timeout_ms:
+        raise Refused(Refusal.OVER_TIMEOUT, f"max_ms: expected 1 to {version.timeout_ms}")
+    largest = cost_of(run_ms=arguments.max_ms, price_nano_per_ms=arguments.price_nano_per_ms)
+    if arguments.max_cost_micro != largest:
+        raise Refused(Refusal.WRONG_COST, f"max_cost_micro: expected {largest}")
+
+
+def _spend_budget(ctx: Context, version: Version, amount: int) -> None:
+    key = keys.spent(version.version_id, ctx.timestamp_ms)
+    spent = (ctx.cache.get(Spent, key) or Spent()).amount + amount
+    if spent > version.budget_micro_per_day:
+        raise Refused(Refusal.OVER_BUDGET, f"the budget is {version.budget_micro_per_day} micro-credits a day")
+    ctx.cache.put(key, Spent(amount=spent))
+
+
+def _count_attempt(ctx: Context, arguments: CreateJob) -> None:
+    key = keys.invocation(arguments.invocation_id)
+    invocation = ctx.cache.get(Invocation, key) or Invocation(replicas=arguments.replicas)
+    if invocation.replicas != arguments.replicas:
+        raise Refused(Refusal.WRONG_REPLICAS, f"replicas: expected {invocation.replicas}")
+    if invocation.settled >= invocation.replicas:
+        raise Refused(Refusal.INVOCATION_SETTLED)
+    ctx.cache.put(key, replace(invocation, open=invocation.open + 1))

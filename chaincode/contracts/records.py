@@ -1,0 +1,172 @@
+"""The records of the world state. Each is stored as canonical JSON at a key of `keys.py`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wire.outcomes import ExitState
+
+
+class Role(StrEnum):
+    """What a key may be pinned for."""
+
+    CONTROLLER = "controller"
+    TICKET_ROOT = "ticket_root"
+    CUSTODY = "custody"
+    TREASURY = "treasury"
+    #: Of an organisation.
+    AUTHORITY = "authority"
+    PROVIDER = "provider"
+
+
+class JobState(StrEnum):
+    """Where a job stands; design §5 says how each is reached."""
+
+    CREATED = "created"
+    RECEIPTED = "receipted"
+    CONFIRMED = "confirmed"
+    SETTLED = "settled"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    #: Digests of receipt and confirmation differ: nothing moves.
+    MISMATCH = "mismatch"
+
+
+#: Jobs whose largest cost is still held.
+HOLDING = frozenset({JobState.CREATED, JobState.RECEIPTED, JobState.CONFIRMED, JobState.MISMATCH})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeePolicy:
+    """What of a job's cost goes to the platform and to the peers, in millionths."""
+
+    version: int
+    platform_ppm: int
+    peers_ppm: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PinnedKey:
+    """A public key that the ledger knows, and what it may sign for."""
+
+    role: Role
+    #: The organisation of an authority, the provider of a provider's key; else empty.
+    holder: str
+    public_key_pem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """A participant's money in micro-credits."""
+
+    available: int = 0
+    #: Only jobs spend it.
+    deposit: int = 0
+    held: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delta:
+    """A credit to an account's `available` that waits to be folded."""
+
+    amount: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Supply:
+    """All money that ever came in and went out."""
+
+    minted: int = 0
+    burned: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """What an external reference was used for."""
+
+    operation_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """The content of an operation that was applied."""
+
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provider:
+    """A provider, the account that is paid, and its signing key."""
+
+    provider_id: str
+    account_id: str
+    key_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """A function version as its developer published it."""
+
+    version_id: str
+    developer_id: str
+    image: str
+    price_ceiling_nano_per_ms: int
+    timeout_ms: int
+    memory_mb: int
+    cpu_millis: int
+    budget_micro_per_day: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """What a version's jobs of one UTC day cost, or may still cost."""
+
+    amount: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invocation:
+    """How many jobs of an invocation may settle, are open, and have settled."""
+
+    replicas: int
+    open: int = 0
+    settled: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A job's record: what document 002 calls the monitoring ledger."""
+
+    job_id: str
+    invocation_id: str
+    replicas: int
+    developer_id: str
+    provider_id: str
+    #: The account that is paid.
+    account_id: str
+    version_id: str
+    price_nano_per_ms: int
+    max_ms: int
+    max_cost_micro: int
+    #: As it stood when the job was created.
+    fee_policy: FeePolicy
+    ticket_digest: str
+    pay_until_ms: int
+    state: JobState
+    created_at_ms: int
+    #: By the receipt, clamped to `max_ms`.
+    claimed_ms: int | None = None
+    #: By the confirmation.
+    observed_ms: int | None = None
+    billed_ms: int | None = None
+    cost_micro: int | None = None
+    #: SHA-256 of the output as the receipt and as the confirmation have it.
+    receipt_digest: str | None = None
+    confirm_digest: str | None = None
+    exit_state: ExitState | None = None
+    #: The end user's result reached the controller.
+    received: bool = False
+    payment_done: bool = False
+    receipted_at_ms: int | None = None
+    confirmed_at_ms: int | None = None
+    settled_at_ms: int | None = None

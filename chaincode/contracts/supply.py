@@ -1,0 +1,38 @@
+"""The sum of all money: it changes only by mint and burn (design §5, rule 3)."""
+
+from collections.abc import Iterable
+
+from chaincode.contracts import keys
+from chaincode.contracts.records import HOLDING, Account, Delta, Job, Supply
+from wire.codec import decode
+
+
+def drift(items: Iterable[tuple[str, str]]) -> int:
+    """Return by how much all accounts, holds and deltas exceed minted minus burned; 0 when the books are right."""
+    total = 0
+    for key, value in items:
+        prefix = key.partition("~")[0]
+        if prefix == "account":
+            account = decode(Account, value)
+            total += account.available + account.deposit + account.held
+        elif prefix == "delta":
+            total += decode(Delta, value).amount
+        elif key == keys.supply():
+            supply = decode(Supply, value)
+            total -= supply.minted - supply.burned
+    return total
+
+
+def unexplained_holds(items: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Return, for each account where it is not 0, by how much `held` exceeds what its open jobs hold."""
+    excess: dict[str, int] = {}
+    for key, value in items:
+        prefix = key.partition("~")[0]
+        if prefix == "account":
+            account_id = key.partition("~")[2]
+            excess[account_id] = excess.get(account_id, 0) + decode(Account, value).held
+        elif prefix == "job":
+            job = decode(Job, value)
+            if job.state in HOLDING:
+                excess[job.developer_id] = excess.get(job.developer_id, 0) - job.max_cost_micro
+    return {account_id: amount for account_id, amount in sorted(excess.items()) if amount}

@@ -1,0 +1,88 @@
+"""Reading an embedded ledger: any number of processes at once, beside the one that writes."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+from chaincode.blocks import Block, TransactionRecord
+from chaincode.contracts import keys
+from chaincode.contracts.genesis import Genesis
+from chaincode.embedded import store, verification
+from chaincode.embedded.errors import LedgerDamaged, LedgerMissing
+from chaincode.embedded.verification import Progress, Verified
+
+
+class LedgerReader:
+    """The ledger's blocks and world state. Threads may share it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._mutex = threading.RLock()
+        if not store.is_ledger(connection):
+            raise LedgerMissing(f"no ledger in {path}")
+        text = self.get(keys.genesis())
+        if text is None:
+            raise LedgerDamaged(f"block 0: the world state in {path} holds no genesis")
+        self.genesis = Genesis.parse(text)
+
+    @classmethod
+    def open_reader(cls, path: Path) -> "LedgerReader":
+        """Open a ledger to read it; another process may write to it meanwhile.
+
+        :raises LedgerMissing: when there is none.
+        """
+        return LedgerReader(path, store.connect_reader(path))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._mutex:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def height(self) -> int:
+        """How many blocks there are; the newest has the number `height - 1`."""
+        with self._mutex:
+            return store.last_block(self._connection).number + 1
+
+    def transaction(self, transaction_id: str) -> TransactionRecord | None:
+        """Return a committed transaction; None when it is in no block."""
+        with self._mutex:
+            return store.read_transaction(self._connection, transaction_id)
+
+    def blocks(self, first: int, limit: int) -> list[Block]:
+        """Return blocks from number `first` on, at most `limit`, in order; none when there are no more."""
+        with self._mutex:
+            return store.read_blocks(self._connection, first, limit)
+
+    def get(self, key: str) -> str | None:
+        """Return the value of a key of the world state."""
+        with self._mutex:
+            return store.read_state(self._connection, [key]).get(key)
+
+    def items(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield the keys that begin with `prefix` and their values, in order, as of one moment."""
+        with closing(store.connect_reader(self._path)) as connection:
+            yield from store.state_items(connection, prefix)
+
+    def verify(self, progress: Progress | None = None, genesis: Genesis | None = None) -> Verified:
+        """Prove the ledger from its first block: hashes, chain, signatures, replay, world state, money.
+
+        `progress` hears how many blocks are proved, of how many. `genesis` is what the ledger has to begin with;
+        without it, a file forged from the start passes.
+
+        :raises LedgerDamaged: naming the block and what is wrong with it.
+        """
+        with closing(store.connect_reader(self._path)) as connection:
+            # One snapshot for the whole proof: blocks that come meanwhile are not part of it.
+            connection.execute("BEGIN")
+            return verification.verify(connection, progress or (lambda _proved, _height: None), genesis)

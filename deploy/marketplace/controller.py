@@ -1,0 +1,89 @@
+"""The controller's processes as programs."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from deploy.marketplace.client import tls_context
+from deploy.marketplace.layout import Layout
+from deploy.marketplace.settings import functions_url, portal_url
+from deploy.servers.process import Program
+from deploy.servers.tls import ServerTls
+
+ROOT = Path(__file__).parents[2]
+_WORKERS = 2
+_PROBE_SECONDS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Controller:
+    """Portal with gateway, scheduler, and recorder with follower."""
+
+    layout: Layout
+    settings: Mapping[str, str]
+    tls: ServerTls
+
+    def prepare(self, *, administrator: str, email: str, password_file: Path) -> Program:
+        """Return what makes keys, tables, administrator and queues, and ends."""
+        return Program(
+            name="prepare",
+            command=[sys.executable, "-m", "deploy.prepare", administrator, email, password_file],
+            environment=self.settings,
+            directory=ROOT,
+            ready=lambda: True,
+        )
+
+    def portal(self) -> Program:
+        """Return the portal and the gateway, each on its own port, with TLS."""
+        ports = self.layout.ports
+        bind = [f"--bind=127.0.0.1:{port}" for port in (ports.portal, ports.functions)]
+        tls = [f"--certfile={self.tls.certificate_file}", f"--keyfile={self.tls.key_file}"]
+        workers = ["--worker-class=uvicorn.workers.UvicornWorker", f"--workers={_WORKERS}", "--no-control-socket"]
+        return Program(
+            name="portal",
+            command=[sys.executable, "-m", "gunicorn", "portal.asgi:application", *bind, *tls, *workers],
+            environment=self.settings,
+            directory=ROOT,
+            ready=lambda: all(
+                _is_healthy(f"{url}/healthz", self.tls.ca_file)
+                for url in (portal_url(self.layout), functions_url(self.layout))
+            ),
+        )
+
+    def scheduler(self) -> Program:
+        """Return the scheduler."""
+        return self._daemon("scheduler", "run_scheduler", self.layout.ports.scheduler)
+
+    def ledger(self) -> Program:
+        """Return recorder and follower."""
+        return self._daemon("ledger", "run_ledger", self.layout.ports.ledger)
+
+    def command(self, name: str, *arguments: str) -> Program:
+        """Return a management command that ends by itself."""
+        return Program(
+            name=name,
+            command=[sys.executable, "manage.py", name, *arguments],
+            environment=self.settings,
+            directory=ROOT,
+            ready=lambda: True,
+        )
+
+    def _daemon(self, name: str, command: str, port: int) -> Program:
+        return Program(
+            name=name,
+            command=[sys.executable, "manage.py", command],
+            environment=self.settings,
+            directory=ROOT,
+            ready=lambda: _is_healthy(f"http://127.0.0.1:{port}/healthz", None),
+        )
+
+
+def _is_healthy(url: str, ca_file: Path | None) -> bool:
+    try:
+        verify = tls_context(ca_file) if ca_file else True
+        return httpx.get(url, verify=verify, timeout=_PROBE_SECONDS, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False

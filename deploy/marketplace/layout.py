@@ -1,0 +1,87 @@
+"""Where a marketplace keeps everything: one directory, with its ports and secrets, the same at the next start."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+from deploy.errors import DeployError
+from deploy.servers.ports import free_ports, is_free
+from deploy.servers.programs import secret_file
+
+#: What the portal and the functions get when nobody else has it.
+_WISHED = {"portal": 8443, "functions": 8444}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """Who listens where, all on 127.0.0.1."""
+
+    portal: int
+    functions: int
+    broker: int
+    broker_tls: int
+    broker_admin: int
+    epmd: int
+    erlang: int
+    registry: int
+    postgresql: int
+    scheduler: int
+    ledger: int
+
+
+_NAMES = [field.name for field in fields(Ports)]
+
+
+class Layout:
+    """The directory of one marketplace."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory.resolve()
+        self.credentials = self.directory / "credentials.json"
+        self.ledger_file = self.directory / "controller" / "ledger.sqlite3"
+        self.sqlite_file = self.directory / "controller" / "portal.sqlite3"
+        self.keys = self.directory / "controller" / "keys"
+        self._secrets = self.directory / "secrets"
+        for private in (self._secrets, self.keys.parent, self.keys):
+            private.mkdir(mode=0o700, exist_ok=True)
+
+    def secret(self, name: str) -> Path:
+        """Return the file with a random secret, made once."""
+        path = self._secrets / name
+        return path if path.exists() else secret_file(path, secrets.token_hex(32))
+
+    def agent_home(self, name: str) -> Path:
+        """Return the home directory of one agent."""
+        return self.directory / "agents" / name
+
+    @cached_property
+    def ports(self) -> Ports:
+        """The ports of this marketplace; agents and image links hold some, so that they stay.
+
+        :raises DeployError: when another program has taken one.
+        """
+        kept = self.directory / "ports.json"
+        if not kept.exists():
+            self.choose_ports(None)
+        ports = Ports(**json.loads(kept.read_text()))
+        for name, port in asdict(ports).items():
+            if not is_free(port):
+                raise DeployError(
+                    f"port {port} ({name}) is taken by another program: free it, or begin afresh with --data DIR"
+                )
+        return ports
+
+    def choose_ports(self, base: int | None) -> None:
+        """Choose ports once: counted up from `base`, or free ones."""
+        kept = self.directory / "ports.json"
+        if kept.exists():
+            return
+        if base is None:
+            chosen = dict(zip(_NAMES, free_ports(len(_NAMES)), strict=True))
+            chosen |= {name: port for name, port in _WISHED.items() if is_free(port)}
+        else:
+            chosen = {name: base + position for position, name in enumerate(_NAMES)}
+        kept.write_text(json.dumps(chosen, indent=2) + "\n")

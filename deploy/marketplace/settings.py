@@ -1,0 +1,52 @@
+"""The settings of a marketplace's controller, as its processes find them in their environment."""
+
+from deploy.marketplace.layout import Layout
+from deploy.servers.postgresql import PostgreSQL
+from deploy.servers.rabbitmq import RabbitServer
+from deploy.servers.registry import Registry
+
+DATABASE = "chainfaas"
+BROKER_USER = "controller"
+BROKER_VHOST = "chainfaas"
+
+
+def portal_url(layout: Layout) -> str:
+    """Return where people reach the portal."""
+    return f"https://localhost:{layout.ports.portal}"
+
+
+def functions_url(layout: Layout) -> str:
+    """Return where functions answer: another host name than the portal's, since cookies ignore ports."""
+    return f"https://127.0.0.1:{layout.ports.functions}"
+
+
+def controller_settings(
+    layout: Layout, *, broker: RabbitServer, registry: Registry, postgresql: PostgreSQL | None
+) -> dict[str, str]:
+    """Return what portal/environment.py reads; secrets are files."""
+    ports = layout.ports
+    database = {"CHAINFAAS_DATABASE_URL": f"sqlite://{layout.sqlite_file}"}
+    if postgresql is not None:
+        database = {
+            "CHAINFAAS_DATABASE_URL": postgresql.url(DATABASE),
+            "CHAINFAAS_DATABASE_PASSWORD_FILE": str(layout.secret("postgresql")),
+        }
+    return {
+        **database,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "CHAINFAAS_SECRET_KEY_FILE": str(layout.secret("django")),
+        "CHAINFAAS_PORTAL_URL": portal_url(layout),
+        "CHAINFAAS_FUNCTIONS_URL": functions_url(layout),
+        "CHAINFAAS_BROKER_HOST": "127.0.0.1",
+        "CHAINFAAS_BROKER_PORT": str(broker.port),
+        "CHAINFAAS_BROKER_VHOST": broker.vhost,
+        "CHAINFAAS_BROKER_USER": broker.user,
+        "CHAINFAAS_BROKER_PASSWORD_FILE": str(layout.secret("broker")),
+        "CHAINFAAS_BROKER_ADMIN_URL": broker.admin_url,
+        "CHAINFAAS_BROKER_PUBLIC_URL": f"amqps://localhost:{broker.tls_port}",
+        "CHAINFAAS_KEYS_DIR": str(layout.keys),
+        "CHAINFAAS_LEDGER_FILE": str(layout.ledger_file),
+        "CHAINFAAS_REGISTRIES": registry.url,
+        "CHAINFAAS_SCHEDULER_HTTP": f"127.0.0.1:{ports.scheduler}",
+        "CHAINFAAS_LEDGER_HTTP": f"127.0.0.1:{ports.ledger}",
+    }

@@ -1,0 +1,99 @@
+"""Turns every error of a view into one JSON form: `{request_id, component, reason, retryable, hint}`, with `fields`."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.errors import PortalError
+from portal.ledger.errors import LedgerError, LedgerUnavailable, OperationConflict
+from portal.ledger.keys import KeyUnusable
+from portal.request_ids import request_id
+from wire.problems import PROBLEMS, Reason, problem_body
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Told:
+    """What the caller is told of an error."""
+
+    reason: Reason
+    hint: str = ""
+    component: str = "portal"
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    retry_after: int | None = None
+
+
+#: What Django, REST framework and the ledger raise, most special first.
+_REASONS: tuple[tuple[type[Exception], Reason, str], ...] = (
+    (Http404, Reason.NOT_FOUND, ""),
+    (RequestDataTooBig, Reason.INPUT_TOO_LARGE, "The body is larger than 1 MiB."),
+    (exceptions.NotAuthenticated, Reason.UNAUTHENTICATED, ""),
+    (exceptions.AuthenticationFailed, Reason.UNAUTHENTICATED, ""),
+    (exceptions.NotFound, Reason.NOT_FOUND, "There is nothing here. Check the address and the page."),
+    (exceptions.MethodNotAllowed, Reason.METHOD_NOT_ALLOWED, "This address does not take this method."),
+    (exceptions.UnsupportedMediaType, Reason.INVALID, "Send JSON with 'Content-Type: application/json'."),
+    (exceptions.NotAcceptable, Reason.INVALID, "Answers are JSON; accept application/json."),
+    (exceptions.ParseError, Reason.INVALID, "The body is not JSON."),
+    (OperationConflict, Reason.CONFLICT, "This reference was used before, with other content."),
+    (LedgerUnavailable, Reason.UNAVAILABLE, "The ledger cannot be reached. Try again soon."),
+    (KeyUnusable, Reason.UNAVAILABLE, "The controller's keys are not in place; its administrator has to look."),
+)
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Return the answer to an error (REST framework's EXCEPTION_HANDLER)."""
+    told = _told(error)
+    number = request_id(context["request"]._request)  # noqa: SLF001 - REST framework keeps Django's request there
+    if told.reason == Reason.INTERNAL:
+        log.error("api.failed", extra={"request_id": number}, exc_info=error)
+    body = problem_body(told.reason, request_id=number, detail=told.hint) | {"component": told.component}
+    if told.fields:
+        body["fields"] = told.fields
+    return Response(body, status=_status(error, told.reason), headers=_headers(told))
+
+
+def _told(error: Exception) -> _Told:
+    if isinstance(error, PortalError):
+        return _Told(
+            reason=error.reason,
+            hint=error.detail,
+            component=error.component,
+            fields=error.fields,
+            retry_after=error.retry_after,
+        )
+    if isinstance(error, exceptions.ValidationError):
+        fields = error.detail if isinstance(error.detail, dict) else {"__all__": error.detail}
+        return _Told(reason=Reason.INVALID, fields=fields)
+    for kind, reason, hint in _REASONS:
+        if isinstance(error, kind):
+            return _Told(reason=reason, hint=hint)
+    if isinstance(error, exceptions.PermissionDenied):
+        return _Told(reason=Reason.FORBIDDEN, hint=str(error.detail))
+    if isinstance(error, PermissionDenied):
+        return _Told(reason=Reason.FORBIDDEN)
+    component = "ledger" if isinstance(error, LedgerError) else "portal"
+    return _Told(reason=Reason.INTERNAL, component=component)
+
+
+def _status(error: Exception, reason: Reason) -> int:
+    exact = isinstance(error, exceptions.UnsupportedMediaType | exceptions.NotAcceptable)
+    return int(getattr(error, "status_code", 0)) if exact else PROBLEMS[reason].http_status
+
+
+def _headers(told: _Told) -> dict[str, str]:
+    if told.reason == Reason.UNAUTHENTICATED:
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Retry-After": str(told.retry_after)} if told.retry_after else {}
+
+
+def nothing_here(request: Request) -> Response:
+    """Return the answer of an address that does not exist."""
+    return handle(exceptions.NotFound(), {"request": request})

@@ -1,0 +1,1 @@
+"""One module a domain: the forms of requests and answers."""

@@ -1,0 +1,29 @@
+"""What all request forms have in common: they are strict."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+
+class Order(serializers.Serializer[Any]):
+    """A request's body. A field that does not exist is an error, not ignored: it is a typing mistake or an attempt."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the checked values."""
+        if isinstance(data, Mapping):
+            unknown = sorted(str(name)[:64] for name in set(data) - set(self.fields))
+            if unknown:
+                raise serializers.ValidationError({name: ["There is no such field."] for name in unknown})
+        return super().to_internal_value(data)
+
+    @classmethod
+    def read(cls, request: Request) -> dict[str, Any]:
+        """Return the checked values of a request's body.
+
+        :raises ValidationError: naming every field that is wrong.
+        """
+        form = cls(data=request.data)
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)

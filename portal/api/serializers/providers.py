@@ -1,0 +1,124 @@
+"""Providers, enrolment codes and enrolments."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from portal.api.serializers.base import Order
+from portal.environment import setting
+from portal.providers.models import EnrolmentCode, Provider
+from portal.providers.operations import Enrolment
+from wire import names
+
+#: How often an agent says that it is alive.
+HEARTBEAT_SECONDS = 15
+
+
+class ProviderView(serializers.ModelSerializer[Provider]):
+    """A provider, with what its last heartbeat said."""
+
+    owner = serializers.CharField(source="owner.username", read_only=True)
+
+    class Meta:
+        """What is shown."""
+
+        model = Provider
+        fields = (
+            "id",
+            "name",
+            "owner",
+            "state",
+            "enrolled_at",
+            "revoked_at",
+            "last_seen_at",
+            "architecture",
+            "slots",
+            "free_slots",
+            "cpu_millis",
+            "memory_mb",
+            "price_nano_per_ms",
+            "agent_version",
+        )
+        read_only_fields = fields
+
+
+class CodeOrder(Order):
+    """Asks for an enrolment code."""
+
+    name = serializers.CharField(max_length=64, help_text="What the machine will be called.")
+
+
+class CodeView(serializers.ModelSerializer[EnrolmentCode]):
+    """An enrolment code, without its text."""
+
+    class Meta:
+        """What is shown."""
+
+        model = EnrolmentCode
+        fields = ("id", "name", "created_at", "expires_at")
+        read_only_fields = fields
+
+
+class NewCodeView(serializers.Serializer[Any]):
+    """A new enrolment code: the only time its text is shown."""
+
+    code = CodeView(read_only=True)
+    text = serializers.CharField(read_only=True, help_text="For `chainfaas-agent enroll`; not shown again.")
+    command = serializers.SerializerMethodField(help_text="What to run on the machine.")
+
+    def get_command(self, made: Any) -> str:
+        """Return what to run on the machine."""
+        return f"chainfaas-agent enroll {settings.PORTAL_URL} {made.text}"
+
+
+class EnrolmentOrder(Order):
+    """A machine asks to become a provider."""
+
+    code = serializers.CharField(max_length=64)
+    statement = serializers.CharField(max_length=4096, help_text="JWS of an enrolment statement; docs/enrolment.md.")
+
+
+class BrokerView(serializers.Serializer[Any]):
+    """How the agent reaches the message broker."""
+
+    url = serializers.CharField()
+    vhost = serializers.CharField()
+    user = serializers.CharField()
+    password = serializers.CharField()
+
+
+class EnrolmentView(serializers.Serializer[Any]):
+    """All that an agent has to know."""
+
+    provider_id = serializers.UUIDField()
+    name = serializers.CharField()
+    certificate_pem = serializers.CharField()
+    root_key_pem = serializers.CharField()
+    broker = BrokerView()
+    jobs_queue = serializers.CharField()
+    control_queue = serializers.CharField()
+    heartbeat_seconds = serializers.IntegerField()
+    allowed_registries = serializers.ListField(child=serializers.CharField())
+
+
+def enrolment_answer(made: Enrolment, *, root_key_pem: str, registries: tuple[str, ...]) -> dict[str, Any]:
+    """Return what the agent is told."""
+    provider = made.provider
+    broker = {
+        "url": setting("CHAINFAAS_BROKER_PUBLIC_URL"),
+        "vhost": setting("CHAINFAAS_BROKER_VHOST"),
+        "user": names.broker_user(provider.id),
+        "password": made.broker_password,
+    }
+    return {
+        "provider_id": provider.id,
+        "name": provider.name,
+        "certificate_pem": provider.certificate_pem,
+        "root_key_pem": root_key_pem,
+        "broker": broker,
+        "jobs_queue": names.jobs_queue(provider.queue_secret),
+        "control_queue": names.control_queue(provider.queue_secret),
+        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "allowed_registries": list(registries),
+    }

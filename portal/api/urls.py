@@ -1,0 +1,34 @@
+"""The addresses under /api/v1."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from portal.api.views import accounts, functions, invocations, providers
+from portal.api.views.nowhere import Nowhere
+
+app_name = "api"
+urlpatterns = [
+    path("account", accounts.Me.as_view()),
+    path("account/roles", accounts.Roles.as_view()),
+    path("tokens", accounts.Tokens.as_view()),
+    path("tokens/<uuid:token_id>", accounts.Token.as_view()),
+    path("role-requests", accounts.RoleRequests.as_view()),
+    path("role-requests/<int:grant_id>/decision", accounts.RoleDecision.as_view()),
+    path("functions", functions.Functions.as_view()),
+    path("functions/<str:name>", functions.OneFunction.as_view()),
+    path("functions/<str:name>/versions", functions.Versions.as_view()),
+    path("functions/<str:name>/versions/<int:number>", functions.Version.as_view()),
+    path("functions/<str:name>/publish", functions.Publish.as_view()),
+    path("functions/<str:name>/roll-back", functions.RollBack.as_view()),
+    path("functions/<str:name>/stop", functions.Stop.as_view()),
+    path("functions/<str:name>/start", functions.Start.as_view()),
+    path("enrolment-codes", providers.Codes.as_view()),
+    path("enrolments", providers.Enrolments.as_view()),
+    path("providers", providers.Providers.as_view()),
+    path("providers/<uuid:provider_id>", providers.OneProvider.as_view()),
+    path("providers/<uuid:provider_id>/revoke", providers.Revoke.as_view()),
+    path("invocations", invocations.Invocations.as_view()),
+    path("invocations/<uuid:invocation_id>", invocations.OneInvocation.as_view()),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    re_path(r"^", Nowhere.as_view()),
+]

@@ -1,0 +1,1 @@
+"""One module a domain: what each address answers."""

@@ -1,0 +1,103 @@
+"""Providers of the account that asks, their enrolment codes, and the enrolment that an agent asks for."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portal import composition
+from portal.accounts import throttle
+from portal.accounts.models import Account
+from portal.api.authentication import account_of
+from portal.api.pages import AccountList
+from portal.api.serializers.providers import (
+    CodeOrder,
+    CodeView,
+    EnrolmentOrder,
+    EnrolmentView,
+    NewCodeView,
+    ProviderView,
+    enrolment_answer,
+)
+from portal.providers import operations, queries
+from portal.providers.models import EnrolmentCode, Provider
+from portal.providers.statements import read_application
+
+
+class Codes(AccountList[EnrolmentCode]):
+    """Enrolment codes that a machine can still use."""
+
+    model = EnrolmentCode
+    serializer_class = CodeView
+
+    def visible_to(self, account: Account) -> QuerySet[EnrolmentCode]:
+        """Return the account's open codes."""
+        return queries.open_codes_of(account, timezone.now())
+
+    @extend_schema(request=CodeOrder, responses={201: NewCodeView})
+    def post(self, request: Request) -> Response:
+        """Make a one-time code for a machine; its text is shown this once."""
+        order = CodeOrder.read(request)
+        made = operations.create_code(account_of(request), name=order["name"], now=timezone.now())
+        return Response(NewCodeView(made).data, status=201)
+
+
+class Providers(AccountList[Provider]):
+    """The providers of the account that asks; an administrator sees all."""
+
+    model = Provider
+    serializer_class = ProviderView
+
+    def visible_to(self, account: Account) -> QuerySet[Provider]:
+        """Return the account's providers."""
+        return queries.all_providers() if account.is_staff else queries.providers_of(account)
+
+
+class OneProvider(APIView):
+    """One provider."""
+
+    @extend_schema(responses=ProviderView)
+    def get(self, request: Request, provider_id: UUID) -> Response:
+        """Show the provider."""
+        return Response(ProviderView(queries.provider_for(account_of(request), provider_id)).data)
+
+
+class Revoke(APIView):
+    """The end of a provider."""
+
+    @extend_schema(request=None, responses=ProviderView)
+    def post(self, request: Request, provider_id: UUID) -> Response:
+        """Take the provider out for good."""
+        provider = queries.provider_for(account_of(request), provider_id)
+        revoked = operations.revoke_provider(provider, broker=composition.broker_admin(), now=timezone.now())
+        return Response(ProviderView(revoked).data)
+
+
+class Enrolments(APIView):
+    """Where a machine becomes a provider: its code is its permission."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(request=EnrolmentOrder, responses=EnrolmentView, auth=[])
+    def post(self, request: Request) -> Response:
+        """Make a provider of the machine; it may repeat this when the answer was lost."""
+        address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
+        throttle.limit_enrolments(address, now)
+        order = EnrolmentOrder.read(request)
+        made = operations.enrol(
+            read_application(order["code"], order["statement"]),
+            authority=composition.certificate_authority(),
+            broker=composition.broker_admin(),
+            announce=composition.announce(),
+            now=now,
+        )
+        throttle.refund_enrolment(address)
+        answer = enrolment_answer(
+            made, root_key_pem=composition.root_key_pem(), registries=composition.registry_list().names
+        )
+        return Response(EnrolmentView(answer).data)

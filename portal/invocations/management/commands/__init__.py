@@ -1,0 +1,1 @@
+"""Processes and clean-up, started by `manage.py`."""

@@ -1,0 +1,86 @@
+"""`manage.py run_ledger`: the process of recorder and follower; here its parts are put together."""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from portal.environment import SettingError, setting
+from portal.invocations.operations import record_payments
+from portal.ledger import leadership
+from portal.ledger.embedded import EmbeddedWriter
+from portal.ledger.errors import LedgerError, Superseded
+from portal.ledger.follower import Follower
+from portal.ledger.keys import KeyName, load_genesis, signing_key
+from portal.ledger.recorder import Recorder
+from portal.ledger.service.auditor import Auditor
+from portal.ledger.service.http import serving
+from portal.ledger.service.loop import LedgerLoop
+from portal.ledger.service.metrics import Metrics
+from wire import logs
+
+log = logging.getLogger(__name__)
+
+#: Exit status of a process that another one has replaced: not an error, and no reason to start it again.
+EXIT_SUPERSEDED = 3
+EXIT_FAILED = 1
+
+
+class Command(BaseCommand):
+    """Write the outbox to the ledger and the ledger's blocks to the read model, until stopped."""
+
+    help = "Run recorder and follower of the ledger; at its first start the ledger is created. Stops on SIGTERM."
+
+    def handle(self, *_args: object, **_options: Any) -> None:
+        """Run until stopped, and exit with what became of it."""
+        logs.configure(level=setting("CHAINFAAS_LOG_LEVEL"))
+        try:
+            run()
+        except Superseded as error:
+            log.warning("ledger.superseded", extra={"error": str(error)})
+            sys.exit(EXIT_SUPERSEDED)
+        except LedgerError as error:
+            log.critical("ledger.stopped", extra={"error": f"{type(error).__name__}: {error}"})
+            sys.exit(EXIT_FAILED)
+
+
+def run() -> None:
+    """Open the ledger, take over and work until SIGTERM or SIGINT.
+
+    :raises Superseded: when another process has taken over.
+    :raises LedgerError: when the ledger cannot be opened, or is damaged.
+    """
+    path = Path(setting("CHAINFAAS_LEDGER_FILE"))
+    address = http_address(setting("CHAINFAAS_LEDGER_HTTP"))
+    with EmbeddedWriter.open(path, block_key=signing_key(KeyName.BLOCK), genesis=load_genesis()) as ledger:
+        epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
+        metrics = Metrics()
+        auditor = Auditor(ledger=ledger, metrics=metrics)
+        recorder = Recorder(ledger=ledger, key=signing_key(KeyName.RECORDER), epoch=epoch, clock=timezone.now)
+        follower = Follower(ledger=ledger, epoch=epoch, listeners=[record_payments])
+        loop = LedgerLoop(recorder=recorder, follower=follower, auditor=auditor, metrics=metrics, clock=timezone.now)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: loop.stop())
+        with serving(address, registry=metrics.registry, health=loop.health) as (host, port):
+            log.info("ledger.started", extra={"epoch": epoch, "block": ledger.height - 1, "http": f"{host}:{port}"})
+            auditor.start()
+            try:
+                loop.run()
+            finally:
+                auditor.stop()
+    log.info("ledger.ended", extra={"epoch": epoch})
+
+
+def http_address(text: str) -> tuple[str, int]:
+    """Read `host:port`.
+
+    :raises SettingError: when it is not that.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise SettingError(f"CHAINFAAS_LEDGER_HTTP={text!r}: expected host:port")
+    return host, int(port)

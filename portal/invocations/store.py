@@ -1,0 +1,183 @@
+"""The scheduler's store in Django's database: `scheduler.ports.JobStore`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from portal.functions.models import FunctionVersion
+from portal.invocations import open_work, operations, placing, progress
+from portal.invocations.models import Job
+from portal.invocations.placing import moment
+from portal.ledger import leadership
+from portal.ledger.errors import Superseded
+from portal.providers.models import Provider, ProviderState
+from scheduler.errors import EpochSuperseded, StoreUnavailable
+from scheduler.ports import (
+    AcceptJob,
+    Change,
+    EndInvocation,
+    FailJob,
+    FinishJob,
+    PlaceJob,
+    ProviderSpec,
+    SeenProvider,
+    StartJob,
+    StoreInvocation,
+    TakeOver,
+    Verdict,
+    VersionSpec,
+)
+from wire.messages import InvocationReply
+
+SCHEDULER = "scheduler"
+
+#: Changes of one kind are made together. In this order, which is the one in which they follow each other in the life
+#: of an invocation.
+_ORDER: tuple[type[Any], ...] = (StoreInvocation, FailJob, PlaceJob, AcceptJob, StartJob, FinishJob, EndInvocation)
+
+
+class DjangoStore:
+    """Jobs and invocations in the database; every write holds the scheduler's epoch."""
+
+    def take_over(self, *, now_ms: int) -> TakeOver:
+        """Count the epoch up and return what is open."""
+        with _reachable(), transaction.atomic():
+            epoch = leadership.take_over(SCHEDULER, now=moment(now_ms))
+            return TakeOver(epoch=epoch, jobs=open_work.jobs(), invocations=open_work.invocations())
+
+    def version(self, version_id: UUID) -> VersionSpec | None:
+        """Return a version that is live or was."""
+        with _reachable():
+            found = FunctionVersion.objects.filter(id=version_id).select_related("function").first()
+            return _version(found) if found else None
+
+    def providers(self) -> Sequence[ProviderSpec]:
+        """Return all providers that are not revoked."""
+        fields = ("id", "owner_id", "signing_key_pem", "queue_secret")
+        with _reachable():
+            rows = Provider.objects.filter(state=ProviderState.ACTIVE).values_list(*fields)
+            return [
+                ProviderSpec(provider_id=id_, owner_id=owner_id, signing_key_pem=pem, queue_secret=secret)
+                for id_, owner_id, pem, secret in rows
+            ]
+
+    def apply(self, epoch: int, changes: Sequence[Change]) -> Sequence[Verdict]:
+        """Make all changes in one database transaction."""
+        verdicts: dict[int, Verdict] = {}
+        with self._writing(epoch):
+            for group in groups(changes):
+                for kind in _ORDER:
+                    positions = [position for position in group if type(changes[position]) is kind]
+                    made = _make(kind, [changes[position] for position in positions], epoch) if positions else []
+                    verdicts |= dict(zip(positions, made, strict=True))
+        return [verdicts[position] for position in range(len(changes))]
+
+    def job_invocation(self, job_id: str) -> UUID | None:
+        """Return whose job this is, whatever its state."""
+        with _reachable():
+            return Job.objects.filter(id=job_id).values_list("invocation_id", flat=True).first()
+
+    def outcome(self, invocation_id: UUID) -> InvocationReply | None:
+        """Return how an invocation ended."""
+        with _reachable():
+            return open_work.outcome(invocation_id)
+
+    def seen(self, epoch: int, providers: Sequence[SeenProvider]) -> None:
+        """Store what heartbeats said, for people to see."""
+        with self._writing(epoch):
+            for item in providers:
+                Provider.objects.filter(id=item.provider_id).update(
+                    last_seen_at=moment(item.seen_at_ms),
+                    architecture=item.architecture,
+                    slots=item.slots,
+                    free_slots=item.free_slots,
+                    cpu_millis=item.cpu_millis,
+                    memory_mb=item.memory_mb,
+                    price_nano_per_ms=item.price_nano_per_ms,
+                    agent_version=item.agent_version,
+                )
+
+    def clean_up(self, epoch: int, *, now_ms: int) -> int:
+        """Delete some results that have expired."""
+        with self._writing(epoch):
+            return operations.delete_expired_results(moment(now_ms))
+
+    @contextmanager
+    def _writing(self, epoch: int) -> Iterator[None]:
+        """Hold the epoch in a database transaction."""
+        with _reachable(), transaction.atomic():
+            try:
+                leadership.hold(SCHEDULER, epoch)
+            except Superseded as error:
+                raise EpochSuperseded(str(error)) from error
+            yield
+
+
+def groups(changes: Sequence[Change]) -> Iterator[list[int]]:
+    """Part changes into groups in which `_ORDER` keeps the order of each invocation's own changes.
+
+    Different invocations do not care in which order their changes are made.
+    """
+    group: list[int] = []
+    latest: dict[UUID, int] = {}
+    for position, change in enumerate(changes):
+        rank, subject = _ORDER.index(type(change)), _invocation_of(change)
+        if rank <= latest.get(subject, -1):
+            yield group
+            group, latest = [], {}
+        group.append(position)
+        latest[subject] = rank
+    yield group
+
+
+def _make(kind: type[Change], changes: Sequence[Any], epoch: int) -> Sequence[Verdict]:
+    if kind is PlaceJob:
+        return placing.place_jobs(changes, epoch=epoch)
+    return _MAKERS[kind](changes)
+
+
+_MAKERS: dict[type[Any], Callable[[Sequence[Any]], Sequence[Verdict]]] = {
+    StoreInvocation: placing.store_invocations,
+    AcceptJob: progress.accept_jobs,
+    StartJob: progress.start_jobs,
+    FinishJob: progress.finish_jobs,
+    FailJob: progress.fail_jobs,
+    EndInvocation: progress.end_invocations,
+}
+
+
+def _invocation_of(change: Change) -> UUID:
+    if isinstance(change, StoreInvocation):
+        return UUID(change.request.invocation_id)
+    if isinstance(change, AcceptJob | StartJob | FailJob):
+        return UUID(hex=change.job_id.partition("-")[0])
+    return change.invocation_id
+
+
+def _version(row: FunctionVersion) -> VersionSpec:
+    return VersionSpec(
+        version_id=row.id,
+        function_id=row.function_id,
+        developer_id=row.function.owner_id,
+        image=row.image,
+        architecture=row.architecture,
+        mode=row.mode,
+        limits=row.limits,
+        environment=tuple(sorted((str(name), str(value)) for name, value in row.environment.items())),
+        price_ceiling_nano_per_ms=row.price_ceiling_nano_per_ms,
+        budget_micro_per_day=row.budget_micro_per_day,
+    )
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Say `StoreUnavailable` when the database cannot be reached, and connect anew the next time."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        if not connection.in_atomic_block:
+            connection.close()
+        raise StoreUnavailable(str(error).strip()) from error

@@ -1,0 +1,39 @@
+"""What the portal needs from a ledger, whichever it is. Every call may raise `LedgerUnavailable`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from chaincode.blocks import Block, TransactionRecord
+
+
+class LedgerReader(Protocol):
+    """A ledger's blocks and world state."""
+
+    @property
+    def height(self) -> int:
+        """How many blocks there are; the newest has the number `height - 1`."""
+
+    def transaction(self, transaction_id: str) -> TransactionRecord | None:
+        """Return a committed transaction; None when it is in no block."""
+
+    def blocks(self, first: int, limit: int) -> Sequence[Block]:
+        """Return blocks from number `first` on, at most `limit`, in order; none when there are no more."""
+
+    def get(self, key: str) -> str | None:
+        """Return the value of a key of the world state."""
+
+    def items(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """Return the keys that begin so, with their values, in the order of the keys, as of one moment."""
+
+
+class Ledger(LedgerReader, Protocol):
+    """A ledger that orders transactions into blocks."""
+
+    def submit(self, envelope: str) -> TransactionRecord:
+        """Commit one signed transaction and return what became of each of its operations.
+
+        The same transaction again returns what was recorded.
+
+        :raises TransactionRefused: when the ledger does not take it, or failed on it, for what is in it.
+        :raises CommitUnknown: when it was handed over and no answer came.
+        """

@@ -1,0 +1,309 @@
+"""Reads of the ledger's read model, for pages and the API."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet, Sum
+
+from chaincode.contracts.genesis import WHOLE_PPM
+from portal.ledger.models import (
+    Balance,
+    LedgerBlock,
+    LedgerEvent,
+    LedgerJob,
+    LedgerTransaction,
+    OutboxOperation,
+)
+from portal.providers.models import Provider
+
+#: The longest page.
+MOST_AT_ONCE = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BalanceView:
+    """An account's money in micro-credits, as of the last block."""
+
+    account_id: str
+    available_micro: int = 0
+    deposit_micro: int = 0
+    held_micro: int = 0
+    #: Part of the deposit that is promised to jobs no block shows yet.
+    reserved_micro: int = 0
+
+    @property
+    def free_micro(self) -> int:
+        """What new jobs may still cost."""
+        return self.deposit_micro - self.reserved_micro
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventView:
+    """One change on the ledger."""
+
+    id: int
+    name: str
+    subject: str
+    at: datetime
+    transaction_id: str
+    block_number: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatementLine:
+    """One movement of an account's money."""
+
+    #: Of the event; lines are asked for before an id.
+    id: int
+    at: datetime
+    #: minted, deposited, spent or earned.
+    kind: str
+    #: What it adds to all the account holds together; a deposit only moves money and adds nothing.
+    amount_micro: int
+    #: What was moved, where the amount is 0.
+    moved_micro: int
+    #: The job, or the treasury's reference.
+    reference: str
+    transaction_id: str
+    block_number: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobView:
+    """A job's record with all that happened to it, oldest first."""
+
+    job_id: str
+    state: str
+    record: Mapping[str, Any]
+    events: tuple[EventView, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperationView:
+    """One operation as the outbox has it."""
+
+    operation_id: str
+    kind: str
+    subject: str
+    state: str
+    #: Why it was refused or set aside.
+    reason: str
+    transaction_id: str
+    created_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransactionView:
+    """A transaction as its block lists it."""
+
+    transaction_id: str
+    block_number: int
+    position: int
+    #: Key id of the submitter.
+    creator: str
+    at: datetime
+    operation_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransactionDetail:
+    """A transaction with its operations and what they changed."""
+
+    transaction: TransactionView
+    #: Those that came from this portal's outbox, in order.
+    operations: tuple[OperationView, ...]
+    events: tuple[EventView, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockView:
+    """A block as lists show it."""
+
+    number: int
+    hash: str
+    previous_hash: str
+    at: datetime
+    transaction_count: int
+    operation_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockDetail:
+    """A block with its transactions."""
+
+    block: BlockView
+    transactions: tuple[TransactionView, ...]
+
+
+def balance(account_id: object) -> BalanceView:
+    """Return an account's money; an account that never had any has nothing."""
+    row = Balance.objects.filter(account_id=str(account_id)).first()
+    if row is None:
+        return BalanceView(account_id=str(account_id))
+    return BalanceView(
+        account_id=row.account_id,
+        available_micro=row.available_micro,
+        deposit_micro=row.deposit_micro,
+        held_micro=row.held_micro,
+        reserved_micro=row.reserved_micro,
+    )
+
+
+def statement(account_id: UUID, *, before: int | None = None, limit: int = 50) -> Sequence[StatementLine]:
+    """Return the movements of an account's money, newest first; `before`: the id of the last line seen so far."""
+    account = str(account_id)
+    providers = list(Provider.objects.filter(owner_id=account_id).values_list("id", flat=True))
+    jobs = LedgerJob.objects.filter(Q(developer_id=account_id) | Q(provider_id__in=providers), payment_done=True)
+    events = LedgerEvent.objects.filter(
+        Q(subject=account, name__startswith="account.") | Q(subject__in=jobs.values("id"), name="job.settled.v1")
+    )
+    lines: list[StatementLine] = []
+    for event in _page(events, before, limit):
+        lines.extend(_lines(account, event))
+    return lines
+
+
+def job(job_id: str) -> JobView | None:
+    """Return a job's record with its events; None when the ledger has no such job."""
+    row = LedgerJob.objects.filter(id=job_id).first()
+    if row is None:
+        return None
+    events = LedgerEvent.objects.filter(subject=job_id, name__startswith="job.").order_by("id")
+    return JobView(job_id=row.id, state=row.state, record=row.record, events=_event_views(events))
+
+
+def latest_blocks(*, before: int | None = None, limit: int = 50) -> Sequence[BlockView]:
+    """Return blocks, newest first; `before` is the number of the last one of the page before."""
+    rows = LedgerBlock.objects.order_by("-number")
+    if before is not None:
+        rows = rows.filter(number__lt=before)
+    return [_block_view(row) for row in _counted(rows)[: min(limit, MOST_AT_ONCE)]]
+
+
+def block(number: int) -> BlockDetail | None:
+    """Return a block with its transactions; None when the read model has no such block."""
+    row = _counted(LedgerBlock.objects.filter(number=number)).first()
+    if row is None:
+        return None
+    transactions = row.transactions.order_by("position")
+    return BlockDetail(block=_block_view(row), transactions=tuple(_transaction_view(item) for item in transactions))
+
+
+def transaction(transaction_id: str) -> TransactionDetail | None:
+    """Return a transaction with its operations and events; None when the read model has no such transaction."""
+    row = LedgerTransaction.objects.filter(id=transaction_id).first()
+    if row is None:
+        return None
+    operations = OutboxOperation.objects.filter(transaction_id=transaction_id).order_by("id")
+    return TransactionDetail(
+        transaction=_transaction_view(row),
+        operations=tuple(_operation_view(item) for item in operations),
+        events=_event_views(row.events.order_by("id")),
+    )
+
+
+def operation(operation_id: str) -> OperationView | None:
+    """Return where an operation stands; None when the outbox has no such operation."""
+    row = OutboxOperation.objects.filter(operation_id=operation_id).first()
+    return None if row is None else _operation_view(row)
+
+
+def _page(events: QuerySet[LedgerEvent], before: int | None, limit: int) -> QuerySet[LedgerEvent]:
+    if before is not None:
+        events = events.filter(id__lt=before)
+    return events.select_related("transaction").order_by("-id")[: min(limit, MOST_AT_ONCE)]
+
+
+def _lines(account: str, event: LedgerEvent) -> Iterable[StatementLine]:
+    for kind, amount, moved, reference in _movements(account, event):
+        yield StatementLine(
+            id=event.id,
+            at=event.at,
+            kind=kind,
+            amount_micro=amount,
+            moved_micro=moved,
+            reference=reference,
+            transaction_id=event.transaction_id,
+            block_number=event.transaction.block_id,
+        )
+
+
+def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int, str]]:
+    body = event.body
+    if event.name == "account.minted.v1":
+        yield "minted", body["amount_micro"], body["amount_micro"], body["reference"]
+    elif event.name == "account.deposited.v1":
+        yield "deposited", 0, body["amount_micro"], ""
+    elif event.name == "job.settled.v1":
+        if body["developer_id"] == account:
+            yield "spent", -body["cost_micro"], body["cost_micro"], body["job_id"]
+        if body["account_id"] == account:
+            share = provider_share(body)
+            yield "earned", share, share, body["job_id"]
+
+
+def provider_share(record: Mapping[str, Any]) -> int:
+    """Return what of a settled job's cost its provider's account got: all but the fees, which are rounded down."""
+    cost, policy = int(record["cost_micro"]), record["fee_policy"]
+    platform = cost * int(policy["platform_ppm"]) // WHOLE_PPM
+    peers = cost * int(policy["peers_ppm"]) // WHOLE_PPM
+    return cost - platform - peers
+
+
+def _event_views(events: QuerySet[LedgerEvent]) -> tuple[EventView, ...]:
+    return tuple(
+        EventView(
+            id=event.id,
+            name=event.name,
+            subject=event.subject,
+            at=event.at,
+            transaction_id=event.transaction_id,
+            block_number=event.transaction.block_id,
+            body=event.body,
+        )
+        for event in events.select_related("transaction")
+    )
+
+
+def _counted(blocks: QuerySet[LedgerBlock]) -> QuerySet[LedgerBlock]:
+    return blocks.annotate(operation_count=Sum("transactions__operation_count", default=0))
+
+
+def _block_view(row: Any) -> BlockView:
+    return BlockView(
+        number=row.number,
+        hash=row.hash,
+        previous_hash=row.previous_hash,
+        at=row.at,
+        transaction_count=row.transaction_count,
+        operation_count=row.operation_count,
+    )
+
+
+def _transaction_view(row: LedgerTransaction) -> TransactionView:
+    return TransactionView(
+        transaction_id=row.id,
+        block_number=row.block_id,
+        position=row.position,
+        creator=row.creator,
+        at=row.at,
+        operation_count=row.operation_count,
+    )
+
+
+def _operation_view(row: OutboxOperation) -> OperationView:
+    return OperationView(
+        operation_id=row.operation_id,
+        kind=row.kind,
+        subject=row.subject,
+        state=row.state,
+        reason=row.reason,
+        transaction_id=row.transaction_id,
+        created_at=row.created_at,
+        settled_at=row.settled_at,
+    )

@@ -1,0 +1,70 @@
+"""Blocks, their transactions and events, and the world state that follows from them."""
+
+from collections.abc import Mapping, Sequence
+
+from chaincode.blocks import Block
+from portal.ledger.models import LedgerBlock, LedgerEvent, LedgerTransaction, WorldState
+from portal.ledger.read_model.balances import move_balances
+from portal.ledger.read_model.jobs import store_jobs
+from portal.ledger.read_model.moments import moment
+
+
+def apply_blocks(blocks: Sequence[Block]) -> None:
+    """Add blocks to the history, and bring world state, jobs and balances up to the last of them."""
+    _add_history(blocks)
+    writes: dict[str, str | None] = {}
+    for block in blocks:
+        for record in block.transactions:
+            writes.update(record.writes)
+    move_balances(writes)
+    _mirror(writes)
+    store_jobs(writes)
+
+
+def _add_history(blocks: Sequence[Block]) -> None:
+    LedgerBlock.objects.bulk_create(
+        LedgerBlock(
+            number=block.number,
+            hash=block.hash,
+            previous_hash=block.previous_hash,
+            at=moment(block.timestamp_ms),
+            transaction_count=len(block.transactions),
+        )
+        for block in blocks
+    )
+    LedgerTransaction.objects.bulk_create(
+        LedgerTransaction(
+            id=record.transaction_id,
+            block_id=block.number,
+            position=position,
+            creator=record.creator,
+            at=moment(record.timestamp_ms),
+            operation_count=len(record.results),
+        )
+        for block in blocks
+        for position, record in enumerate(block.transactions)
+    )
+    LedgerEvent.objects.bulk_create(
+        LedgerEvent(
+            transaction_id=record.transaction_id,
+            name=event.name,
+            subject=event.subject,
+            body=event.body,
+            at=moment(record.timestamp_ms),
+        )
+        for block in blocks
+        for record in block.transactions
+        for event in record.events
+    )
+
+
+def _mirror(writes: Mapping[str, str | None]) -> None:
+    deleted = [key for key, value in writes.items() if value is None]
+    if deleted:
+        WorldState.objects.filter(key__in=deleted).delete()
+    WorldState.objects.bulk_create(
+        (WorldState(key=key, value=value) for key, value in writes.items() if value is not None),
+        update_conflicts=True,
+        unique_fields=["key"],
+        update_fields=["value"],
+    )

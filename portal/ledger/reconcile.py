@@ -1,0 +1,170 @@
+"""The reconciler: compares the read model with the ledger, and the sum of all money with what was minted.
+
+It goes in two steps, so that nothing has to stand still: `survey` reads everything while blocks come in and notes what
+looks different; `confirm` reads only that again, at a moment when both are at the same block.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db.models import BigIntegerField, F, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+
+from chaincode.contracts import keys, supply
+from portal.ledger.errors import LedgerError, Retry
+from portal.ledger.models import Balance, Checkpoint, Reservation, WorldState
+from portal.ledger.ports import LedgerReader
+from portal.ledger.read_model.balances import Money, money_by_account
+
+_AT_ONCE = 2000
+#: More differences than these are not listed.
+MOST_LISTED = 1000
+_MONEY = (keys.account(""), "delta~", keys.supply())
+
+
+class StillMoving(LedgerError):
+    """The read model and the ledger were not at the same block at any moment of the comparison."""
+
+    retry = Retry.NEW_TRANSACTION
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survey:
+    """What looked different while blocks came in."""
+
+    keys: int
+    #: By how much all money exceeds what was minted; exact, for it is of one moment.
+    supply_drift_micro: int
+    suspect_keys: tuple[str, ...]
+    suspect_accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciliation:
+    """What is different."""
+
+    block: int
+    keys: int
+    #: Keys of the world state where the read model holds another value.
+    differing_keys: tuple[str, ...]
+    #: Accounts whose balance, or whose reserved part, is not what it should be, and by how much.
+    differing_accounts: tuple[tuple[str, int], ...]
+    supply_drift_micro: int
+
+    @property
+    def drift_micro(self) -> int:
+        """All differences of money, added up without their signs; 0 when the books are right."""
+        return abs(self.supply_drift_micro) + sum(amount for _, amount in self.differing_accounts)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is different."""
+        return not (self.differing_keys or self.differing_accounts or self.supply_drift_micro)
+
+
+def survey(ledger: LedgerReader, *, breathe: Callable[[], object] = lambda: None) -> Survey:
+    """Compare everything once; `breathe` is called now and then, to leave time to others."""
+    money: dict[str, str] = {}
+    suspects: list[str] = []
+    count = 0
+    for chunk in _chunks(ledger.items("")):
+        mirror = _mirror(chunk)
+        suspects += [key for key, value in chunk.items() if mirror.get(key) != value]
+        money.update((key, value) for key, value in chunk.items() if key.startswith(_MONEY))
+        count += len(chunk)
+        breathe()
+    if WorldState.objects.count() != count:
+        suspects += itertools.islice(_superfluous(ledger), MOST_LISTED)
+    return Survey(
+        keys=count,
+        supply_drift_micro=supply.drift(money.items()),
+        suspect_keys=tuple(suspects[:MOST_LISTED]),
+        suspect_accounts=tuple(account_id for account_id, _ in _differing_balances(money_by_account(money))),
+    )
+
+
+def confirm(ledger: LedgerReader, surveyed: Survey, *, tries: int, wait: Callable[[], object]) -> Reconciliation:
+    """Read again what looked different, until read model and ledger are at the same block meanwhile.
+
+    :raises StillMoving: when they never were, in so many tries.
+    """
+    for _ in range(tries):
+        block = _position()
+        if ledger.height == block + 1:
+            found = _look_again(ledger, surveyed, block)
+            if ledger.height == block + 1 and _position() == block:
+                return found
+        wait()
+    raise StillMoving(
+        f"not at the same block in {tries} tries; last seen at block {_position()} of {ledger.height - 1}"
+    )
+
+
+def _look_again(ledger: LedgerReader, surveyed: Survey, block: int) -> Reconciliation:
+    mirror = _mirror(surveyed.suspect_keys)
+    state: dict[str, str | None] = {}
+    for account_id in surveyed.suspect_accounts:
+        state[keys.account(account_id)] = ledger.get(keys.account(account_id))
+        state.update(ledger.items(keys.delta_prefix(account_id)))
+    expected = money_by_account(state)
+    totals = {account_id: expected.get(account_id, Money()) for account_id in surveyed.suspect_accounts}
+    return Reconciliation(
+        block=block,
+        keys=surveyed.keys,
+        differing_keys=tuple(key for key in surveyed.suspect_keys if ledger.get(key) != mirror.get(key)),
+        differing_accounts=(*_differing_balances(totals, only=totals), *_differing_reservations()),
+        supply_drift_micro=surveyed.supply_drift_micro,
+    )
+
+
+def _position() -> int:
+    checkpoint = Checkpoint.objects.filter(id=1).first()
+    return -1 if checkpoint is None else checkpoint.block_number
+
+
+def _chunks(items: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
+    iterator = iter(items)
+    while chunk := dict(itertools.islice(iterator, _AT_ONCE)):
+        yield chunk
+
+
+def _mirror(wanted: Iterable[str]) -> dict[str, str]:
+    return dict(WorldState.objects.filter(key__in=list(wanted)).values_list("key", "value"))
+
+
+def _superfluous(ledger: LedgerReader) -> Iterator[str]:
+    """Yield keys that the read model holds and the ledger does not."""
+    for key in WorldState.objects.values_list("key", flat=True).iterator(_AT_ONCE):
+        if ledger.get(key) is None:
+            yield key
+
+
+def _differing_balances(expected: dict[str, Money], only: Iterable[str] | None = None) -> Iterator[tuple[str, int]]:
+    rows = Balance.objects.all() if only is None else Balance.objects.filter(account_id__in=list(only))
+    found = {row.account_id: row for row in rows}
+    for account_id in sorted({*expected, *found}):
+        want, have = expected.get(account_id, Money()), found.get(account_id, Balance())
+        difference = (
+            abs(have.available_micro - want.available)
+            + abs(have.deposit_micro - want.deposit)
+            + abs(have.held_micro - want.held)
+        )
+        if difference:
+            yield account_id, difference
+
+
+def _differing_reservations() -> Iterator[tuple[str, int]]:
+    """Yield accounts whose reserved part is not the sum of their reservations; one statement, so of one moment."""
+    sums = (
+        Reservation.objects.filter(account_id=OuterRef("account_id"))
+        .order_by()
+        .values("account_id")
+        .annotate(total=Sum("amount_micro"))
+        .values("total")
+    )
+    rows = Balance.objects.annotate(
+        promised=Coalesce(Subquery(sums, output_field=BigIntegerField()), Value(0), output_field=BigIntegerField())
+    ).exclude(reserved_micro=F("promised"))
+    for account_id, reserved, promised in rows.values_list("account_id", "reserved_micro", "promised"):
+        yield account_id, abs(reserved - promised)

@@ -1,0 +1,128 @@
+"""The recorder: takes operations from the outbox in order and submits them, one transaction at a time.
+
+A crash at any line loses and doubles nothing: a transaction's id is stored before it is submitted, the ledger is asked
+for that id afterwards, and an operation that reaches the ledger twice changes nothing there.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from chaincode.blocks import TransactionBody
+from portal.ledger import leadership
+from portal.ledger.errors import LedgerError, LedgerUnavailable, Retry, Superseded
+from portal.ledger.models import OutboxOperation, OutboxState
+from portal.ledger.ports import Ledger
+from wire import signing
+from wire.codec import encode
+from wire.signing import SigningKey
+
+log = logging.getLogger(__name__)
+
+MAX_OPERATIONS = 1000
+#: So many operations in a row are set aside; after that the fault is taken to be the ledger's, not theirs.
+MOST_SET_ASIDE = 10
+_OPEN = (OutboxState.PENDING, OutboxState.SUBMITTED)
+
+
+class Recorder:
+    """The one writer of operations to the ledger."""
+
+    def __init__(self, *, ledger: Ledger, key: SigningKey, epoch: int, clock: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._key = key
+        self._epoch = epoch
+        self._clock = clock
+        #: Halved when a transaction fails for what is in it, doubled when one succeeds: this finds the operation.
+        self._limit = MAX_OPERATIONS
+        self._set_aside_in_a_row = 0
+        #: Whether operations may be on their way whose outcome this process has not seen.
+        self._unresolved = True
+
+    def step(self) -> bool:
+        """Submit the next operations, at most `MAX_OPERATIONS`; return whether anything was done.
+
+        :raises LedgerError: when the ledger could not take them now; the next step asks what became of them.
+        :raises Superseded: when another recorder has taken over.
+        """
+        if self._unresolved and not self._resolve():
+            return False
+        rows = OutboxOperation.objects.filter(state__in=_OPEN).order_by("id")[: self._limit]
+        batch = list(rows.only("id", "operation_id", "body", "state"))
+        if not batch:
+            return False
+        if any(row.state == OutboxState.SUBMITTED for row in batch):
+            self._unresolved = True
+            return False
+        self._submit(batch)
+        return True
+
+    def _resolve(self) -> bool:
+        """Return whether nothing is on its way: what the ledger never got goes back, the rest is the follower's."""
+        on_their_way = OutboxOperation.objects.filter(state=OutboxState.SUBMITTED)
+        unsettled = False
+        for transaction_id in list(on_their_way.values_list("transaction_id", flat=True).distinct()):
+            if self._ledger.transaction(transaction_id) is None:
+                self._give_back(transaction_id)
+            else:
+                unsettled = True
+        self._unresolved = unsettled
+        return not unsettled
+
+    def _give_back(self, transaction_id: str) -> None:
+        with transaction.atomic():
+            leadership.hold(leadership.RECORDER, self._epoch)
+            rows = OutboxOperation.objects.filter(transaction_id=transaction_id, state=OutboxState.SUBMITTED)
+            count = rows.update(state=OutboxState.PENDING, transaction_id="")
+        log.warning("ledger.transaction_given_back", extra={"transaction_id": transaction_id, "operations": count})
+
+    def _submit(self, batch: Sequence[OutboxOperation]) -> None:
+        transaction_id = uuid.uuid4().hex
+        self._unresolved = True
+        self._claim(batch, transaction_id)
+        body = TransactionBody(
+            transaction_id=transaction_id,
+            timestamp_ms=int(self._clock().timestamp() * 1000),
+            operations=tuple(row.body for row in batch),
+        )
+        envelope = self._key.sign(encode(body), signing.TRANSACTION)
+        try:
+            self._ledger.submit(envelope)
+        except LedgerError as error:
+            if error.retry is not Retry.NEVER:
+                raise
+            self._narrow_down(batch, transaction_id, error)
+        else:
+            self._limit = min(MAX_OPERATIONS, self._limit * 2)
+            self._set_aside_in_a_row = 0
+        self._unresolved = False
+
+    def _claim(self, batch: Sequence[OutboxOperation], transaction_id: str) -> None:
+        with transaction.atomic():
+            leadership.hold(leadership.RECORDER, self._epoch)
+            rows = OutboxOperation.objects.filter(id__in=[row.id for row in batch], state=OutboxState.PENDING)
+            if rows.update(state=OutboxState.SUBMITTED, transaction_id=transaction_id) != len(batch):
+                raise Superseded(f"operations of transaction {transaction_id} are on their way already")
+
+    def _narrow_down(self, batch: Sequence[OutboxOperation], transaction_id: str, error: LedgerError) -> None:
+        """Halve the next transaction, until one operation is left: that one is set aside, with an alarm."""
+        if len(batch) > 1:
+            self._give_back(transaction_id)
+            self._limit = len(batch) // 2
+            return
+        if self._set_aside_in_a_row >= MOST_SET_ASIDE:
+            raise LedgerUnavailable(f"it refuses every transaction: {error}") from error
+        self._set_aside(batch[0], error)
+
+    def _set_aside(self, row: OutboxOperation, error: LedgerError) -> None:
+        with transaction.atomic():
+            leadership.hold(leadership.RECORDER, self._epoch)
+            OutboxOperation.objects.filter(id=row.id, state=OutboxState.SUBMITTED).update(
+                state=OutboxState.SET_ASIDE, reason=f"{type(error).__name__}: {error}"[:300], settled_at=self._clock()
+            )
+        log.error("ledger.operation_set_aside", extra={"operation_id": row.operation_id, "reason": str(error)})
+        self._limit = MAX_OPERATIONS
+        self._set_aside_in_a_row += 1

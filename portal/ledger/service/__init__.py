@@ -1,0 +1,1 @@
+"""The process of recorder and follower: its loop, its metrics, and where it says how it is."""

@@ -1,0 +1,105 @@
+"""The loop of recorder and follower: submit, follow at once, and wait a little when there is nothing to do."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from portal.ledger.errors import CheckpointMoved, LedgerError, Retry
+from portal.ledger.follower import Follower
+from portal.ledger.recorder import Recorder
+from portal.ledger.service.auditor import Auditor
+from portal.ledger.service.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+#: How long an idle loop waits before it looks into the outbox again: a little longer each time.
+SHORTEST_WAIT = 0.005
+LONGEST_WAIT = 0.020
+#: How long it waits after a failure: twice as long each time.
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+_MEASURE_EVERY = 1.0
+#: Without a successful turn for so long, the process says that it is not well.
+_HEALTHY_FOR = 15.0
+
+
+class LedgerLoop:
+    """One thread that does all of the ledger's work."""
+
+    def __init__(
+        self,
+        *,
+        recorder: Recorder,
+        follower: Follower,
+        auditor: Auditor,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._recorder = recorder
+        self._follower = follower
+        self._auditor = auditor
+        self._metrics = metrics
+        self._clock = clock
+        self._stop = threading.Event()
+        self._wait = SHORTEST_WAIT
+        self._pause = FIRST_PAUSE
+        self._measured = 0.0
+        self._succeeded = time.monotonic()
+
+    def stop(self) -> None:
+        """End after the turn that is under way."""
+        self._stop.set()
+
+    def health(self) -> tuple[bool, dict[str, object]]:
+        """Return whether turns succeed, and how long ago the last one did."""
+        age = time.monotonic() - self._succeeded
+        return age < _HEALTHY_FOR, {"seconds_since_last_turn": round(age, 3)}
+
+    def run(self) -> None:
+        """Work until stopped.
+
+        :raises Superseded: when another process has taken over.
+        :raises LedgerDamaged: when the ledger's blocks do not fit together.
+        """
+        while not self._stop.is_set():
+            try:
+                worked = self._turn()
+            except (DatabaseError, CheckpointMoved) as error:
+                connection.close()
+                self._failed(error)
+            except LedgerError as error:
+                if error.retry is Retry.NEVER:
+                    raise
+                self._failed(error)
+            else:
+                self._pause = FIRST_PAUSE
+                self._succeeded = time.monotonic()
+                self._idle(worked=worked)
+
+    def _turn(self) -> bool:
+        recorded = self._recorder.step()
+        followed = self._follower.step()
+        if time.monotonic() - self._measured >= _MEASURE_EVERY:
+            self._metrics.measure_outbox(now=self._clock())
+            self._metrics.block.set(self._follower.block)
+            self._measured = time.monotonic()
+        confirmed = self._auditor.step()
+        return recorded or followed or confirmed
+
+    def _idle(self, *, worked: bool) -> None:
+        if worked:
+            self._wait = SHORTEST_WAIT
+            return
+        self._stop.wait(self._wait)
+        self._wait = min(LONGEST_WAIT, self._wait * 1.5)
+
+    def _failed(self, error: Exception) -> None:
+        log.warning("ledger.turn_failed", extra={"error": f"{type(error).__name__}: {error}", "pause_s": self._pause})
+        self._metrics.failures.labels(error=type(error).__name__).inc()
+        self._stop.wait(self._pause)
+        self._pause = min(LONGEST_PAUSE, self._pause * 2)

@@ -1,0 +1,42 @@
+"""What the ledger's process counts and measures, for Prometheus."""
+
+from datetime import datetime
+
+from django.db.models import Count, Min
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from portal.ledger.models import OutboxOperation, OutboxState
+
+_OPEN = (OutboxState.PENDING, OutboxState.SUBMITTED)
+
+
+class Metrics:
+    """One process's metrics, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.backlog = self._gauge("outbox_backlog", "Operations that wait for the ledger.")
+        self.oldest = self._gauge("outbox_oldest_seconds", "Age of the oldest operation that waits.")
+        self.set_aside = self._gauge("operations_set_aside", "Operations that raised and wait for the administrator.")
+        self.block = self._gauge("block", "The newest block in the read model.")
+        self.drift = self._gauge(
+            "drift_micro", "Micro-credits by which books, ledger and read model differ; 0 is right."
+        )
+        self.differing_keys = self._gauge("differing_keys", "Keys of the world state that the read model has wrong.")
+        self.reconciled_at = self._gauge("reconciled_timestamp_seconds", "When books were compared last.")
+        self.failures = Counter(
+            "chainfaas_ledger_failures",
+            "Turns of the loop that failed and were tried again, by error.",
+            ["error"],
+            registry=self.registry,
+        )
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(f"chainfaas_ledger_{name}", meaning, registry=self.registry)
+
+    def measure_outbox(self, *, now: datetime) -> None:
+        """Count what waits."""
+        waiting = OutboxOperation.objects.filter(state__in=_OPEN).aggregate(count=Count("id"), oldest=Min("created_at"))
+        self.backlog.set(waiting["count"])
+        self.oldest.set((now - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0)
+        self.set_aside.set(OutboxOperation.objects.filter(state=OutboxState.SET_ASIDE).count())

@@ -1,0 +1,215 @@
+"""The commands of `chainfaas-agent`: the composition root, the only place where adapters are made."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+
+from provider_agent import __version__, daemon
+from provider_agent.containers.docker_runner import DockerRunner
+from provider_agent.errors import AgentError
+from provider_agent.machine import config as configs
+from provider_agent.machine import doctor as doctors
+from provider_agent.machine import enrolment
+from provider_agent.machine.config import Config, Offer, default_offer
+from provider_agent.machine.doctor import Finding, Level
+from provider_agent.machine.home import DEFAULT_HOME, Home
+from provider_agent.machine.portal import Portal
+from provider_agent.rabbitmq import try_login
+from wire import logs
+from wire.limits import BOUNDS
+
+P = ParamSpec("P")
+
+_NOT_RUNNING = 3
+_home = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_HOME,
+    envvar="CHAINFAAS_AGENT_HOME",
+    show_default=True,
+    show_envvar=True,
+    help="Directory with this provider's keys, settings and journal.",
+)
+_docker = click.option(
+    "--docker-host",
+    envvar="DOCKER_HOST",
+    default="unix:///var/run/docker.sock",
+    show_default=True,
+    show_envvar=True,
+    help="Address of Docker Engine on this machine.",
+)
+
+
+def _plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """Show an expected failure as one sentence instead of a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except AgentError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="chainfaas-agent")
+def main() -> None:
+    """Run functions on this machine and earn money.
+
+    First enrol it once with a code from the portal (enroll), look whether all is well (doctor), then take jobs (run).
+    """
+
+
+@main.command()
+@click.argument("portal_url")
+@click.argument("code")
+@_home
+@click.option(
+    "--ca",
+    "authority",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="PEM file with the authority that vouches for the portal and the broker, if it is a private one.",
+)
+@click.option("--price", type=click.IntRange(0, 10**12), help="Nano-credits for a millisecond. [default: 10]")
+@click.option("--slots", type=click.IntRange(1, 256), help="Jobs at one time. [default: one a processor]")
+@click.option(
+    "--memory-mb",
+    type=click.IntRange(*BOUNDS["memory_mb"]),
+    help="The most memory that one job may use. [default: half of the machine's, shared by all slots]",
+)
+@click.option(
+    "--cpu-millis",
+    type=click.IntRange(*BOUNDS["cpu_millis"]),
+    help="The most that one job may use, in thousandths of a processor. [default: all processors]",
+)
+@_plainly
+def enroll(portal_url: str, code: str, *, home: Path, authority: Path | None, **chosen: int | None) -> None:
+    """Make this machine a provider.
+
+    PORTAL_URL is the portal's address, CODE the one-time code that the portal shows. The keys are made here and never
+    leave this machine. If the answer is lost, run the same command again.
+    """
+    place, portal = Home(home), Portal(portal_url, authority)
+    try:
+        done = enrolment.enrol(place, portal=portal, code=code, offer=_offer(chosen), authority=authority)
+    except enrolment.AlreadyEnrolled as error:
+        click.echo(str(error))
+        if configs.load(place).portal_url != portal.url:
+            raise AgentError("for another portal use another --home") from error
+        return
+    click.echo(f"Enrolled as {done.name} ({done.provider_id}).")
+    click.echo("Next: chainfaas-agent doctor, then chainfaas-agent run.")
+
+
+@main.command()
+@_home
+@_docker
+@click.option(
+    "--drain-seconds",
+    type=click.IntRange(0, 86_400),
+    default=60,
+    show_default=True,
+    help="How long running jobs may go on after the first SIGTERM or Ctrl-C; the second stops them.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    help="Loopback port of /healthz, /metrics and /status. [default: chosen by the system]",
+)
+@click.option(
+    "--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True
+)
+@_plainly
+def run(*, home: Path, docker_host: str, drain_seconds: int, port: int, log_level: str) -> None:
+    """Take jobs and run them until stopped.
+
+    Logs go to standard error, one JSON object a line.
+    """
+    logs.configure(level=log_level)
+    daemon.run(Home(home), docker_host=docker_host, drain_seconds=drain_seconds, port=port)
+
+
+@main.command()
+@_home
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_plainly
+def status(*, home: Path, as_json: bool) -> None:
+    """Show what the running agent does. Exit code 3 when none runs."""
+    found = daemon.ask(Home(home))
+    if as_json:
+        click.echo(json.dumps(found or {"running_agent": False}))
+    elif found is None:
+        click.echo("No agent runs here: chainfaas-agent run")
+    else:
+        click.echo(_status_text(found))
+    if found is None:
+        raise click.exceptions.Exit(_NOT_RUNNING)
+
+
+@main.command()
+@_home
+@_docker
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_plainly
+def doctor(*, home: Path, docker_host: str, as_json: bool) -> None:
+    """Check whether this machine can run jobs. Exit code 1 when something has to be done first."""
+    place = Home(home)
+    known = configs.load(place)
+    findings = list(doctors.examine(_checks(place, known, docker_host)))
+    if as_json:
+        click.echo(json.dumps([{"name": item.name, "level": item.level, "text": item.text} for item in findings]))
+    else:
+        click.echo("\n".join(_finding_text(item) for item in findings))
+    if any(item.level is Level.FAIL for item in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doctors.Check]]:
+    authority = home.authority if home.authority.exists() else None
+
+    def docker() -> DockerRunner:
+        return daemon.docker_runner(config, docker_host)
+
+    return [
+        ("home", lambda: doctors.check_home(home)),
+        ("root key", lambda: doctors.check_root_key(config)),
+        ("disk", lambda: doctors.check_disk(home.path)),
+        ("portal", lambda: doctors.check_clock(Portal(config.portal_url, authority).clock_ms)),
+        ("broker", lambda: doctors.check_broker(lambda: try_login(daemon.login(home, config)), config)),
+        ("docker", lambda: doctors.check_docker(lambda: docker().facts(), config)),
+        ("registries", lambda: doctors.check_registries(config)),
+    ]
+
+
+def _offer(chosen: dict[str, int | None]) -> Offer:
+    """Return what the owner chose, and the default for the rest."""
+    names = {"price": "price_nano_per_ms"}
+    given: dict[str, Any] = {names.get(name, name): value for name, value in chosen.items() if value is not None}
+    return replace(default_offer(), **given)
+
+
+def _status_text(found: dict[str, Any]) -> str:
+    running = ", ".join(found["running"]) or "none"
+    return "\n".join(
+        (
+            f"{found['name']} ({found['provider_id']}) at {found['portal']}, version {found['version']}",
+            f"  broker    {'connected' if found['broker_connected'] else 'NOT CONNECTED'}",
+            f"  docker    {'ready' if found['docker_ready'] else 'DOES NOT ANSWER'}",
+            f"  slots     {found['free_slots']} of {found['slots']} free{', draining' if found['draining'] else ''}",
+            f"  running   {running}",
+            f"  results   {found['results_waiting']} not acknowledged yet",
+            f"  price     {found['price_nano_per_ms']} nano-credits a millisecond",
+        )
+    )
+
+
+def _finding_text(finding: Finding) -> str:
+    return f"{finding.level.upper():5} {finding.name:11} {finding.text}"

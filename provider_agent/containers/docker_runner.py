@@ -1,0 +1,316 @@
+"""Docker Engine: a new container for each job, from its creation to its removal. The only module that knows Docker."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Event as Flag
+from threading import Lock
+from typing import Any, cast
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from requests import RequestException
+
+from provider_agent.containers import sandbox
+from provider_agent.containers.attach import attached
+from provider_agent.containers.registries import RegistryNotPublic, registry_of, require_public
+from provider_agent.containers.streams import Ending, Transcript, exchange
+from provider_agent.errors import AgentError
+from provider_agent.ports import Clock, RunReport
+from wire.limits import MIB
+from wire.messages import Ticket
+from wire.outcomes import EXIT_SENTENCES, ExitState
+
+log = logging.getLogger(__name__)
+
+#: For what should take milliseconds, and for what a busy disk may delay.
+_QUICK_SECONDS, _PATIENT_SECONDS = 5, 60
+#: A registry that says nothing for so long has failed.
+_PULL_SILENCE_SECONDS = 30
+#: Docker hears of a kill for want of memory on another way than of the end; this is how long the news may take.
+_OOM_NEWS_SECONDS = 0.3
+_KILLED = 137
+_CANNOT_START = 127
+_BAD_REQUEST = 400
+_IMAGES_MAX = 64
+_FAILURES = (DockerException, RequestException, OSError)
+_GVISOR = "runsc"
+_UNIX = "unix://"
+
+
+class DockerUnreachable(AgentError):
+    """Docker Engine does not answer."""
+
+
+class PullFailed(AgentError):
+    """The image is not here and could not be had in time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DockerFacts:
+    """What Docker Engine says of itself."""
+
+    version: str
+    runtimes: tuple[str, ...]
+    cpus: int
+    memory_mb: int
+    #: What it cannot do here, as limits on memory.
+    warnings: tuple[str, ...]
+    data_directory: str
+
+
+class DockerRunner:
+    """Runs tickets with Docker Engine on this machine, at a `unix://` address."""
+
+    def __init__(self, *, provider_id: str, allowed_registries: frozenset[str], clock: Clock, address: str) -> None:
+        if not address.startswith(_UNIX):
+            raise DockerUnreachable(f"{address}: expected the address of a Docker Engine on this machine, {_UNIX}/…")
+        self._socket = Path(address.removeprefix(_UNIX))
+        self._provider_id = provider_id
+        self._allowed = allowed_registries
+        self._clock = clock
+        #: Any, for the stubs lack half of what it does.
+        self._patient: Any = _client(address, _PATIENT_SECONDS)
+        self._quick = _client(address, _QUICK_SECONDS)
+        self._pulls: dict[str, Lock] = {}
+        self._pulls_lock = Lock()
+        self._volumes: dict[str, frozenset[str]] = {}
+        self._runtime = _GVISOR if _GVISOR in self.facts().runtimes else None
+
+    def close(self) -> None:
+        """Close the connections to Docker Engine."""
+        self._patient.close()
+        self._quick.close()
+
+    def facts(self) -> DockerFacts:
+        """Return what Docker Engine says of itself.
+
+        :raises DockerUnreachable: when it does not answer.
+        """
+        try:
+            info = self._quick.info()
+        except _FAILURES as error:
+            raise DockerUnreachable(f"Docker Engine does not answer: {error}") from error
+        return DockerFacts(
+            version=str(info.get("ServerVersion", "")),
+            runtimes=tuple(sorted(info.get("Runtimes") or {})),
+            cpus=int(info.get("NCPU", 0)),
+            memory_mb=int(info.get("MemTotal", 0)) // MIB,
+            warnings=tuple(info.get("Warnings") or ()),
+            data_directory=str(info.get("DockerRootDir", "")),
+        )
+
+    def is_ready(self) -> bool:
+        """Return whether Docker Engine answers."""
+        try:
+            return bool(self._quick.ping())
+        except _FAILURES:
+            return False
+
+    def images(self) -> tuple[str, ...]:
+        """Return digests of images that are here, at most so many as a heartbeat should carry."""
+        try:
+            found = cast("list[dict[str, Any]]", self._quick.images())
+        except _FAILURES:
+            return ()
+        digests = {name.rpartition("@")[2] for image in found for name in image.get("RepoDigests") or ()}
+        return tuple(sorted(digests)[:_IMAGES_MAX])
+
+    def remove(self, job_id: str) -> None:
+        """Remove a job's container, running or not; one that is not there is no error."""
+        self._remove(sandbox.container_name(job_id), job_id)
+
+    def remove_leftovers(self) -> int:
+        """Remove all containers of this provider, from whichever process of it they are."""
+        label = f"{sandbox.PROVIDER_LABEL}={self._provider_id}"
+        try:
+            found = self._patient.containers(all=True, quiet=True, filters={"label": label})
+        except _FAILURES as error:
+            raise DockerUnreachable(f"Docker Engine does not answer: {error}") from error
+        for container in found:
+            self._remove(container["Id"], job_id="")
+        return len(found)
+
+    def run(self, ticket: Ticket, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
+        """Run a ticket's container to its end."""
+        try:
+            container, pull_ms = self._create(ticket, cancelled)
+            return self._follow(container, ticket, cancelled, lambda: started(pull_ms), pull_ms)
+        except PullFailed as error:
+            log.warning("pull.failed", extra={"job_id": ticket.job_id, "cause": str(error)})
+            return RunReport(exit_state=ExitState.PULL_FAILED, log_tail=EXIT_SENTENCES[ExitState.PULL_FAILED])
+        except APIError as error:
+            return _not_started(ticket, error)
+        except _FAILURES as error:
+            return _crashed(ticket, error)
+
+    def _create(self, ticket: Ticket, cancelled: Flag) -> tuple[str, int]:
+        """Return a new container and the milliseconds of the pull, which is tried only when the image is not here."""
+        try:
+            return self._created(ticket), 0
+        except ImageNotFound:
+            began = time.monotonic()
+        self._pull(ticket, cancelled)
+        pull_ms = int((time.monotonic() - began) * 1000)
+        return self._created(ticket), pull_ms
+
+    def _created(self, ticket: Ticket) -> str:
+        if ticket.image not in self._volumes:
+            config = self._patient.inspect_image(ticket.image).get("Config") or {}
+            self._volumes[ticket.image] = frozenset(config.get("Volumes") or ())
+        what = sandbox.container(ticket, volumes=self._volumes[ticket.image], runtime=self._runtime)
+        made = self._patient.create_container_from_config(what, name=sandbox.container_name(ticket.job_id))
+        return str(made["Id"])
+
+    def _pull(self, ticket: Ticket, cancelled: Flag) -> None:
+        """Pull an image once, however many jobs wait for it.
+
+        :raises PullFailed: when it is not here by the ticket's time.
+        """
+        until = time.monotonic() + (ticket.pull_by_ms - self._clock()) / 1000
+        with self._pulls_lock:
+            lock = self._pulls.setdefault(ticket.image, Lock())
+        if not lock.acquire(timeout=max(until - time.monotonic(), 0)):
+            raise PullFailed("another job's pull of it takes too long")
+        try:
+            if not self._has_image(ticket.image):
+                self._fetch(ticket.image, until, cancelled)
+        finally:
+            lock.release()
+
+    def _has_image(self, image: str) -> bool:
+        try:
+            self._patient.inspect_image(image)
+        except ImageNotFound:
+            return False
+        return True
+
+    def _fetch(self, image: str, until: float, cancelled: Flag) -> None:
+        try:
+            require_public(registry_of(image) or "", self._allowed)
+            for line in self._progress(image, until):
+                if "error" in line:
+                    raise PullFailed(str(line["error"]))
+                if cancelled.is_set() or time.monotonic() > until:
+                    raise PullFailed("it was not here in time, or not wanted any more")
+        except (RegistryNotPublic, RequestException, DockerException) as error:
+            raise PullFailed(str(error)) from error
+
+    def _progress(self, image: str, until: float) -> Iterator[Mapping[str, object]]:
+        """Ask Docker to pull and yield its words; leaving the iteration ends the pull.
+
+        The SDK's own `pull` has no time limit.
+        """
+        name, _, digest = image.partition("@")
+        url = f"{self._patient.base_url}/v{self._patient.api_version}/images/create"
+        silence = max(min(until - time.monotonic(), _PULL_SILENCE_SECONDS), 0.001)
+        with self._patient.post(
+            url, params={"fromImage": name, "tag": digest}, stream=True, timeout=(_QUICK_SECONDS, silence)
+        ) as response:
+            response.raise_for_status()
+            yield from (json.loads(line) for line in response.iter_lines() if line)
+
+    def _follow(
+        self, container: str, ticket: Ticket, cancelled: Flag, running: Callable[[], None], pull_ms: int
+    ) -> RunReport:
+        transcript = Transcript(output_max=ticket.limits.output_bytes)
+        with attached(self._socket, container, api_version=self._patient.api_version) as connection:
+            before = time.monotonic()
+            self._patient.start(container)
+            running()
+            until = time.monotonic() + ticket.limits.timeout_ms / 1000
+            ending = exchange(connection, ticket.input, transcript, until=until, cancelled=cancelled)
+        # Detached first: Docker ends a container only when somebody has read, or nobody reads, its output.
+        ending = self._ended(container, ending, until)
+        state = self._state(container, asked=ending is not Ending.CLOSED)
+        wall_ms = int((time.monotonic() - before) * 1000) + 1
+        exit_state = _exit_state(ending, state)
+        return RunReport(
+            exit_state=exit_state,
+            run_ms=max(1, min(_run_ms(state), wall_ms)),
+            output=bytes(transcript.output) if exit_state is ExitState.SUCCEEDED else b"",
+            exit_code=int(state["ExitCode"]),
+            pull_ms=pull_ms,
+            log_tail=transcript.tail_text,
+        )
+
+    def _ended(self, container: str, ending: Ending, until: float) -> Ending:
+        """Wait for the container's end, and bring it about where it is due."""
+        if ending is Ending.CLOSED:
+            try:
+                self._patient.wait(container, timeout=max(until - time.monotonic(), 1))
+            except RequestException:
+                ending = Ending.TIMED_OUT  # It closed its output and runs on.
+            else:
+                return ending
+        with suppress(APIError):  # It ended by itself meanwhile.
+            self._patient.kill(container)
+        self._patient.wait(container)
+        return ending
+
+    def _state(self, container: str, *, asked: bool) -> dict[str, Any]:
+        """Return how Docker saw the end; when it was killed and not by us, wait for the news of why."""
+        until = time.monotonic() + _OOM_NEWS_SECONDS
+        while True:
+            state = cast("dict[str, Any]", self._patient.inspect_container(container)["State"])
+            known = asked or state["OOMKilled"] or state["ExitCode"] != _KILLED
+            if known or time.monotonic() > until:
+                return state
+            time.sleep(0.02)
+
+    def _remove(self, container: str, job_id: str) -> None:
+        try:
+            self._patient.remove_container(container, v=True, force=True)
+        except NotFound:
+            return
+        except _FAILURES as error:  # The next start of the agent removes it by its label.
+            log.warning("container.left", extra={"job_id": job_id, "cause": type(error).__name__})
+
+
+def _client(address: str, seconds: int) -> docker.APIClient:
+    try:
+        return docker.APIClient(base_url=address, version="auto", timeout=seconds)
+    except _FAILURES as error:
+        raise DockerUnreachable(f"Docker Engine does not answer at {address}: {error}") from error
+
+
+def _exit_state(ending: Ending, state: Mapping[str, Any]) -> ExitState:
+    if ending is not Ending.CLOSED:
+        return {
+            Ending.TOO_LARGE: ExitState.OUTPUT_TOO_LARGE,
+            Ending.TIMED_OUT: ExitState.TIMED_OUT,
+            Ending.CANCELLED: ExitState.CRASHED,  # Not wanted any more; nobody is to pay for it.
+        }[ending]
+    if state["ExitCode"] == 0:
+        return ExitState.SUCCEEDED
+    return ExitState.OUT_OF_MEMORY if state["OOMKilled"] else ExitState.FUNCTION_ERROR
+
+
+def _run_ms(state: Mapping[str, Any]) -> int:
+    """Return the wall time from start to end by Docker's clock, rounded up."""
+    nanoseconds = _nanoseconds(state["FinishedAt"]) - _nanoseconds(state["StartedAt"])
+    return -(-nanoseconds // 1_000_000)
+
+
+def _nanoseconds(text: str) -> int:
+    seconds, _, fraction = text.removesuffix("Z").partition(".")
+    return int(datetime.fromisoformat(f"{seconds}+00:00").timestamp()) * 10**9 + int(fraction.ljust(9, "0")[:9] or 0)
+
+
+def _not_started(ticket: Ticket, error: APIError) -> RunReport:
+    """Tell an image that can start nowhere, its developer's matter, from a failure of this machine."""
+    if error.status_code != _BAD_REQUEST:
+        return _crashed(ticket, error)
+    log.info("container.unstartable", extra={"job_id": ticket.job_id})
+    text = f"The image cannot be started: {error.explanation}"
+    return RunReport(exit_state=ExitState.FUNCTION_ERROR, exit_code=_CANNOT_START, log_tail=text[:1024])
+
+
+def _crashed(ticket: Ticket, error: Exception) -> RunReport:
+    log.error("docker.failed", extra={"job_id": ticket.job_id, "cause": str(error)})
+    return RunReport(exit_state=ExitState.CRASHED, log_tail=EXIT_SENTENCES[ExitState.CRASHED])

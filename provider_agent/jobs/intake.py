@@ -1,0 +1,166 @@
+"""What the broker delivers, one after another: tickets are judged, accepted or refused; control is obeyed."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
+
+from provider_agent.jobs.journal import Entry, Journal, JournalState, JournalUnusable
+from provider_agent.jobs.policy import Situation, Terms, refusal
+from provider_agent.jobs.pool import Job, RunnerPool, Tools
+from provider_agent.jobs.slots import Slots
+from provider_agent.jobs.tickets import TicketVerifier, claimed_job_id
+from provider_agent.ports import Acknowledge
+from wire.envelope import parse, parse_as
+from wire.errors import BadSignature, WireError
+from wire.messages import Accepted, Cancel, JobOrder, Refused, ResultAcknowledged, Ticket
+from wire.outcomes import RefusalReason
+
+log = logging.getLogger(__name__)
+
+_Step = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """What tickets are judged with."""
+
+    terms: Terms
+    verifier: TicketVerifier
+    journal: Journal
+    slots: Slots
+    pool: RunnerPool
+    tools: Tools
+    #: Told that the broker is back, beside the spool.
+    connected: Callable[[], None]
+
+
+class Intake:
+    """The inbox of the broker. Its thread is the only one that accepts jobs, so that a slot is never given twice."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._steps: SimpleQueue[_Step | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="intake", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work off what was delivered."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Work off what was delivered so far, and end."""
+        self._steps.put(None)
+        self._thread.join()
+
+    def job(self, body: bytes, acknowledge: Acknowledge) -> None:
+        """Take a delivery from the jobs queue."""
+        self._steps.put(lambda: self.take_order(body, acknowledge))
+
+    def control(self, body: bytes, acknowledge: Acknowledge) -> None:
+        """Take a delivery from the control queue."""
+        self._steps.put(lambda: self.obey(body, acknowledge))
+
+    def connected(self) -> None:
+        """Have everything sent that the controller may have missed."""
+        self._steps.put(self._desk.tools.spool.connected)
+        self._steps.put(self._desk.connected)
+
+    def take_order(self, body: bytes, acknowledge: Acknowledge) -> None:
+        """Accept or refuse an order; it is acknowledged once the journal knows what was decided."""
+        try:
+            order = parse_as(JobOrder, body)
+        except WireError as error:
+            log.warning("order.unreadable", extra={"cause": str(error)})
+            acknowledge()
+            return
+        try:
+            ticket = self._desk.verifier.ticket(order, now_ms=self._desk.tools.clock())
+        except BadSignature as error:
+            self._turn_down(order, RefusalReason.BAD_SIGNATURE, error)
+        except WireError as error:
+            self._turn_down(order, RefusalReason.MALFORMED, error)
+        else:
+            self._decide(ticket, order.ticket)
+        acknowledge()
+
+    def obey(self, body: bytes, acknowledge: Acknowledge) -> None:
+        """Do what the controller says; the broker lets nobody else write to the control queue."""
+        try:
+            message = parse(body)
+        except WireError as error:
+            log.warning("control.unreadable", extra={"cause": str(error)})
+            acknowledge()
+            return
+        if isinstance(message, Cancel):
+            stopped = self._desk.slots.cancel(message.job_id)
+            log.info("job.cancelled", extra={"job_id": message.job_id, "stopped": stopped})
+        elif isinstance(message, ResultAcknowledged):
+            self._desk.tools.spool.acknowledged(message.job_id)
+        acknowledge()
+
+    def _decide(self, ticket: Ticket, jws: str) -> None:
+        desk = self._desk
+        known = desk.journal.find(ticket.job_id)
+        if known and known.ticket == jws:
+            self._tell_again(known)
+            return
+        reason = refusal(ticket, desk.terms, self._situation(known))
+        desk.journal.saw_epoch(ticket.epoch)
+        if reason is None:
+            self._accept(ticket, jws)
+        else:
+            self._refuse(ticket, jws, reason)
+
+    def _situation(self, known: Entry | None) -> Situation:
+        desk = self._desk
+        return Situation(
+            now_ms=desk.tools.clock(),
+            newest_epoch=desk.journal.newest_epoch,
+            is_repeated=known is not None,
+            free_slots=0 if desk.tools.spool.is_full() else desk.slots.free,
+            is_draining=desk.slots.is_draining,
+        )
+
+    def _accept(self, ticket: Ticket, jws: str) -> None:
+        desk, now_ms = self._desk, self._desk.tools.clock()
+        desk.journal.accept(ticket.job_id, ticket=jws, pay_until_ms=ticket.pay_until_ms)
+        desk.pool.submit(Job(ticket=ticket, jws=jws))
+        desk.tools.broker.publish(Accepted(job_id=ticket.job_id, accepted_at_ms=now_ms))
+        log.info("job.accepted", extra={"job_id": ticket.job_id})
+
+    def _refuse(self, ticket: Ticket, jws: str, reason: RefusalReason) -> None:
+        """Refuse a trusted ticket. A repeated one is not written down: its job's row tells of the first."""
+        tools = self._desk.tools
+        refused = tools.receipts.refused(jws, reason, now_ms=tools.clock())
+        log.info("job.refused", extra={"job_id": ticket.job_id, "reason": reason.value})
+        tools.metrics.refused(reason)
+        if reason is RefusalReason.REPEATED or tools.spool.is_full():
+            tools.broker.publish(refused)
+            return
+        tools.spool.refuse(refused, ticket=jws, pay_until_ms=ticket.pay_until_ms)
+
+    def _turn_down(self, order: JobOrder, reason: RefusalReason, error: WireError) -> None:
+        """Refuse what cannot be trusted: no receipt, no row, only a word if the job can be told."""
+        job_id = claimed_job_id(order)
+        log.warning("order.refused", extra={"job_id": job_id, "reason": reason.value, "cause": str(error)})
+        self._desk.tools.metrics.refused(reason)
+        if job_id:
+            self._desk.tools.broker.publish(Refused(job_id=job_id, reason=reason))
+
+    def _tell_again(self, known: Entry) -> None:
+        """Answer a ticket that was delivered twice: the broker did not hear that it was taken."""
+        tools = self._desk.tools
+        log.info("order.again", extra={"job_id": known.job_id, "state": known.state.value})
+        if known.state is JournalState.ACCEPTED:
+            tools.broker.publish(Accepted(job_id=known.job_id, accepted_at_ms=tools.clock()))
+        elif known.state is JournalState.REPORTED:
+            tools.spool.send_again(known.job_id)
+
+    def _run(self) -> None:
+        while (step := self._steps.get()) is not None:
+            try:
+                step()
+            except JournalUnusable as error:
+                # Not acknowledged: the broker delivers it again after the next connection.
+                log.error("intake.unusable", extra={"cause": str(error)})  # noqa: TRY400 - the cause is enough

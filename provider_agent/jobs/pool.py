@@ -1,0 +1,82 @@
+"""Threads that run accepted jobs, one a slot: container, receipt, report."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event as Flag
+
+from provider_agent.jobs.metrics import Metrics
+from provider_agent.jobs.receipts import ReceiptWriter
+from provider_agent.jobs.slots import Slots
+from provider_agent.jobs.spool import Spool
+from provider_agent.ports import Broker, Clock, Runner
+from wire.messages import Started, Ticket
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A ticket that was accepted, and its JWS."""
+
+    ticket: Ticket
+    jws: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """What a run works with."""
+
+    runner: Runner
+    broker: Broker
+    spool: Spool
+    receipts: ReceiptWriter
+    metrics: Metrics
+    clock: Clock
+
+
+class RunnerPool:
+    """Runs each job in a thread of its own."""
+
+    def __init__(self, slots: Slots, tools: Tools) -> None:
+        self._slots = slots
+        self._tools = tools
+        self._threads = ThreadPoolExecutor(max_workers=slots.count, thread_name_prefix="job")
+
+    def submit(self, job: Job) -> None:
+        """Take a slot for a job and run it."""
+        cancelled = self._slots.take(job.ticket.job_id)
+        self._threads.submit(self._run, job, cancelled)
+
+    def stop(self) -> None:
+        """Wait for what runs; nothing may be submitted any more."""
+        self._threads.shutdown(wait=True)
+
+    def _run(self, job: Job, cancelled: Flag) -> None:
+        """Run a job to its report. An error nobody foresaw ends the job as crashed: it must not stay open."""
+        job_id = job.ticket.job_id
+        try:
+            self._finish(job, cancelled)
+        except Exception:
+            log.exception("job.unforeseen", extra={"job_id": job_id})
+            self._slots.leave(job_id)
+            self._tools.spool.report(self._tools.receipts.crashed(job.jws, now_ms=self._tools.clock()))
+        finally:
+            self._tools.runner.remove(job_id)
+
+    def _finish(self, job: Job, cancelled: Flag) -> None:
+        tools, job_id = self._tools, job.ticket.job_id
+        report = tools.runner.run(
+            job.ticket, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms)
+        )
+        self._slots.leave(job_id)
+        tools.spool.report(tools.receipts.finished(job.jws, report, now_ms=tools.clock()))
+        tools.metrics.finished(report)
+        log.info(
+            "job.finished",
+            extra={"job_id": job_id, "exit_state": report.exit_state.value, "run_ms": report.run_ms},
+        )
+
+    def _started(self, job_id: str, pull_ms: int) -> None:
+        self._tools.broker.publish(Started(job_id=job_id, started_at_ms=self._tools.clock(), pull_ms=pull_ms))
+        log.info("job.started", extra={"job_id": job_id, "pull_ms": pull_ms})

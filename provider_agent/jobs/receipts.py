@@ -1,0 +1,55 @@
+"""Signed receipts, and the events that carry them."""
+
+from dataclasses import dataclass
+
+from provider_agent.ports import RunReport
+from wire import signing
+from wire.codec import decode
+from wire.envelope import dump
+from wire.messages import Finished, Receipt, Refused, Ticket
+from wire.outcomes import EXIT_SENTENCES, ExitState, RefusalReason
+from wire.signing import SigningKey, sha256_hex
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptWriter:
+    """Signs what happened to a ticket with the provider's key. `ticket` is the JWS, byte for byte."""
+
+    key: SigningKey
+
+    def finished(self, ticket: str, report: RunReport, *, now_ms: int) -> Finished:
+        """Return the event for a run that ended, however it ended."""
+        return Finished(
+            job_id=_job_id(ticket),
+            receipt=self._receipt(ticket, report, now_ms),
+            ticket=ticket,
+            output=report.output,
+            exit_code=report.exit_code,
+            pull_ms=report.pull_ms,
+            log_tail=report.log_tail,
+        )
+
+    def crashed(self, ticket: str, *, now_ms: int) -> Finished:
+        """Return the event for a job that this agent took and lost."""
+        report = RunReport(exit_state=ExitState.CRASHED, log_tail=EXIT_SENTENCES[ExitState.CRASHED])
+        return self.finished(ticket, report, now_ms=now_ms)
+
+    def refused(self, ticket: str, reason: RefusalReason, *, now_ms: int) -> Refused:
+        """Return the event for a trusted ticket that is not taken."""
+        receipt = self._receipt(ticket, RunReport(exit_state=ExitState.REFUSED), now_ms)
+        return Refused(job_id=_job_id(ticket), reason=reason, receipt=receipt)
+
+    def _receipt(self, ticket: str, report: RunReport, now_ms: int) -> str:
+        receipt = Receipt(
+            job_id=_job_id(ticket),
+            ticket_digest=sha256_hex(signing.payload_of(ticket)),
+            run_ms=report.run_ms,
+            exit_state=report.exit_state,
+            output_digest=sha256_hex(report.output),
+            finished_at_ms=now_ms,
+        )
+        return self.key.sign(dump(receipt), signing.RECEIPT)
+
+
+def _job_id(ticket: str) -> str:
+    return decode(Ticket, signing.payload_of(ticket)).job_id

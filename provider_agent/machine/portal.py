@@ -1,0 +1,136 @@
+"""The portal over HTTPS, as the agent calls it: one request to enrol, one to look at the clock."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+
+from provider_agent.errors import AgentError
+from wire.codec import decode
+from wire.errors import Malformed
+
+#: Between an answer's parts; a slow portal is asked again by running the command again.
+_TIMEOUT_SECONDS = 20
+_ANSWER_MAX_BYTES = 256 * 1024
+
+
+class PortalUnreachable(AgentError):
+    """The portal did not answer; the same command can be run again."""
+
+
+class PortalRefused(AgentError):
+    """The portal said no, and why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BrokerAccess:
+    """How this provider reaches the broker."""
+
+    url: str
+    vhost: str
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnrolmentAnswer:
+    """What a machine learns when it is enrolled."""
+
+    provider_id: str
+    name: str
+    certificate_pem: str
+    root_key_pem: str
+    broker: BrokerAccess
+    jobs_queue: str
+    control_queue: str
+    heartbeat_seconds: int
+    allowed_registries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortalProblem:
+    """A JSON error of the portal."""
+
+    hint: str
+    reason: str = ""
+    request_id: str = ""
+    retryable: bool = False
+
+
+class Portal:
+    """One portal. `authority` is a PEM file with the authority to trust instead of this machine's own list.
+
+    :raises AgentError: when the address is not HTTPS, or the file is not a certificate.
+    """
+
+    def __init__(self, url: str, authority: Path | None = None) -> None:
+        parsed = _parsed(url)
+        if parsed.scheme != "https" or not parsed.host:
+            raise AgentError(f"{url}: expected an address that begins with https://")
+        self.url = url.rstrip("/")
+        try:
+            self._context = ssl.create_default_context(cafile=str(authority) if authority else None)
+        except (OSError, ssl.SSLError) as error:
+            raise AgentError(f"{authority}: expected a file with PEM certificates ({error})") from error
+
+    def enrol(self, *, code: str, statement: str) -> EnrolmentAnswer:
+        """Exchange a one-time code and this machine's statement for its place in the marketplace.
+
+        :raises PortalRefused: when the portal refuses; the message is its hint.
+        :raises PortalUnreachable: when it does not answer.
+        """
+        with self._client() as client:
+            response = client.post(f"{self.url}/api/v1/enrolments", json={"code": code, "statement": statement})
+        if response.status_code != httpx.codes.OK:
+            raise PortalRefused(_hint(response))
+        try:
+            return decode(EnrolmentAnswer, response.content[:_ANSWER_MAX_BYTES])
+        except Malformed as error:
+            raise PortalRefused(f"{self.url} answered something else than an enrolment: {error}") from error
+
+    def clock_ms(self) -> int:
+        """Return the time by the portal's Date header (whole seconds), in milliseconds since 1970 UTC.
+
+        :raises PortalUnreachable: when it does not answer.
+        :raises PortalRefused: when it sends no date.
+        """
+        with self._client() as client:
+            response = client.get(f"{self.url}/healthz")
+        try:
+            return int(parsedate_to_datetime(response.headers["date"]).timestamp()) * 1000
+        except (KeyError, ValueError) as error:
+            raise PortalRefused(f"{self.url} sends no date") from error
+
+    @contextmanager
+    def _client(self) -> Iterator[httpx.Client]:
+        try:
+            with httpx.Client(verify=self._context, timeout=_TIMEOUT_SECONDS, follow_redirects=False) as client:
+                yield client
+        except httpx.ConnectError as error:
+            raise PortalUnreachable(f"{self.url} cannot be reached: {error}{_advice(error)}") from error
+        except httpx.HTTPError as error:
+            raise PortalUnreachable(f"{self.url} did not answer ({type(error).__name__}): try again") from error
+
+
+def _parsed(url: str) -> httpx.URL:
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise AgentError(f"{url}: {error}") from error
+
+
+def _advice(error: Exception) -> str:
+    private = "CERTIFICATE_VERIFY_FAILED" in str(error)
+    return ". If the portal uses an authority of its own, name its certificate with --ca" if private else ""
+
+
+def _hint(response: httpx.Response) -> str:
+    try:
+        problem = decode(PortalProblem, response.content[:_ANSWER_MAX_BYTES])
+    except Malformed:
+        return f"the portal answered with status {response.status_code}"
+    return f"{problem.hint} (request {problem.request_id})" if problem.request_id else problem.hint

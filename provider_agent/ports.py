@@ -1,0 +1,79 @@
+"""What the agent needs from outside: a broker, a runner of containers, a clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event as Flag
+from typing import Protocol
+
+from wire.messages import Accepted, Finished, Heartbeat, Refused, Started, Ticket
+from wire.outcomes import ExitState
+
+#: Milliseconds since 1970 UTC.
+Clock = Callable[[], int]
+#: Tells the broker that a delivery is taken care of; callable from any thread, harmless after a reconnect.
+Acknowledge = Callable[[], None]
+#: What an agent says.
+Event = Heartbeat | Accepted | Started | Finished | Refused
+
+
+class Inbox(Protocol):
+    """Where a broker puts what it receives. Calls return at once, and come from the broker's thread."""
+
+    def job(self, body: bytes, acknowledge: Acknowledge) -> None:
+        """Take a delivery from the jobs queue."""
+
+    def control(self, body: bytes, acknowledge: Acknowledge) -> None:
+        """Take a delivery from the control queue."""
+
+    def connected(self) -> None:
+        """Learn that the broker can be reached (again)."""
+
+
+class Broker(Protocol):
+    """RabbitMQ, as the agent sees it."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether deliveries arrive and events leave."""
+
+    def start(self, inbox: Inbox) -> None:
+        """Connect, stay connected, and hand every delivery to `inbox`, until `stop`."""
+
+    def publish(self, event: Event) -> None:
+        """Send an event soon, from any thread; lost when the broker is away: the spool sends again what matters."""
+
+    def stop(self) -> None:
+        """Send what waits and disconnect. What was not acknowledged is delivered again to the next connection."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunReport:
+    """How a run ended."""
+
+    exit_state: ExitState
+    #: Wall time from the container's start to its end, rounded up, at least 1.
+    run_ms: int = 1
+    output: bytes = b""
+    exit_code: int | None = None
+    pull_ms: int = 0
+    #: The last lines on standard error, or what failed on this machine.
+    log_tail: str = ""
+
+
+class Runner(Protocol):
+    """Docker Engine, as the agent sees it. A failure is a report, never an exception."""
+
+    def run(self, ticket: Ticket, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
+        """Run a ticket's container to its end; `started` is told the milliseconds of the pull once it runs."""
+
+    def remove(self, job_id: str) -> None:
+        """Remove what a run left behind."""
+
+    def remove_leftovers(self) -> int:
+        """Remove what an earlier process of this agent left behind; return how many containers that were."""
+
+    def is_ready(self) -> bool:
+        """Return whether a container could be started now."""
+
+    def images(self) -> tuple[str, ...]:
+        """Return digests of images that need not be pulled."""

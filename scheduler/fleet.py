@@ -1,0 +1,163 @@
+"""The providers: who is enrolled, what each said last, and which of its slots this scheduler has given away."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from scheduler.clocks import SILENCE_MS
+from scheduler.placement import Capacity
+from scheduler.ports import ProviderSpec, SeenProvider
+from wire.messages import Heartbeat
+
+#: So many jobs that ended lately are remembered for each provider: a heartbeat that still lists them was sent before.
+_ENDED = 64
+_MAX_SLOTS = 1_024
+_MAX_AMOUNT = 2**31 - 1
+
+
+@dataclass(slots=True)
+class Member:
+    """One enrolled provider."""
+
+    spec: ProviderSpec
+    heartbeat: Heartbeat | None = None
+    heard_at_ms: int = 0
+    #: Jobs that this scheduler placed there and that have not ended.
+    jobs: set[str] = field(default_factory=set)
+    ended: deque[str] = field(default_factory=lambda: deque(maxlen=_ENDED))
+    #: Slots that something else takes, as of the last heartbeat.
+    strangers: int = 0
+    #: Whether the last heartbeat was shown to people.
+    shown: bool = True
+    #: Since when its agent is not connected to the broker; none while it is.
+    gone_since_ms: int | None = None
+
+    def free_slots(self) -> int:
+        """Return how many more jobs it may get."""
+        return self.heartbeat.slots - len(self.jobs) - self.strangers if self.heartbeat else 0
+
+
+class Fleet:
+    """All providers that are not revoked."""
+
+    def __init__(self) -> None:
+        self._members: dict[UUID, Member] = {}
+        #: Connected providers whose first heartbeat is still to come; until then nobody is told that none fits.
+        self.awaited: set[UUID] = set()
+
+    def enrol(self, specs: Iterable[ProviderSpec]) -> None:
+        """Take over who is enrolled now; who is no longer gets no more jobs."""
+        known = self._members
+        self._members = {}
+        for spec in specs:
+            member = known.get(spec.provider_id) or Member(spec)
+            member.spec = spec
+            self._members[spec.provider_id] = member
+        self.awaited &= self._members.keys()
+
+    def spec(self, provider_id: UUID) -> ProviderSpec | None:
+        """Return a provider that is enrolled and not revoked."""
+        member = self._members.get(provider_id)
+        return member.spec if member else None
+
+    def specs(self) -> list[ProviderSpec]:
+        """Return all of them."""
+        return [member.spec for member in self._members.values()]
+
+    def unheard(self, *, now_ms: int) -> list[ProviderSpec]:
+        """Return the providers that are not known to be alive."""
+        silent = (member for member in self._members.values() if now_ms - member.heard_at_ms >= SILENCE_MS)
+        return [member.spec for member in silent]
+
+    def hear(self, provider_id: UUID, heartbeat: Heartbeat, *, now_ms: int) -> None:
+        """Note what a provider says of itself."""
+        member = self._members[provider_id]
+        ours = [job for job in heartbeat.running if job in member.jobs or job in member.ended]
+        member.strangers = max(0, heartbeat.slots - heartbeat.free_slots - len(ours))
+        member.heartbeat, member.heard_at_ms, member.shown = heartbeat, now_ms, False
+        member.gone_since_ms = None
+        self.awaited.discard(provider_id)
+
+    def take(self, provider_id: UUID, job_id: str) -> None:
+        """Give one of the provider's slots to a job."""
+        if member := self._members.get(provider_id):
+            member.jobs.add(job_id)
+
+    def release(self, provider_id: UUID, job_id: str) -> None:
+        """Take the slot back: the job has ended."""
+        if (member := self._members.get(provider_id)) and job_id in member.jobs:
+            member.jobs.discard(job_id)
+            member.ended.append(job_id)
+
+    def full(self, provider_id: UUID) -> None:
+        """Note that a provider had no slot after all; its next heartbeat tells more."""
+        if (member := self._members.get(provider_id)) and member.heartbeat:
+            member.strangers = max(member.strangers, member.heartbeat.slots - len(member.jobs))
+
+    def note_connection(self, provider_id: UUID, *, connected: bool, now_ms: int) -> int:
+        """Note whether an agent is connected to the broker; return for how long it has not been."""
+        if member := self._members.get(provider_id):
+            first = now_ms if member.gone_since_ms is None else member.gone_since_ms
+            member.gone_since_ms = None if connected else first
+        return self.gone_ms(provider_id, now_ms=now_ms)
+
+    def gone_ms(self, provider_id: UUID, *, now_ms: int) -> int:
+        """Return for how long an agent has not been connected; 0 while it is."""
+        member = self._members.get(provider_id)
+        return 0 if member is None or member.gone_since_ms is None else now_ms - member.gone_since_ms
+
+    def capacities(self, *, now_ms: int) -> list[Capacity]:
+        """Return what all providers offer that were heard lately and are connected."""
+        return [
+            _capacity(member, member.heartbeat)
+            for member in self._members.values()
+            if member.heartbeat and member.gone_since_ms is None and now_ms - member.heard_at_ms < SILENCE_MS
+        ]
+
+    def heard(self, *, now_ms: int) -> list[SeenProvider]:
+        """Return what providers said since the last time, to be shown to people."""
+        fresh = [member for member in self._members.values() if member.heartbeat and not member.shown]
+        for member in fresh:
+            member.shown = True
+        return [
+            _seen(member, member.heartbeat) for member in fresh if member.heartbeat and member.heard_at_ms <= now_ms
+        ]
+
+
+def plausible(heartbeat: Heartbeat, provider_id: UUID) -> bool:
+    """Return whether a heartbeat speaks for its sender and its numbers can be true."""
+    amounts = (heartbeat.cpu_millis, heartbeat.memory_mb, heartbeat.price_nano_per_ms)
+    return (
+        heartbeat.provider_id == str(provider_id)
+        and 0 <= heartbeat.free_slots <= heartbeat.slots <= _MAX_SLOTS
+        and all(0 <= amount <= _MAX_AMOUNT for amount in amounts)
+    )
+
+
+def _capacity(member: Member, heartbeat: Heartbeat) -> Capacity:
+    return Capacity(
+        provider_id=member.spec.provider_id,
+        architecture=heartbeat.architecture,
+        memory_mb=heartbeat.memory_mb,
+        cpu_millis=heartbeat.cpu_millis,
+        price_nano_per_ms=heartbeat.price_nano_per_ms,
+        slots=heartbeat.slots,
+        free_slots=member.free_slots(),
+        draining=heartbeat.draining,
+        images=heartbeat.images,
+    )
+
+
+def _seen(member: Member, heartbeat: Heartbeat) -> SeenProvider:
+    return SeenProvider(
+        provider_id=member.spec.provider_id,
+        seen_at_ms=member.heard_at_ms,
+        architecture=heartbeat.architecture,
+        slots=heartbeat.slots,
+        free_slots=heartbeat.free_slots,
+        cpu_millis=heartbeat.cpu_millis,
+        memory_mb=heartbeat.memory_mb,
+        price_nano_per_ms=heartbeat.price_nano_per_ms,
+        agent_version=heartbeat.agent_version,
+    )

@@ -1,0 +1,127 @@
+"""From an invocation to a ticket in a provider's queue: committed first, sent then."""
+
+import logging
+
+from scheduler import placement
+from scheduler.errors import BrokerUnavailable, Undeliverable
+from scheduler.loop import endings
+from scheduler.loop.desk import Desk
+from scheduler.loop.live import LiveInvocation, LiveJob
+from scheduler.placement import Capacity
+from scheduler.ports import Change, PlaceJob, Verdict
+from scheduler.tickets import Issue, job_id_of
+from wire.problems import Reason
+
+log = logging.getLogger(__name__)
+
+_REASONS = {
+    Verdict.INSUFFICIENT_DEPOSIT: Reason.INSUFFICIENT_DEPOSIT,
+    Verdict.BUDGET_SPENT: Reason.BUDGET_SPENT,
+}
+
+
+def choose(desk: Desk, invocation: LiveInvocation) -> Capacity | Reason:
+    """Return a provider for an invocation's next job, or why there is none; `PROVIDERS_BUSY` is worth waiting."""
+    choice = placement.choose(
+        invocation.need,
+        desk.fleet.capacities(now_ms=desk.clock()),
+        tried=invocation.tried,
+        tie_break=job_id_of(invocation.invocation_id, invocation.attempts + 1),
+    )
+    if choice is Reason.NO_PROVIDER and desk.fleet.awaited - invocation.tried:
+        return Reason.PROVIDERS_BUSY
+    return choice
+
+
+def reserve(desk: Desk, invocation: LiveInvocation, capacity: Capacity) -> PlaceJob:
+    """Give an invocation one of the provider's slots and return the job that has to be committed."""
+    invocation.attempts += 1
+    invocation.tried.add(capacity.provider_id)
+    place = desk.signer.place(
+        invocation.request,
+        invocation.version,
+        capacity,
+        attempt=invocation.attempts,
+        issue=Issue(epoch=desk.epoch, now_ms=desk.clock()),
+    )
+    job = LiveJob(
+        job_id=place.job_id,
+        provider_id=place.provider_id,
+        ticket=place.ticket,
+        ticket_digest=place.ticket_digest,
+        price_nano_per_ms=place.price_nano_per_ms,
+        max_ms=place.max_ms,
+        placed_at_ms=place.placed_at_ms,
+        accept_by_ms=place.accept_by_ms,
+    )
+    desk.live.stop_waiting(invocation)
+    desk.live.open(invocation, job)
+    desk.fleet.take(job.provider_id, job.job_id)
+    desk.leases.grant(job.job_id, accept_by_ms=job.accept_by_ms, timeout_ms=job.max_ms)
+    return place
+
+
+async def commit_and_send(desk: Desk, invocation: LiveInvocation, place: PlaceJob, *before: Change) -> None:
+    """Commit a reserved job, together with what came before it, and put its ticket into the provider's queue."""
+    async with endings.ended_on_error(desk, invocation):
+        verdict = (await desk.commit.commit(*before, place))[-1]
+        if verdict in (Verdict.DONE, Verdict.REPEATED):
+            await send_ticket(desk, place.job_id)
+            return
+        log.info("job.not_placed", extra={"job_id": place.job_id, "verdict": verdict})
+        endings.release(desk, invocation)
+        if verdict in _REASONS:
+            await endings.end(desk, invocation, _REASONS[verdict])
+        else:
+            await _answer_again(desk, invocation)
+
+
+async def send_ticket(desk: Desk, job_id: str) -> None:
+    """Put a committed job's ticket into its provider's queue.
+
+    A ticket that the broker did not confirm is left to its lease: the job is given up and placed again.
+    """
+    found = desk.live.of_job(job_id)
+    provider = desk.fleet.spec(found[1].provider_id) if found else None
+    if found is None or provider is None:
+        return
+    job = found[1]
+    ids = {"job_id": job_id, "provider_id": job.provider_id}
+    try:
+        await desk.broker.send_order(provider, desk.signer.order(job.ticket))
+    except Undeliverable as error:
+        log.warning("ticket.undeliverable", extra=ids | {"why": str(error)})
+        expire(desk, job_id)
+    except BrokerUnavailable as error:
+        log.warning("ticket.not_confirmed", extra=ids | {"why": str(error)})
+    else:
+        job.sent = True
+        log.info("job.placed", extra=ids | {"invocation_id": found[0].invocation_id})
+
+
+def expire(desk: Desk, job_id: str) -> None:
+    """Let a job's lease end now: the watch gives it up."""
+    if lease := desk.leases.of(job_id):
+        lease.end(now_ms=desk.clock())
+
+
+def place_waiting(desk: Desk) -> None:
+    """Give free slots to those who wait, the longest first."""
+    stuck = set()
+    for invocation in desk.live.waiting:
+        version_id = invocation.version.version_id
+        if version_id in stuck and not invocation.tried:
+            continue
+        choice = choose(desk, invocation)
+        if isinstance(choice, Capacity):
+            desk.spawn(commit_and_send(desk, invocation, reserve(desk, invocation, choice)))
+        elif not invocation.tried:
+            stuck.add(version_id)
+
+
+async def _answer_again(desk: Desk, invocation: LiveInvocation) -> None:
+    """Answer a request that was served before."""
+    desk.live.forget(invocation)
+    outcome = await desk.commit.call(lambda: desk.store.outcome(invocation.invocation_id))
+    if outcome:
+        await endings.send(desk, invocation.request, outcome)

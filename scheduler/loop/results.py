@@ -1,0 +1,194 @@
+"""What happens to a result: it is checked against its receipt, committed, delivered and acknowledged."""
+
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
+from scheduler import metrics, receipts
+from scheduler.errors import ChangeFailed, ReceiptRefused
+from scheduler.loop import endings, placing, retries
+from scheduler.loop.desk import Desk
+from scheduler.loop.live import LiveInvocation, LiveJob
+from scheduler.ports import FailJob, FinishJob, ProviderSpec, Verdict
+from scheduler.receipts import Expected
+from scheduler.states import JobState
+from scheduler.tickets import digest_of
+from wire.errors import WireError
+from wire.messages import Finished, InvocationReply, Receipt, ResultAcknowledged, Ticket
+from wire.money import cost_of
+from wire.outcomes import PROVIDER_FAULTS
+from wire.problems import REASON_OF_EXIT
+
+log = logging.getLogger(__name__)
+
+_INT_MAX = 2**31 - 1
+_ACCEPTED = (Verdict.DONE, Verdict.REPEATED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """A result, who sent it, and when it came."""
+
+    provider: ProviderSpec
+    message: Finished
+    at_ms: int
+
+    @property
+    def ids(self) -> dict[str, object]:
+        """What a log says of it."""
+        return {"job_id": self.message.job_id, "provider_id": self.provider.provider_id}
+
+
+async def take(desk: Desk, arrival: Arrival) -> None:
+    """Take a result in, and acknowledge it whatever becomes of it, so that the agent drops it from its spool."""
+    found = desk.live.of_job(arrival.message.job_id)
+    if found is None:
+        await _take_late(desk, arrival)
+    elif found[1].provider_id != arrival.provider.provider_id:
+        log.warning("result.foreign", extra=arrival.ids)
+        await _acknowledge(desk, arrival)
+    else:
+        await _take_expected(desk, arrival, *found)
+
+
+async def _take_expected(desk: Desk, arrival: Arrival, invocation: LiveInvocation, job: LiveJob) -> None:
+    try:
+        receipt = _checked(arrival, digest=job.ticket_digest, limit=invocation.version.limits.output_bytes)
+    except ReceiptRefused as error:
+        log.warning("result.refused", extra=arrival.ids | {"why": str(error)})
+        failure = FailJob(job_id=job.job_id, state=JobState.FAILED, at_ms=arrival.at_ms)
+        await retries.fail(desk, invocation, failure)
+        await _acknowledge(desk, arrival)
+    else:
+        if receipt.exit_state in PROVIDER_FAULTS:
+            await retries.fail(desk, invocation, _failure(arrival, receipt))
+            await _acknowledge(desk, arrival)
+        else:
+            await _finish(desk, arrival, invocation, receipt)
+    placing.place_waiting(desk)
+
+
+async def _finish(desk: Desk, arrival: Arrival, invocation: LiveInvocation, receipt: Receipt) -> None:
+    job = endings.release(desk, invocation)
+    metrics.JOBS.labels(JobState.FINISHED).inc()
+    change = _finished(arrival, receipt, invocation_id=invocation.invocation_id, job=job)
+    async with endings.ended_on_error(desk, invocation):
+        verdict = (await desk.commit.commit(change))[0]
+        if verdict not in _ACCEPTED:
+            raise ReceiptRefused(f"job {job.job_id} is open here and {verdict} in the database")
+        desk.live.forget(invocation)
+        log.info("job.finished", extra=arrival.ids | {"exit_state": receipt.exit_state})
+        await endings.reply(desk, invocation, _answer(change, job))
+        await _acknowledge(desk, arrival, desk.signer.acknowledge(receipt, now_ms=arrival.at_ms))
+
+
+async def _take_late(desk: Desk, arrival: Arrival) -> None:
+    """Take the result of a job that is not open here: it came before, or the job was replaced, or is none of ours."""
+    acknowledgement = None
+    try:
+        ticket = _own_ticket(desk, arrival)
+        digest = digest_of(arrival.message.ticket)
+        receipt = _checked(arrival, digest=digest, limit=ticket.limits.output_bytes)
+    except (WireError, ReceiptRefused) as error:
+        log.warning("result.refused", extra=arrival.ids | {"why": str(error)})
+    else:
+        late = LiveJob(
+            job_id=ticket.job_id,
+            provider_id=arrival.provider.provider_id,
+            ticket=arrival.message.ticket,
+            ticket_digest=digest,
+            price_nano_per_ms=ticket.price_nano_per_ms,
+            max_ms=ticket.max_ms,
+            placed_at_ms=ticket.issued_at_ms,
+            accept_by_ms=ticket.accept_by_ms,
+        )
+        acknowledgement = await _store_late(desk, arrival, receipt, late)
+    await _acknowledge(desk, arrival, acknowledgement)
+
+
+def _own_ticket(desk: Desk, arrival: Arrival) -> Ticket:
+    """Return the ticket that came back with a result.
+
+    :raises BadSignature: when it is not one of this controller's.
+    :raises ReceiptRefused: when it is for another job or provider.
+    """
+    ticket = desk.signer.read(arrival.message.ticket)
+    if ticket.provider_id != str(arrival.provider.provider_id) or ticket.job_id != arrival.message.job_id:
+        raise ReceiptRefused(f"the ticket is for job {ticket.job_id} on provider {ticket.provider_id}")
+    return ticket
+
+
+async def _store_late(desk: Desk, arrival: Arrival, receipt: Receipt, job: LiveJob) -> str | None:
+    """Store a late result; return the acknowledgement when the same result was accepted before."""
+    invocation_id = await desk.commit.call(lambda: desk.store.job_invocation(job.job_id))
+    if invocation_id is None or receipt.exit_state in PROVIDER_FAULTS:
+        log.info("result.late", extra=arrival.ids | {"exit_state": receipt.exit_state})
+        return None
+    change = _finished(arrival, receipt, invocation_id=invocation_id, job=job)
+    try:
+        verdict = (await desk.commit.commit(change))[0]
+    except ChangeFailed:
+        return None
+    log.info("result.late", extra=arrival.ids | {"verdict": verdict})
+    return desk.signer.acknowledge(receipt, now_ms=arrival.at_ms) if verdict in _ACCEPTED else None
+
+
+async def _acknowledge(desk: Desk, arrival: Arrival, acknowledgement: str | None = None) -> None:
+    message = ResultAcknowledged(job_id=arrival.message.job_id, acknowledgement=acknowledgement)
+    await desk.tell(arrival.provider.provider_id, message)
+
+
+def _checked(arrival: Arrival, *, digest: str, limit: int) -> Receipt:
+    """Return the receipt of a result.
+
+    :raises ReceiptRefused: when it does not fit the provider, the ticket or the output.
+    """
+    message = arrival.message
+    expected = Expected(job_id=message.job_id, ticket_digest=digest, signing_key_pem=arrival.provider.signing_key_pem)
+    receipt = receipts.verified(message.receipt, expected)
+    if receipt.exit_state not in PROVIDER_FAULTS:
+        receipts.check_output(receipt, message.output, limit=limit)
+    return receipt
+
+
+def _failure(arrival: Arrival, receipt: Receipt) -> FailJob:
+    return FailJob(
+        job_id=receipt.job_id,
+        state=JobState.FAILED,
+        at_ms=arrival.at_ms,
+        receipt=arrival.message.receipt,
+        exit_state=receipt.exit_state,
+        log_tail=receipts.storable(arrival.message.log_tail),
+    )
+
+
+def _finished(arrival: Arrival, receipt: Receipt, *, invocation_id: UUID, job: LiveJob) -> FinishJob:
+    message, observed_ms = arrival.message, max(arrival.at_ms - job.placed_at_ms, 1)
+    return FinishJob(
+        job_id=receipt.job_id,
+        invocation_id=invocation_id,
+        receipt=message.receipt,
+        run_ms=receipts.claimed_ms(receipt, max_ms=job.max_ms),
+        exit_state=receipt.exit_state,
+        output=message.output,
+        output_digest=receipt.output_digest,
+        observed_ms=observed_ms,
+        # The agent's clock is believed as far as it can be true.
+        finished_at_ms=min(max(receipt.finished_at_ms, job.placed_at_ms), arrival.at_ms),
+        exit_code=message.exit_code if abs(message.exit_code or 0) <= _INT_MAX else None,
+        pull_ms=min(max(message.pull_ms, 0), observed_ms),
+        log_tail=receipts.storable(message.log_tail),
+        reason=REASON_OF_EXIT.get(receipt.exit_state),
+    )
+
+
+def _answer(change: FinishJob, job: LiveJob) -> InvocationReply:
+    billed_ms = min(change.run_ms, change.observed_ms, job.max_ms)
+    return InvocationReply(
+        invocation_id=str(change.invocation_id),
+        reason=change.reason,
+        job_id=change.job_id,
+        output=change.output if change.reason is None else b"",
+        run_ms=change.run_ms,
+        cost_micro=cost_of(run_ms=billed_ms, price_nano_per_ms=job.price_nano_per_ms),
+    )

@@ -1,0 +1,54 @@
+"""What follows a job that failed: another provider, waiting for one, or the invocation's end."""
+
+import logging
+
+from scheduler import clocks, metrics
+from scheduler.loop import endings, placing
+from scheduler.loop.desk import Desk
+from scheduler.loop.live import LiveInvocation
+from scheduler.placement import Capacity
+from scheduler.ports import FailJob
+from scheduler.states import JobState
+from wire.messages import Cancel
+from wire.problems import Reason
+
+log = logging.getLogger(__name__)
+
+
+async def fail(desk: Desk, invocation: LiveInvocation, failure: FailJob) -> None:
+    """Commit a job's failure in one transaction with what follows it."""
+    job = endings.release(desk, invocation)
+    metrics.JOBS.labels(failure.state).inc()
+    ids = {"job_id": job.job_id, "provider_id": job.provider_id, "state": failure.state}
+    log.info("job.failed", extra=ids | {"exit_state": failure.exit_state, "refusal": failure.refusal})
+    async with endings.ended_on_error(desk, invocation):
+        await _go_on(desk, invocation, failure)
+
+
+async def lose(desk: Desk, job_id: str) -> None:
+    """Give up a job whose provider fell silent, and tell its agent to stop should it still be there."""
+    found = desk.live.of_job(job_id)
+    if found is None:
+        return
+    invocation, job = found
+    if not job.sent:
+        # The ticket never left: that was the broker's failure, and this provider may be tried again.
+        invocation.tried.discard(job.provider_id)
+    await fail(desk, invocation, FailJob(job_id=job_id, state=JobState.LOST, at_ms=desk.clock()))
+    await desk.tell(job.provider_id, Cancel(job_id=job_id))
+
+
+async def _go_on(desk: Desk, invocation: LiveInvocation, failure: FailJob) -> None:
+    if invocation.attempts >= clocks.MAX_ATTEMPTS or desk.clock() >= invocation.request.deadline_at_ms:
+        await endings.end(desk, invocation, Reason.PROVIDERS_FAILED, failure)
+        return
+    choice = placing.choose(desk, invocation)
+    if isinstance(choice, Capacity):
+        place = placing.reserve(desk, invocation, choice)
+        await placing.commit_and_send(desk, invocation, place, failure)
+    elif choice is Reason.PROVIDERS_BUSY:
+        # Committed in the order of these two lines, even when a slot is found before the first has returned.
+        desk.live.wait(invocation)
+        await desk.commit.commit(failure)
+    else:
+        await endings.end(desk, invocation, Reason.PROVIDERS_FAILED, failure)

@@ -1,0 +1,195 @@
+"""The scheduler's life: it takes over, serves until it is stopped or replaced, and leaves nothing half done."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from scheduler import clocks, metrics
+from scheduler.errors import BrokerUnavailable, EpochSuperseded
+from scheduler.loop import events, invocations, placing, results
+from scheduler.loop.desk import Desk
+from scheduler.loop.live import LiveInvocation, LiveJob
+from scheduler.loop.results import Arrival
+from scheduler.loop.watch import Watch
+from scheduler.ports import Consumer, Handler, OpenJob
+from scheduler.states import JobState
+from scheduler.tickets import digest_of
+from wire import envelope, names
+from wire.codec import decode
+from wire.errors import Malformed, UnknownMessage, WireError
+from wire.messages import Accepted, Finished, Heartbeat, InvocationRequest, Message, Refused, Started, Ticket
+from wire.signing import payload_of
+
+log = logging.getLogger(__name__)
+
+#: What is done with one kind of event of one provider.
+Step = Callable[[Desk, UUID, Any], Awaitable[None]]
+
+_TICK_SECONDS = 0.25
+_STOP_SECONDS = 5.0
+_PREFETCH = {names.INVOCATIONS: 256, names.HEARTBEATS: 64, names.PROGRESS: 256, names.RESULTS: 256}
+
+
+class Scheduler:
+    """One scheduler; the newest one leads."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        #: True from the take-over until another scheduler takes over.
+        self.leads = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set.
+
+        :raises EpochSuperseded: when another scheduler has taken over.
+        """
+        await self.take_over()
+        work = [
+            asyncio.create_task(self.desk.commit.run()),
+            asyncio.create_task(self.desk.broker.run(self.consumers(), self._connected)),
+            asyncio.create_task(self._keep_watch()),
+        ]
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()
+            await self._finish_what_is_in_hand()
+        finally:
+            self.leads = False
+            for task in (*work, stopped):
+                task.cancel()
+            await asyncio.gather(*work, stopped, return_exceptions=True)
+            self.desk.commit.close()
+
+    async def take_over(self) -> None:
+        """Count the epoch up and learn what is pending; nobody is judged before it could be heard."""
+        desk = self.desk
+        start = await desk.commit.call(lambda: desk.store.take_over(now_ms=desk.clock()))
+        desk.commit.epoch = start.epoch
+        await desk.refresh_providers()
+        jobs = {job.invocation_id: job for job in start.jobs}
+        for pending in start.invocations:
+            version = await desk.version(UUID(pending.request.version_id))
+            if version is None:
+                raise LookupError(f"invocation {pending.request.invocation_id} has no version")
+            invocation = LiveInvocation(
+                request=pending.request, version=version, attempts=pending.attempts, tried=set(pending.tried)
+            )
+            invocation.answered = pending.request.respond_async
+            desk.live.add(invocation)
+            job = jobs.get(invocation.invocation_id)
+            self._resume(invocation, job) if job else desk.live.wait(invocation)
+        self.leads = True
+        ids = {"epoch": start.epoch, "jobs": len(start.jobs), "invocations": len(start.invocations)}
+        log.info("scheduler.took_over", extra=ids)
+
+    def consumers(self) -> list[Consumer]:
+        """Return who takes what from which queue."""
+        return [
+            self._consumer(names.INVOCATIONS, self._on_request),
+            self._consumer(names.HEARTBEATS, self._on_event({Heartbeat: events.heartbeat})),
+            self._consumer(names.PROGRESS, self._on_event({Accepted: events.accepted, Started: events.started})),
+            self._consumer(names.RESULTS, self._on_event({Finished: _finished, Refused: events.refused})),
+        ]
+
+    def _resume(self, invocation: LiveInvocation, job: OpenJob) -> None:
+        desk, now_ms = self.desk, self.desk.clock()
+        ticket = decode(Ticket, payload_of(job.ticket))
+        live = LiveJob(
+            job_id=job.job_id,
+            provider_id=job.provider_id,
+            ticket=job.ticket,
+            ticket_digest=digest_of(job.ticket),
+            price_nano_per_ms=ticket.price_nano_per_ms,
+            max_ms=ticket.max_ms,
+            placed_at_ms=job.placed_at_ms,
+            accept_by_ms=job.accept_by_ms,
+            state=job.state,
+            sent=job.state is not JobState.PLACED,
+        )
+        desk.live.open(invocation, live)
+        desk.fleet.take(live.provider_id, live.job_id)
+        lease = desk.leases.grant(live.job_id, accept_by_ms=live.accept_by_ms, timeout_ms=live.max_ms)
+        if live.sent:
+            lease.accept(now_ms=now_ms)
+        lease.extend(now_ms=now_ms, away_ms=0)
+
+    def _connected(self, away_ms: int) -> None:
+        desk = self.desk
+        desk.leases.extend_all(now_ms=desk.clock(), away_ms=away_ms)
+        desk.spawn(self._after_connecting())
+
+    async def _after_connecting(self) -> None:
+        """Send tickets that may not have been sent, and wait for the heartbeats of agents that are connected."""
+        desk, now_ms = self.desk, self.desk.clock()
+        for _, job in list(desk.live.jobs()):
+            if not job.sent and job.state is JobState.PLACED and now_ms < job.accept_by_ms:
+                await placing.send_ticket(desk, job.job_id)
+        with suppress(BrokerUnavailable):
+            for provider in desk.fleet.unheard(now_ms=now_ms):
+                if await desk.broker.has_consumer(provider):
+                    desk.fleet.awaited.add(provider.provider_id)
+        await asyncio.sleep(clocks.AWAY_GRACE_MS / 1000)
+        desk.fleet.awaited.clear()
+
+    async def _keep_watch(self) -> None:
+        watch = Watch(self.desk)
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            await watch.tick()
+
+    async def _finish_what_is_in_hand(self) -> None:
+        await self.desk.broker.stop_consuming()
+        await self.desk.settle(_STOP_SECONDS)
+
+    def _consumer(self, queue: str, step: Handler) -> Consumer:
+        async def handle(body: bytes, routing_key: str | None) -> None:
+            try:
+                await step(body, routing_key)
+            except EpochSuperseded:
+                raise
+            except WireError as error:
+                metrics.DROPPED.labels(queue).inc()
+                log.warning("message.dropped", extra={"queue": queue, "key": routing_key, "why": str(error)})
+            except Exception:
+                # Returned to its queue it would come back for ever.
+                metrics.DROPPED.labels(queue).inc()
+                log.exception("message.broke", extra={"queue": queue, "key": routing_key})
+
+        return Consumer(queue=queue, prefetch=_PREFETCH[queue], handler=handle)
+
+    async def _on_request(self, body: bytes, _: str | None) -> None:
+        await invocations.take(self.desk, envelope.parse_as(InvocationRequest, body))
+
+    def _on_event(self, steps: Mapping[type[Message], Step]) -> Handler:
+        async def handle(body: bytes, routing_key: str | None) -> None:
+            message = envelope.parse(body)
+            step = steps.get(type(message))
+            if step is None:
+                raise UnknownMessage(f"{message.kind} does not belong into this queue")
+            await step(self.desk, _sender(routing_key), message)
+
+        return handle
+
+
+async def _finished(desk: Desk, sender: UUID, message: Finished) -> None:
+    provider = await desk.provider(sender)
+    if provider is None:
+        log.warning("result.unknown_provider", extra={"job_id": message.job_id, "provider_id": sender})
+        return
+    await results.take(desk, Arrival(provider=provider, message=message, at_ms=desk.clock()))
+
+
+def _sender(routing_key: str | None) -> UUID:
+    """Return which provider the broker let publish under this key.
+
+    :raises Malformed: when the key names none.
+    """
+    try:
+        return UUID(hex=(routing_key or "").partition(".")[0])
+    except ValueError as error:
+        raise Malformed(f"routing key {routing_key!r} names no provider") from error

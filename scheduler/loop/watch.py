@@ -1,0 +1,110 @@
+"""What the scheduler looks after by itself, a few times a second: leases, deadlines, agents that are gone."""
+
+import logging
+from dataclasses import dataclass, field
+from itertools import islice
+
+from scheduler import clocks, metrics
+from scheduler.errors import BrokerUnavailable, ChangeFailed, StoreUnavailable
+from scheduler.loop import endings, placing, retries
+from scheduler.loop.desk import Desk
+from scheduler.ports import ProviderSpec
+from wire.problems import Reason
+
+log = logging.getLogger(__name__)
+
+#: A tick that comes so late means that this process did not run.
+_SLEPT_MS = 3_000
+_CONSUMERS_MS = 1_000
+_PEOPLE_MS = 3_000
+_CLEAN_UP_MS = 60_000
+#: So many providers without open jobs are looked at each second, in turn.
+_SAMPLE = 20
+
+
+@dataclass(slots=True)
+class Watch:
+    """Called a few times a second with nothing else to do than to look."""
+
+    desk: Desk
+    _ticked_at_ms: int = 0
+    _due_at_ms: dict[str, int] = field(default_factory=dict)
+    _turn: int = 0
+
+    async def tick(self) -> None:
+        """Look at everything once."""
+        desk, now_ms = self.desk, self.desk.clock()
+        slept_ms = now_ms - self._ticked_at_ms if self._ticked_at_ms else 0
+        self._ticked_at_ms = now_ms
+        if slept_ms > _SLEPT_MS:
+            log.warning("watch.slept", extra={"milliseconds": slept_ms})
+            desk.leases.extend_all(now_ms=now_ms, away_ms=slept_ms)
+        if desk.broker.connected:
+            await self._judge(now_ms)
+        self._end_what_waited_too_long(now_ms)
+        if self._due("people", now_ms, _PEOPLE_MS):
+            await self._tell_people(now_ms)
+        if self._due("clean_up", now_ms, _CLEAN_UP_MS):
+            await desk.commit.call(lambda: desk.store.clean_up(desk.epoch, now_ms=now_ms))
+        metrics.WAITING.set(len(desk.live.waiting))
+        metrics.OPEN_JOBS.set(desk.live.open_jobs)
+        metrics.PROVIDERS.set(len(desk.fleet.capacities(now_ms=now_ms)))
+
+    async def _judge(self, now_ms: int) -> None:
+        if self._due("consumers", now_ms, _CONSUMERS_MS):
+            await self._look_for_agents(now_ms)
+        for job_id in self.desk.leases.expired(now_ms=now_ms):
+            self.desk.spawn(retries.lose(self.desk, job_id))
+
+    async def _look_for_agents(self, now_ms: int) -> None:
+        desk, lost = self.desk, False
+        for provider in self._whom_to_look_for():
+            try:
+                there = await desk.broker.has_consumer(provider)
+            except BrokerUnavailable:
+                return
+            gone_ms = desk.fleet.note_connection(provider.provider_id, connected=there, now_ms=now_ms)
+            lost = lost or gone_ms >= clocks.GONE_MS
+        if lost:
+            self._give_up_jobs_of_the_gone(now_ms)
+
+    def _give_up_jobs_of_the_gone(self, now_ms: int) -> None:
+        for _, job in self.desk.live.jobs():
+            if self.desk.fleet.gone_ms(job.provider_id, now_ms=now_ms) >= clocks.GONE_MS:
+                log.info("provider.gone", extra={"job_id": job.job_id, "provider_id": job.provider_id})
+                placing.expire(self.desk, job.job_id)
+
+    def _whom_to_look_for(self) -> list[ProviderSpec]:
+        desk = self.desk
+        busy = {job.provider_id for _, job in desk.live.jobs()} | desk.fleet.awaited
+        others = [spec for spec in desk.fleet.specs() if spec.provider_id not in busy]
+        start = self._turn % max(len(others), 1)
+        self._turn += _SAMPLE
+        sample = list(islice(others[start:] + others[:start], _SAMPLE))
+        return [spec for provider_id in busy if (spec := desk.fleet.spec(provider_id))] + sample
+
+    def _end_what_waited_too_long(self, now_ms: int) -> None:
+        for invocation in self.desk.live.waiting:
+            if now_ms >= invocation.request.deadline_at_ms:
+                choice = placing.choose(self.desk, invocation)
+                reason = choice if isinstance(choice, Reason) else Reason.PROVIDERS_BUSY
+                self.desk.live.stop_waiting(invocation)
+                ended = Reason.PROVIDERS_FAILED if invocation.attempts else reason
+                self.desk.spawn(endings.end(self.desk, invocation, ended))
+
+    async def _tell_people(self, now_ms: int) -> None:
+        """Show what heartbeats said, learn who is enrolled, and notice a scheduler that has taken over."""
+        desk = self.desk
+        seen = desk.fleet.heard(now_ms=now_ms)
+        try:
+            await desk.commit.commit()
+            await desk.commit.call(lambda: desk.store.seen(desk.epoch, seen))
+            await desk.refresh_providers()
+        except (StoreUnavailable, ChangeFailed) as error:
+            log.warning("store.unavailable", extra={"why": str(error)})
+
+    def _due(self, what: str, now_ms: int, every_ms: int) -> bool:
+        if now_ms < self._due_at_ms.get(what, 0):
+            return False
+        self._due_at_ms[what] = now_ms + every_ms
+        return True

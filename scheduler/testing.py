@@ -1,0 +1,320 @@
+"""The store and the broker in memory; they pass the same suites as the real ones (tests/support)."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from scheduler.errors import BrokerUnavailable, EpochSuperseded, StoreUnavailable, Undeliverable
+from scheduler.ports import (
+    AcceptJob,
+    Change,
+    Consumer,
+    EndInvocation,
+    FailJob,
+    FinishJob,
+    OpenInvocation,
+    OpenJob,
+    PlaceJob,
+    ProviderSpec,
+    SeenProvider,
+    StartJob,
+    StoreInvocation,
+    TakeOver,
+    Verdict,
+    VersionSpec,
+)
+from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from wire import envelope, names
+from wire.messages import Cancel, InvocationReply, InvocationRequest, JobOrder, Message, ResultAcknowledged
+from wire.money import cost_of
+from wire.problems import Reason
+
+
+@dataclass(slots=True)
+class StoredInvocation:
+    """An invocation's row."""
+
+    request: InvocationRequest
+    state: InvocationState = InvocationState.PENDING
+    reason: Reason | None = None
+    answer: InvocationReply | None = None
+
+
+@dataclass(slots=True)
+class StoredJob:
+    """A job's row."""
+
+    place: PlaceJob
+    state: JobState = JobState.PLACED
+    finish: FinishJob | None = None
+    receipt: str = ""
+
+
+@dataclass(slots=True)
+class InMemoryStore:
+    """A store that forgets everything when the process ends."""
+
+    versions: dict[UUID, VersionSpec] = field(default_factory=dict)
+    enrolled: dict[UUID, ProviderSpec] = field(default_factory=dict)
+    #: What each developer's deposit still covers.
+    deposits: dict[UUID, int] = field(default_factory=dict)
+    spent: defaultdict[tuple[UUID, date], int] = field(default_factory=lambda: defaultdict(int))
+    invocations: dict[UUID, StoredInvocation] = field(default_factory=dict)
+    jobs: dict[str, StoredJob] = field(default_factory=dict)
+    #: Operation ids in the order in which they go to the ledger.
+    outbox: list[str] = field(default_factory=list)
+    shown: dict[UUID, SeenProvider] = field(default_factory=dict)
+    epoch: int = 0
+    #: While False every call fails as a database does that cannot be reached.
+    available: bool = True
+
+    def take_over(self, *, now_ms: int) -> TakeOver:
+        """Count the epoch up and return what is open."""
+        del now_ms
+        self.epoch += 1
+        pending = [item for item in self.invocations.values() if item.state is InvocationState.PENDING]
+        return TakeOver(
+            epoch=self.epoch,
+            jobs=tuple(_open_job(job) for job in self.jobs.values() if job.state in OPEN_JOB_STATES),
+            invocations=tuple(self._open_invocation(item.request) for item in pending),
+        )
+
+    def version(self, version_id: UUID) -> VersionSpec | None:
+        """Return a version."""
+        return self.versions.get(version_id)
+
+    def providers(self) -> Sequence[ProviderSpec]:
+        """Return all providers that are not revoked."""
+        return list(self.enrolled.values())
+
+    def apply(self, epoch: int, changes: Sequence[Change]) -> Sequence[Verdict]:
+        """Make all changes in order."""
+        self._fence(epoch)
+        return [self._make(change) for change in changes]
+
+    def job_invocation(self, job_id: str) -> UUID | None:
+        """Return whose job this is."""
+        job = self.jobs.get(job_id)
+        return job.place.invocation_id if job else None
+
+    def outcome(self, invocation_id: UUID) -> InvocationReply | None:
+        """Return how an invocation ended."""
+        stored = self.invocations.get(invocation_id)
+        return stored.answer if stored else None
+
+    def seen(self, epoch: int, providers: Sequence[SeenProvider]) -> None:
+        """Store what heartbeats said."""
+        self._fence(epoch)
+        self.shown |= {item.provider_id: item for item in providers}
+
+    def clean_up(self, epoch: int, *, now_ms: int) -> int:
+        """Delete nothing: nothing lives long enough."""
+        del now_ms
+        self._fence(epoch)
+        return 0
+
+    def _fence(self, epoch: int) -> None:
+        if not self.available:
+            raise StoreUnavailable("switched off")
+        if epoch != self.epoch:
+            raise EpochSuperseded(f"epoch {epoch} was followed by {self.epoch}")
+
+    def _make(self, change: Change) -> Verdict:
+        verdict: Verdict
+        match change:
+            case StoreInvocation():
+                verdict = self._store(change)
+            case PlaceJob():
+                verdict = self._place(change)
+            case AcceptJob():
+                verdict = self._move(change.job_id, (JobState.PLACED,), JobState.ACCEPTED)
+            case StartJob():
+                verdict = self._move(change.job_id, (JobState.PLACED, JobState.ACCEPTED), JobState.STARTED)
+            case FinishJob():
+                verdict = self._finish(change)
+            case FailJob():
+                verdict = self._fail(change)
+            case EndInvocation():
+                verdict = self._end(change)
+        return verdict
+
+    def _store(self, change: StoreInvocation) -> Verdict:
+        invocation_id = UUID(change.request.invocation_id)
+        if invocation_id in self.invocations:
+            return Verdict.REPEATED
+        self.invocations[invocation_id] = StoredInvocation(change.request)
+        return Verdict.DONE
+
+    def _place(self, change: PlaceJob) -> Verdict:
+        stored = self.invocations.get(change.invocation_id)
+        if known := self.jobs.get(change.job_id):
+            return Verdict.REPEATED if known.place.ticket_digest == change.ticket_digest else Verdict.MOVED_ON
+        if stored is None:
+            return Verdict.UNKNOWN
+        if stored.state is not InvocationState.PENDING or self._open_jobs(change.invocation_id):
+            return Verdict.MOVED_ON
+        day, cost = _spending(change), change.max_cost_micro
+        if self.spent[day] + cost > change.version.budget_micro_per_day:
+            return Verdict.BUDGET_SPENT
+        if self.deposits.get(change.version.developer_id, 0) < cost:
+            return Verdict.INSUFFICIENT_DEPOSIT
+        self.spent[day] += cost
+        self.deposits[change.version.developer_id] -= cost
+        self.jobs[change.job_id] = StoredJob(change)
+        self.outbox.append(f"job.create:{change.job_id}")
+        return Verdict.DONE
+
+    def _move(self, job_id: str, old: tuple[JobState, ...], new: JobState) -> Verdict:
+        job = self.jobs.get(job_id)
+        if job is None:
+            return Verdict.UNKNOWN
+        if job.state not in old:
+            return Verdict.REPEATED if job.state is new else Verdict.MOVED_ON
+        job.state = new
+        return Verdict.DONE
+
+    def _finish(self, change: FinishJob) -> Verdict:
+        job = self.jobs.get(change.job_id)
+        if job is not None and job.state is JobState.FINISHED and job.finish is not None:
+            return Verdict.REPEATED if job.finish.output_digest == change.output_digest else Verdict.MOVED_ON
+        if job is not None and job.state is JobState.LOST:
+            job.receipt = job.receipt or change.receipt
+        verdict = self._move(change.job_id, OPEN_JOB_STATES, JobState.FINISHED)
+        if job is None or verdict is not Verdict.DONE:
+            return verdict
+        job.finish, job.receipt = change, change.receipt
+        answer = _answer(change, job.place)
+        self.spent[_spending(job.place)] -= job.place.max_cost_micro - answer.cost_micro
+        stored = self.invocations[change.invocation_id]
+        stored.state = InvocationState.FAILED if change.reason else InvocationState.SUCCEEDED
+        stored.reason, stored.answer = change.reason, answer
+        self.outbox += [f"job.receipt:{change.job_id}", f"job.confirm:{change.job_id}"]
+        return Verdict.DONE
+
+    def _fail(self, change: FailJob) -> Verdict:
+        verdict = self._move(change.job_id, OPEN_JOB_STATES, change.state)
+        if verdict is Verdict.DONE:
+            job = self.jobs[change.job_id]
+            job.receipt = change.receipt or ""
+            self.spent[_spending(job.place)] -= job.place.max_cost_micro
+            self.outbox.append(f"{'job.receipt' if change.receipt else 'job.supersede'}:{change.job_id}")
+        return verdict
+
+    def _end(self, change: EndInvocation) -> Verdict:
+        stored = self.invocations.get(change.invocation_id)
+        if stored is None:
+            return Verdict.UNKNOWN
+        if stored.state is not InvocationState.PENDING:
+            return Verdict.REPEATED if stored.reason is change.reason else Verdict.MOVED_ON
+        for job in self._open_jobs(change.invocation_id):
+            self._fail(FailJob(job_id=job.place.job_id, state=JobState.LOST, at_ms=change.at_ms))
+        stored.state, stored.reason = InvocationState.FAILED, change.reason
+        stored.answer = InvocationReply(invocation_id=str(change.invocation_id), reason=change.reason)
+        return Verdict.DONE
+
+    def _open_jobs(self, invocation_id: UUID) -> list[StoredJob]:
+        jobs = (job for job in self.jobs.values() if job.place.invocation_id == invocation_id)
+        return [job for job in jobs if job.state in OPEN_JOB_STATES]
+
+    def _open_invocation(self, request: InvocationRequest) -> OpenInvocation:
+        jobs = [job.place for job in self.jobs.values() if str(job.place.invocation_id) == request.invocation_id]
+        tried = tuple(job.provider_id for job in jobs)
+        return OpenInvocation(request=replace(request, respond_async=False), attempts=len(jobs), tried=tried)
+
+
+class InMemoryBroker:
+    """A broker without a network: what is sent can be read from `queues`, what arrives is handed in by `deliver`."""
+
+    def __init__(self) -> None:
+        self.queues: dict[str, deque[Message]] = {}
+        #: Queues that somebody reads.
+        self.read: set[str] = set()
+        self._consumers: Mapping[str, Consumer] = {}
+        self._on_connected: Callable[[int], None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be sent and are received now."""
+        return self._on_connected is not None
+
+    def declare(self, queue: str) -> deque[Message]:
+        """Make a queue, if it is not there."""
+        return self.queues.setdefault(queue, deque())
+
+    async def run(self, consumers: Sequence[Consumer], on_connected: Callable[[int], None]) -> None:
+        """Stay connected until cancelled."""
+        self._consumers = {item.queue: item for item in consumers}
+        self._on_connected = on_connected
+        on_connected(0)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._on_connected, self._consumers = None, {}
+
+    async def stop_consuming(self) -> None:
+        """Take no more deliveries."""
+        self._consumers = {}
+
+    async def deliver(self, queue: str, message: Message | bytes, routing_key: str) -> None:
+        """Hand a message to whoever consumes a queue; return once it was acknowledged."""
+        body = message if isinstance(message, bytes) else envelope.dump(message)
+        await self._consumers[queue].handler(body, routing_key)
+
+    async def send_order(self, provider: ProviderSpec, order: JobOrder) -> None:
+        """Put a ticket into the provider's jobs queue."""
+        self._put(names.jobs_queue(provider.queue_secret), order)
+
+    async def send_control(self, provider: ProviderSpec, message: Cancel | ResultAcknowledged) -> None:
+        """Put a message into the provider's control queue."""
+        self._put(names.control_queue(provider.queue_secret), message)
+
+    async def send_reply(self, replies_to: str, reply: InvocationReply) -> None:
+        """Tell a gateway how its invocation ended."""
+        if not self.connected:
+            raise BrokerUnavailable("not connected to the broker")
+        if replies_to in self.queues:
+            self.queues[replies_to].append(reply)
+
+    async def has_consumer(self, provider: ProviderSpec) -> bool:
+        """Return whether somebody reads the provider's jobs queue."""
+        return names.jobs_queue(provider.queue_secret) in self.read
+
+    def _put(self, queue: str, message: Message) -> None:
+        if not self.connected:
+            raise BrokerUnavailable("not connected to the broker")
+        if queue not in self.queues:
+            raise Undeliverable(f"no queue {queue}")
+        self.queues[queue].append(message)
+
+
+def _spending(place: PlaceJob) -> tuple[UUID, date]:
+    return place.version.function_id, datetime.fromtimestamp(place.placed_at_ms / 1000, UTC).date()
+
+
+def _answer(change: FinishJob, place: PlaceJob) -> InvocationReply:
+    billed_ms = min(change.run_ms, change.observed_ms, place.max_ms)
+    return InvocationReply(
+        invocation_id=str(change.invocation_id),
+        reason=change.reason,
+        job_id=change.job_id,
+        output=change.output if change.reason is None else b"",
+        run_ms=change.run_ms,
+        cost_micro=cost_of(run_ms=billed_ms, price_nano_per_ms=place.price_nano_per_ms),
+    )
+
+
+def _open_job(job: StoredJob) -> OpenJob:
+    place = job.place
+    return OpenJob(
+        job_id=place.job_id,
+        invocation_id=place.invocation_id,
+        attempt=place.attempt,
+        provider_id=place.provider_id,
+        state=job.state,
+        ticket=place.ticket,
+        placed_at_ms=place.placed_at_ms,
+        accept_by_ms=place.accept_by_ms,
+    )

@@ -1,0 +1,144 @@
+"""The store in Django's database does what every store does; run on SQLite and on PostgreSQL."""
+
+import pytest
+from django.utils import timezone
+
+from portal.accounts.models import Account
+from portal.functions.models import Function, FunctionVersion
+from portal.invocations.models import DailySpending, Invocation, Job, Result
+from portal.invocations.placing import moment
+from portal.invocations.store import DjangoStore
+from portal.ledger.models import Balance, OutboxOperation, Reservation
+from portal.providers.models import Provider
+from scheduler.ports import StoreInvocation, Verdict, VersionSpec
+from scheduler.states import JobState
+from tests.support.marketplace import MAX_COST, NOW_MS, FakeProvider, make_finish, make_request
+from tests.support.store_contract import Bench, StoreContract
+
+pytestmark = pytest.mark.django_db
+
+
+class InsideDatabase:
+    def __init__(self) -> None:
+        self.store = DjangoStore()
+
+    def add(self, version: VersionSpec, provider: FakeProvider, *, deposit: int) -> None:
+        now = timezone.now()
+        alice = Account.objects.create(id=version.developer_id, username="alice", email="alice@example.org")
+        bob = Account.objects.create(id=provider.spec.owner_id, username="bob", email="bob@example.org")
+        function = Function.objects.create(id=version.function_id, owner=alice, name="demo", created_at=now)
+        limits = version.limits
+        FunctionVersion.objects.create(
+            id=version.version_id,
+            function=function,
+            number=1,
+            image_link="localhost:5000/demo:1",
+            image=version.image,
+            image_bytes=1,
+            architecture=version.architecture,
+            memory_mb=limits.memory_mb,
+            cpu_millis=limits.cpu_millis,
+            timeout_ms=limits.timeout_ms,
+            processes=limits.processes,
+            input_bytes=limits.input_bytes,
+            output_bytes=limits.output_bytes,
+            price_ceiling_nano_per_ms=version.price_ceiling_nano_per_ms,
+            budget_micro_per_day=version.budget_micro_per_day,
+            created_at=now,
+        )
+        Provider.objects.create(
+            id=provider.id,
+            owner=bob,
+            name="desk",
+            signing_key_pem=provider.spec.signing_key_pem,
+            sealing_key="",
+            certificate_pem="",
+            queue_secret=provider.spec.queue_secret,
+            enrolled_at=now,
+        )
+        Balance.objects.create(account_id=str(alice.id), deposit_micro=deposit)
+
+    def job_state(self, job_id: str) -> JobState:
+        return JobState(Job.objects.get(id=job_id).state)
+
+    def kept_receipt(self, job_id: str) -> str:
+        return Job.objects.get(id=job_id).receipt
+
+    def outbox(self) -> list[str]:
+        return list(OutboxOperation.objects.order_by("id").values_list("operation_id", flat=True))
+
+    def spendable(self, version: VersionSpec) -> int:
+        balance = Balance.objects.get(account_id=str(version.developer_id))
+        return balance.deposit_micro - balance.reserved_micro
+
+    def spent_today(self, version: VersionSpec) -> int:
+        return DailySpending.objects.get(function_id=version.function_id).spent_micro
+
+
+@pytest.fixture
+def inside() -> InsideDatabase:
+    return InsideDatabase()
+
+
+class TestDjangoStore(StoreContract):
+    pass
+
+
+@pytest.fixture
+def bench(inside: InsideDatabase) -> Bench:
+    return Bench(inside)
+
+
+def test_a_placed_job_reserves_what_it_may_cost(bench: Bench) -> None:
+    place = bench.placed()
+
+    reservation = Reservation.objects.get()
+    assert (reservation.job_id, reservation.amount_micro) == (place.job_id, MAX_COST)
+    assert reservation.account_id == str(bench.version.developer_id)
+
+
+def test_the_input_is_dropped_when_the_invocation_has_ended(bench: Bench) -> None:
+    place = bench.placed()
+    assert bytes(Invocation.objects.get().input or b"") == b"question"
+
+    bench.apply(make_finish(place, bench.provider))
+
+    assert Invocation.objects.get().input is None
+    assert Job.objects.get().ticket == ""
+
+
+def test_a_result_is_deleted_when_it_has_expired(bench: Bench) -> None:
+    bench.apply(make_finish(bench.placed(), bench.provider))
+    expires_at = Result.objects.get().expires_at
+
+    assert bench.store.clean_up(bench.epoch, now_ms=int(expires_at.timestamp() * 1000) - 1_000) == 0
+    assert bench.store.clean_up(bench.epoch, now_ms=int(expires_at.timestamp() * 1000) + 1_000) == 1
+
+    assert not Result.objects.exists()
+
+
+def test_a_revoked_provider_is_none_of_the_providers(bench: Bench) -> None:
+    Provider.objects.update(state="revoked")
+
+    assert list(bench.store.providers()) == []
+
+
+def test_a_batch_of_many_invocations_is_made_with_few_statements(
+    bench: Bench, django_assert_max_num_queries: pytest.FixtureRequest
+) -> None:
+    Balance.objects.update(deposit_micro=100 * MAX_COST)
+    requests = [make_request(bench.version) for _ in range(50)]
+    changes = [
+        change
+        for request in requests
+        for change in (StoreInvocation(request=request, input_digest="d" * 64), bench.place(request))
+    ]
+
+    with django_assert_max_num_queries(20):  # type: ignore[operator]
+        verdicts = bench.apply(*changes)
+
+    assert verdicts == [Verdict.DONE] * 100
+
+
+def test_moments_keep_their_milliseconds() -> None:
+    assert round(moment(NOW_MS + 7).timestamp() * 1000) == NOW_MS + 7

@@ -1,0 +1,174 @@
+"""Each operation of a batch succeeds or is refused alone; repeats change nothing; a batch reads and writes once."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chaincode.blocks import OperationStatus
+from chaincode.contracts.errors import RETRYABLE, SENTENCES, Refusal
+from chaincode.contracts.execution import batch, registered
+from chaincode.contracts.operations import ConfirmResult, CreateJob, SubmitReceipt, operation_text
+from chaincode.contracts.testing import MemoryLedger
+from tests.support.ledger import CREDIT, KEYS, OUTPUT, World, job_arguments, receipt_jws
+from wire.signing import OPERATION, TRANSACTION
+
+
+def a_job(job_id: str) -> list[str]:
+    return [
+        operation_text(f"job.create:{job_id}", job_arguments(job_id)),
+        operation_text(f"job.receipt:{job_id}", SubmitReceipt(job_id=job_id, receipt=receipt_jws(job_id))),
+        operation_text(f"job.confirm:{job_id}", ConfirmResult(job_id=job_id, output_digest=OUTPUT, observed_ms=12_000)),
+    ]
+
+
+def test_a_whole_job_fits_into_one_transaction(world: World) -> None:
+    results = world.run(*a_job("job6"))
+
+    assert [result.status for result in results] == [OperationStatus.APPLIED] * 3
+    assert [event.name for event in world.events[-3:]] == ["job.created.v1", "job.receipted.v1", "job.settled.v1"]
+    assert world.owns("alice") == 612 * CREDIT
+    assert world.books() == (0, {})
+
+
+def test_a_refused_operation_leaves_the_others_alone(world: World) -> None:
+    bad = operation_text("job.create:bad", job_arguments("bad", version_id="unknown"))
+    broken = '{"kind":"job.create"'
+
+    results = world.run(*a_job("job6"), bad, broken, *a_job("job8"))
+
+    statuses = [result.status.value for result in results]
+    assert statuses == ["applied"] * 3 + ["refused"] * 2 + ["applied"] * 3
+    assert (results[3].operation_id, results[3].reason) == ("job.create:bad", "unknown_version")
+    assert (results[4].operation_id, results[4].reason) == ("", "malformed")
+    assert world.books() == (0, {})
+
+
+def test_the_same_operation_again_changes_nothing(world: World) -> None:
+    operations = a_job("job6")
+    world.run(*operations)
+    before = dict(world.ledger.items(""))
+
+    again = world.run(*operations, *operations)
+
+    assert {result.status for result in again} == {OperationStatus.REPEATED}
+    assert dict(world.ledger.items("")) == before
+
+
+def test_an_operation_is_known_by_its_id_whoever_signs_it(world: World) -> None:
+    text = a_job("job6")[0]
+    world.run(text)
+
+    assert world.send(KEYS.controller.sign(text.encode(), OPERATION)) == "repeated"
+    assert world.send(KEYS.controller.sign(text.encode(), OPERATION)) == "repeated"
+
+
+def test_the_same_id_with_other_content_is_a_conflict(world: World) -> None:
+    world.run(a_job("job6")[0])
+
+    assert world.send(operation_text("job.create:job6", job_arguments("job8"))) == "conflict"
+    first, other = a_job("job9")[0], operation_text("job.create:job9", job_arguments("job9", max_ms=5))
+    assert [result.reason for result in world.run(first, other)] == ["", "conflict"]
+
+
+def test_a_refused_operation_may_come_again(world: World) -> None:
+    create, receipt, _ = a_job("job6")
+
+    assert world.send(receipt) == "unknown_job"
+    assert (world.send(create), world.send(receipt)) == ("applied", "applied")
+
+
+def test_a_signed_operation_counts_for_its_author_not_for_its_submitter(world: World) -> None:
+    text = a_job("job6")[0].encode()
+
+    assert world.send(KEYS.alice.sign(text, OPERATION), by=KEYS.controller) == "not_authorised"
+    assert world.send(KEYS.stranger.sign(text, OPERATION), by=KEYS.controller) == "unknown_key"
+    assert world.send(KEYS.controller.sign(text, TRANSACTION), by=KEYS.controller) == "bad_signature"
+    forged = KEYS.controller.sign(text, OPERATION).rsplit(".", 1)[0] + "." + "A" * 86
+    assert world.send(forged, by=KEYS.controller) == "bad_signature"
+    assert world.send(KEYS.controller.sign(text, OPERATION), by=KEYS.alice) == "applied"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        "a.b",
+        "a.b.c",
+        '{"kind":7,"operation_id":"x","arguments":{}}',
+        '{"kind":"job.create","operation_id":7,"arguments":{}}',
+        '{"kind":"job.create","operation_id":"job.create:1","arguments":[]}',
+        '{"kind":"job.create","operation_id":"job.create:1","arguments":{}}',
+        '{"kind":"job.create","operation_id":"job.create:a~b","arguments":{}}',
+        '{"kind":"job.create","operation_id":"job.confirm:1","arguments":{}}',
+        '{"kind":"job.supersede","operation_id":"job.supersede:1","arguments":{"job_id":"\\ud800"}}',
+        '{"kind":"job.supersede","operation_id":"job.supersede:1","arguments":{"job_id":["x"]}}',
+        '{"kind":"job.supersede","operation_id":"job.supersede:\ud800","arguments":{"job_id":"x"}}',
+        '{"x":' + "[" * 50_000 + "]" * 50_000 + "}",
+        "{" + " " * 70_000 + "}",
+        '{"kind":"__init__","operation_id":"__init__:1","arguments":{}}',
+    ],
+)
+def test_what_is_no_operation_is_refused_without_harm(world: World, text: str) -> None:
+    before = dict(world.ledger.items(""))
+
+    (result,) = world.run(text)
+
+    assert result.status is OperationStatus.REFUSED
+    assert result.reason in {"malformed", "unknown_kind"}
+    assert result.detail
+    assert dict(world.ledger.items("")) == before
+
+
+@pytest.mark.parametrize("kind", sorted(registered.TRANSACTIONS))
+@pytest.mark.parametrize("value", [None, -1, 1.5, True, "", "x~y", [], {}, 2**64])
+def test_malformed_arguments_of_every_operation_are_refused(world: World, kind: str, value: Any) -> None:
+    arguments = registered.TRANSACTIONS[kind].arguments
+    plain = dict.fromkeys(arguments.__slots__, value)
+    text = json.dumps({"operation_id": f"{kind}:1", "kind": kind, "arguments": plain})
+    before = dict(world.ledger.items(""))
+
+    for key in (KEYS.controller, KEYS.custody, KEYS.treasury):
+        assert world.send(text, by=key) in {"malformed", "not_authorised"}
+
+    assert dict(world.ledger.items("")) == before
+
+
+def test_an_operation_that_raises_is_set_aside_and_blocks_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_ctx: Any, _arguments: Any) -> None:
+        raise KeyError("a mistake in a contract")
+
+    create = registered.TRANSACTIONS["job.create"]
+    broken = type(create)(arguments=CreateJob, reads=create.reads, apply=fail)
+    good, bad = a_job("job6")[0], operation_text("job.create:job8", job_arguments("job8"))
+    world.run(good)
+    monkeypatch.setitem(registered.TRANSACTIONS, "job.create", broken)
+
+    results = world.run(bad, a_job("job6")[1])
+
+    assert [result.reason for result in results] == ["raised", ""]
+    assert caplog.records[0].__dict__["operation_id"] == "job.create:job8"
+
+
+def test_a_batch_costs_one_read_and_one_write_and_a_second_read_for_jobs_of_earlier_batches(world: World) -> None:
+    assert isinstance(world.ledger, MemoryLedger)
+    jobs = [f"job{number}" for number in range(3)]
+    stub = world.ledger.stub(KEYS.controller.public.key_id, world.now_ms)
+    batch.run(stub, [a_job(job_id)[0] for job_id in jobs])
+    assert (stub.reads, stub.writes) == (1, 1)
+
+    stub = world.ledger.stub(KEYS.controller.public.key_id, world.now_ms)
+    batch.run(stub, [text for job_id in jobs for text in a_job(job_id)[1:]])
+
+    assert (stub.reads, stub.writes) == (2, 1)
+
+
+def test_every_refusal_has_its_sentence() -> None:
+    assert set(SENTENCES) == set(Refusal)
+    assert set(Refusal) > RETRYABLE

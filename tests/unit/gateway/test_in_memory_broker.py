@@ -1,0 +1,20 @@
+"""The broker in memory does what RabbitMQ does."""
+
+import pytest
+
+from portal.gateway.testing import InMemoryBroker
+from tests.support.gateway_broker import BrokerContract, Ends
+
+
+class TestInMemoryBroker(BrokerContract):
+    @pytest.fixture
+    async def ends(self, anyio_backend: str) -> Ends:  # noqa: ARG002 - starts the loop
+        ends = Ends(broker=InMemoryBroker(lambda reply: ends.heard.append(reply)))  # noqa: PLW0108 - bound later
+        assert isinstance(ends.broker, InMemoryBroker)
+        ends.broker.scheduler = ends.answer
+        await ends.broker.start()
+        return ends
+
+    async def fill(self, ends: Ends) -> None:
+        assert isinstance(ends.broker, InMemoryBroker)
+        ends.broker.capacity = 0

@@ -1,0 +1,40 @@
+"""Fixtures of the ledger's tests."""
+
+import pytest
+
+from portal.ledger import leadership
+from portal.ledger.follower import Follower
+from portal.ledger.keys import KeyName
+from portal.ledger.recorder import Recorder
+from portal.ledger.testing import MemoryLedger
+from tests.support.outbox_market import ManualClock, Market, genesis, signing_keys
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def ledger(clock: ManualClock) -> MemoryLedger:
+    return MemoryLedger(genesis=genesis(), block_key=signing_keys()[KeyName.BLOCK], clock=clock.ms)
+
+
+@pytest.fixture
+def market(clock: ManualClock) -> Market:
+    return Market(clock=clock)
+
+
+@pytest.fixture
+def epoch(clock: ManualClock) -> int:
+    return leadership.take_over(leadership.RECORDER, now=clock())
+
+
+@pytest.fixture
+def recorder(ledger: MemoryLedger, epoch: int, clock: ManualClock) -> Recorder:
+    return Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], epoch=epoch, clock=clock)
+
+
+@pytest.fixture
+def follower(ledger: MemoryLedger, epoch: int) -> Follower:
+    return Follower(ledger=ledger, epoch=epoch)
