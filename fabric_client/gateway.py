@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import grpc
+from fabric_protos.common import ledger_pb2
 from fabric_protos.gateway import gateway_pb2, gateway_pb2_grpc
 from fabric_protos.peer import transaction_pb2
 from google.rpc import status_pb2
@@ -21,13 +22,14 @@ from fabric_client.errors import (
     SubmitUnknown,
 )
 from fabric_client.identity import Identity
-from fabric_client.proposals import Proposal
+from fabric_client.proposals import Call, Proposal, propose
 
 _CHAINCODE_ANSWER = re.compile(r"chaincode response (\d+), (.*)", re.DOTALL)
 _STATUS_DETAILS = "grpc-status-details-bin"
 _UNREACHED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 _UNPERMITTED = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED})
 _NOT_PERMITTED_WORDS = ("access denied", "request unauthorized", "creator org", "identity expired", "tx_id")
+_NO_SUCH_TRANSACTION = "no such transaction ID"
 _CONFLICTS = frozenset({"MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT"})
 
 
@@ -52,6 +54,30 @@ class Gateway:
         except grpc.RpcError as error:
             raise _before_ordering(error, proposal.transaction_id) from error
         return bytes(answer.result.payload)
+
+    def height(self, channel: str, *, seconds: float) -> int:
+        """Return how many blocks the peer has.
+
+        :raises PeerUnavailable: when there is no answer.
+        """
+        call = Call(channel=channel, chaincode="qscc", function="GetChainInfo", arguments=(channel.encode(),))
+        answer = self.evaluate(propose(self._identity, call), seconds=seconds)
+        return int(ledger_pb2.BlockchainInfo.FromString(answer).height)
+
+    def find(self, channel: str, transaction_id: str, *, seconds: float) -> Any | None:
+        """Return a `ProcessedTransaction` of Fabric's, valid or not; None when the peer has no such transaction.
+
+        :raises PeerUnavailable: when there is no answer.
+        """
+        arguments = (channel.encode(), transaction_id.encode())
+        call = Call(channel=channel, chaincode="qscc", function="GetTransactionByID", arguments=arguments)
+        try:
+            answer = self.evaluate(propose(self._identity, call), seconds=seconds)
+        except ChaincodeRefused as error:
+            if _NO_SUCH_TRANSACTION in error.reason:
+                return None
+            raise
+        return transaction_pb2.ProcessedTransaction.FromString(answer)
 
     def endorse(self, proposal: Proposal, *, seconds: float, organisations: tuple[str, ...] = ()) -> Any:
         """Return the transaction with its endorsements, signed by the submitter: an `Envelope` of Fabric's.
