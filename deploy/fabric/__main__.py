@@ -1,5 +1,6 @@
 """The command `fabric-network/network`."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -11,8 +12,8 @@ import click
 
 from deploy.errors import DeployError
 from deploy.fabric import topology
-from deploy.fabric.network import Network, Role, plan
-from deploy.fabric.nodes.chaincode import server_name
+from deploy.fabric.network import Network, Node, Role, plan
+from deploy.fabric.nodes.chaincode import server_address, server_name
 from deploy.fabric.operator import Operator
 from deploy.fabric.readiness import height
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
@@ -62,6 +63,8 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_context
 def main(context: click.Context, data: Path, binaries: Path) -> None:
     """Build, start and look after a Hyperledger Fabric network without Docker images."""
+    # What the client logs is for programs; here the outcome is shown.
+    logging.getLogger("fabric_client").addHandler(logging.NullHandler())
     context.obj = Operator(data, Tools(directory=binaries), say)
 
 
@@ -120,14 +123,21 @@ def status(operator: Operator) -> None:
     running = operator.daemons.running()
     missing = 0
     for node in network.nodes:
-        name = server_name(node, network.sequence) if node.role is Role.CHAINCODE else node.name
+        name, address = _shown(network, node)
         blocks = height(operator.places, network, node) if node.role is Role.PEER and name in running else None
         missing += name not in running
         process = f"process {running[name]}" if name in running else "NOT RUNNING"
         shown = "" if blocks is None else f"{blocks} blocks"
-        click.echo(f"{name:24} {network.address(node):22} {process:18} {shown}")
+        click.echo(f"{name:24} {address:22} {process:18} {shown}")
     if missing:
         sys.exit(f"network: {missing} of {len(network.nodes)} do not run: `fabric-network/network up` starts them")
+
+
+def _shown(network: Network, node: Node) -> tuple[str, str]:
+    """Return a process's name and address."""
+    if node.role is Role.CHAINCODE:
+        return server_name(node, network.sequence), server_address(network, node)
+    return node.name, network.address(node)
 
 
 @main.command()

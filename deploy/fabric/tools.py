@@ -62,7 +62,7 @@ class Tools:
 
     def _build(self, sources: Path) -> None:
         log = self.directory / f"{sources.name}.log"
-        command = ["go", "build", "-trimpath", "-buildvcs=false", "-o", f"{self.directory.resolve()}/", "tool"]
+        command = ["go", "build", "-buildvcs=false", "-o", f"{self.directory.resolve()}/", "tool"]
         with log.open("wb") as output:
             done = subprocess.run(  # noqa: S603 - go, found on PATH
                 command,

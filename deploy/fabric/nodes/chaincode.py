@@ -17,6 +17,11 @@ def server_name(node: Node, sequence: int) -> str:
     return f"{node.name}.{sequence}"
 
 
+def server_address(network: Network, node: Node) -> str:
+    """Return where the server of the chaincode's current definition listens."""
+    return f"{network.host}:{_ports(node, network.sequence)[0]}"
+
+
 def chaincode_daemon(places: Places, network: Network, node: Node, package_id: str) -> Daemon:
     """Return the server of the chaincode's current definition as a process."""
     home = places.node(node).resolve()
