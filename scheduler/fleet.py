@@ -1,7 +1,7 @@
 """The providers: who is enrolled, what each said last, and which of its slots this scheduler has given away."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -45,6 +45,7 @@ class Fleet:
         self._members: dict[UUID, Member] = {}
         #: Connected providers whose first heartbeat is still to come; until then nobody is told that none fits.
         self.awaited: set[UUID] = set()
+        self.awaited_until_ms = 0
 
     def enrol(self, specs: Iterable[ProviderSpec]) -> None:
         """Take over who is enrolled now; who is no longer gets no more jobs."""
@@ -64,6 +65,10 @@ class Fleet:
     def specs(self) -> list[ProviderSpec]:
         """Return all of them."""
         return [member.spec for member in self._members.values()]
+
+    def expects(self, *, tried: Collection[UUID], now_ms: int) -> bool:
+        """Return whether a provider that was not tried may still say what it has free."""
+        return now_ms < self.awaited_until_ms and not self.awaited <= set(tried)
 
     def unheard(self, *, now_ms: int) -> list[ProviderSpec]:
         """Return the providers that are not known to be alive."""

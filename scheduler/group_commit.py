@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from scheduler import metrics
 from scheduler.errors import ChangeFailed, EpochSuperseded, StoreUnavailable
 from scheduler.ports import Change, JobStore, Verdict
 
@@ -16,6 +17,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _BATCH = 256
+_SOON_SECONDS = 0.1
 _RETRY_SECONDS = (0.05, 2.0)
 
 
@@ -49,10 +51,26 @@ class GroupCommit:
         :raises EpochSuperseded: when another scheduler has taken over.
         :raises ChangeFailed: when they raised something unexpected.
         """
-        unit = _Unit(changes, asyncio.get_running_loop().create_future())
-        self._waiting.append(unit)
+        unit = self._join(changes)
         self._wake.set()
         return await unit.verdicts
+
+    async def commit_soon(self, *changes: Change) -> Sequence[Verdict]:
+        """Make changes that nobody waits for: with the next transaction, or after a while in one of their own.
+
+        :raises EpochSuperseded: when another scheduler has taken over.
+        :raises ChangeFailed: when they raised something unexpected.
+        """
+        unit = self._join(changes)
+        if len(self._waiting) >= _BATCH // 2:
+            self._wake.set()
+        asyncio.get_running_loop().call_later(_SOON_SECONDS, self._wake.set)
+        return await unit.verdicts
+
+    def _join(self, changes: tuple[Change, ...]) -> _Unit:
+        unit = _Unit(changes, asyncio.get_running_loop().create_future())
+        self._waiting.append(unit)
+        return unit
 
     async def run(self) -> None:
         """Write until cancelled.
@@ -64,7 +82,8 @@ class GroupCommit:
             units = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
             if not self._waiting:
                 self._wake.clear()
-            await self._write(units)
+            if units:
+                await self._write(units)
 
     def close(self) -> None:
         """Let the thread end."""
@@ -98,12 +117,14 @@ class GroupCommit:
         delay, longest = _RETRY_SECONDS
         while True:
             try:
-                verdicts = await self.call(lambda: self._store.apply(self.epoch, changes))
+                with metrics.COMMIT_SECONDS.time():
+                    verdicts = await self.call(lambda: self._store.apply(self.epoch, changes))
             except StoreUnavailable as error:
                 log.warning("store.unavailable", extra={"changes": len(changes), "why": str(error)})
                 self.available = False
             else:
                 self.available = True
+                metrics.BATCH.observe(len(changes))
                 return verdicts
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
             delay = min(delay * 2, longest)

@@ -98,7 +98,10 @@ class StoreInvocation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlaceJob:
-    """Reserve the job's `max_cost_micro`, commit its row, and put `job.create` into the outbox."""
+    """Reserve the job's `max_cost_micro`, commit its row, and put `job.create` into the outbox.
+
+    `REPEATED` when the same ticket is there and its job open; `MOVED_ON` when the invocation has ended or is served.
+    """
 
     job_id: str
     invocation_id: UUID

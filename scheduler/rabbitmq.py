@@ -74,9 +74,7 @@ class RabbitBroker:
         delay, longest = _RETRY_SECONDS
         while True:
             try:
-                session = await _Session.open(self._login)
-                await session.declare_topology()
-                await session.consume(consumers)
+                session = await _Session.open(self._login, consumers)
             except (AMQPError, OSError, BrokerUnavailable, TimeoutError) as error:
                 log.warning("broker.unavailable", extra={"why": repr(error)})
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
@@ -90,7 +88,8 @@ class RabbitBroker:
         log.info("broker.connected")
         on_connected(int((time.monotonic() - self._lost_at) * 1000) if self._lost_at else 0)
         try:
-            why = await session.closed
+            # Shielded: a cancelled wait must not pass for a closed connection.
+            why = await asyncio.shield(session.closed)
             log.warning("broker.lost", extra={"why": repr(why)})
         finally:
             self._session, self._lost_at = None, time.monotonic()
@@ -144,8 +143,8 @@ class _Session:
         self._answers: dict[int, set[asyncio.Future[Any]]] = {}
 
     @classmethod
-    async def open(cls, login: BrokerLogin) -> "_Session":
-        """Connect.
+    async def open(cls, login: BrokerLogin, consumers: Sequence[Consumer]) -> "_Session":
+        """Connect, declare what has to be there, and begin to consume.
 
         :raises AMQPError: when the broker refuses.
         """
@@ -159,15 +158,25 @@ class _Session:
             on_close_callback=lambda _, error: _resolve(closed, error),
         )
         session = cls(connection, closed)
-        await asyncio.wait_for(opened, _OPEN_SECONDS)
-        closed.add_done_callback(session._fail_unconfirmed)
-        session._publishing = await session._channel()
-        await session._call(
-            session._publishing, lambda done: session._publishing.confirm_delivery(session._on_confirm, callback=done)
-        )
-        session._publishing.add_on_return_callback(session._on_return)
-        session._consuming = await session._channel()
+        try:
+            await asyncio.wait_for(opened, _OPEN_SECONDS)
+            await session._prepare()
+            await session._declare_topology()
+            await session._consume_all(consumers)
+        except BaseException:
+            await session.close()
+            raise
         return session
+
+    async def _prepare(self) -> None:
+        """Open the channels and take the broker's confirmations."""
+        self.closed.add_done_callback(self._fail_unconfirmed)
+        self._publishing = await self._channel()
+        await self._call(
+            self._publishing, lambda done: self._publishing.confirm_delivery(self._on_confirm, callback=done)
+        )
+        self._publishing.add_on_return_callback(self._on_return)
+        self._consuming = await self._channel()
 
     async def close(self) -> None:
         """Let go of the connection; what is in hand comes back to its queue."""
@@ -176,8 +185,11 @@ class _Session:
         if self._connection.is_open:
             self._connection.close()
             await asyncio.wait([self.closed], timeout=_CONFIRM_SECONDS)
+        # The transport closes its socket in the loop's next turns.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
-    async def declare_topology(self) -> None:
+    async def _declare_topology(self) -> None:
         """Declare the controller's exchange and queues; what is there already is left as it is."""
         channel = self._consuming
         await self._call(channel, lambda done: channel.exchange_declare(EVENTS, "topic", durable=True, callback=done))
@@ -195,7 +207,7 @@ class _Session:
     async def _bind(self, channel: Channel, queue: QueueSpec, key: str) -> None:
         await self._call(channel, lambda done: channel.queue_bind(queue.name, EVENTS, key, callback=done))
 
-    async def consume(self, consumers: Sequence[Consumer]) -> None:
+    async def _consume_all(self, consumers: Sequence[Consumer]) -> None:
         """Hand out what arrives, each queue within its own prefetch."""
         self._consuming.add_on_cancel_callback(lambda _: self._break())
         for consumer in consumers:

@@ -1,7 +1,7 @@
 """The store and the broker in memory; they pass the same suites as the real ones (tests/support)."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -151,7 +151,8 @@ class InMemoryStore:
     def _place(self, change: PlaceJob) -> Verdict:
         stored = self.invocations.get(change.invocation_id)
         if known := self.jobs.get(change.job_id):
-            return Verdict.REPEATED if known.place.ticket_digest == change.ticket_digest else Verdict.MOVED_ON
+            same = known.place.ticket_digest == change.ticket_digest and known.state in OPEN_JOB_STATES
+            return Verdict.REPEATED if same else Verdict.MOVED_ON
         if stored is None:
             return Verdict.UNKNOWN
         if stored.state is not InvocationState.PENDING or self._open_jobs(change.invocation_id):
@@ -229,7 +230,7 @@ class InMemoryBroker:
     """A broker without a network: what is sent can be read from `queues`, what arrives is handed in by `deliver`."""
 
     def __init__(self) -> None:
-        self.queues: dict[str, deque[Message]] = {}
+        self.queues: dict[str, list[Message]] = {}
         #: Queues that somebody reads.
         self.read: set[str] = set()
         self._consumers: Mapping[str, Consumer] = {}
@@ -240,9 +241,9 @@ class InMemoryBroker:
         """Whether messages can be sent and are received now."""
         return self._on_connected is not None
 
-    def declare(self, queue: str) -> deque[Message]:
+    def declare(self, queue: str) -> list[Message]:
         """Make a queue, if it is not there."""
-        return self.queues.setdefault(queue, deque())
+        return self.queues.setdefault(queue, [])
 
     async def run(self, consumers: Sequence[Consumer], on_connected: Callable[[int], None]) -> None:
         """Stay connected until cancelled."""

@@ -121,6 +121,8 @@ def _read(hint: Any, value: Any, where: str) -> Any:
 
 
 def _read_scalar(hint: Any, value: Any, where: str) -> Any:
+    if hint is Any:
+        return value
     if hint is bytes:
         return _read_bytes(_expect(value, str, where), where)
     if hint is int:

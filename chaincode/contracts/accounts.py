@@ -1,4 +1,4 @@
-"""Movements of money between the parts of accounts. Nothing here creates or destroys any."""
+"""Movements of money between the parts of accounts. Nothing here creates or destroys any, or asks whether it may."""
 
 from dataclasses import replace
 
@@ -8,25 +8,18 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.genesis import WHOLE_PPM
 from chaincode.contracts.records import Account, Delta, FeePolicy
 
+#: Credits that one operation folds at most: a batch stays bounded.
+FOLDED_AT_ONCE = 500
+
 
 def account(ctx: Context, account_id: str) -> Account:
     """Return an account; one that never had money has none."""
     return ctx.cache.get(Account, keys.account(account_id)) or Account()
 
 
-def deposit(ctx: Context, account_id: str, amount: int) -> Account:
-    """Move money from available to deposit."""
-    owner = account(ctx, account_id)
-    if owner.available < amount:
-        raise Refused(Refusal.AVAILABLE_TOO_LOW, f"account {account_id} has {owner.available} available")
-    moved = replace(owner, available=owner.available - amount, deposit=owner.deposit + amount)
-    return _store(ctx, account_id, moved)
-
-
-def add(ctx: Context, account_id: str, amount: int) -> Account:
-    """Add new money to an account's available; the caller counts it into the supply."""
-    owner = account(ctx, account_id)
-    return _store(ctx, account_id, replace(owner, available=owner.available + amount))
+def open_account(ctx: Context, account_id: str) -> None:
+    """Make an account known, so that money can be sent to it."""
+    store(ctx, account_id, account(ctx, account_id))
 
 
 def plain(value: Account) -> dict[str, int]:
@@ -34,24 +27,64 @@ def plain(value: Account) -> dict[str, int]:
     return {"available": value.available, "deposit": value.deposit, "held": value.held}
 
 
+def fold(ctx: Context, account_id: str) -> Account:
+    """Add credits that wait as delta rows to an account's available."""
+    total = 0
+    for key, delta in list(ctx.cache.items(Delta, keys.delta_prefix(account_id), FOLDED_AT_ONCE)):
+        total += delta.amount
+        ctx.cache.delete(key)
+    owner = account(ctx, account_id)
+    return store(ctx, account_id, replace(owner, available=owner.available + total))
+
+
+def with_available(ctx: Context, account_id: str, amount: int) -> Account:
+    """Return an account that has the amount available; waiting credits are folded when they are needed for that.
+
+    :raises Refused: `available_too_low`.
+    """
+    owner = account(ctx, account_id)
+    if owner.available < amount:
+        owner = fold(ctx, account_id)
+    if owner.available < amount:
+        raise Refused(Refusal.AVAILABLE_TOO_LOW, f"account {account_id} has {owner.available} available")
+    return owner
+
+
+def deposit(ctx: Context, account_id: str, amount: int) -> Account:
+    """Move money from available to deposit."""
+    owner = with_available(ctx, account_id, amount)
+    return store(ctx, account_id, replace(owner, available=owner.available - amount, deposit=owner.deposit + amount))
+
+
 def hold(ctx: Context, account_id: str, amount: int) -> None:
     """Move money from deposit to held."""
     owner = account(ctx, account_id)
     if owner.deposit < amount:
         raise Refused(Refusal.DEPOSIT_TOO_LOW, f"account {account_id} has a deposit of {owner.deposit}")
-    _store(ctx, account_id, replace(owner, deposit=owner.deposit - amount, held=owner.held + amount))
+    store(ctx, account_id, replace(owner, deposit=owner.deposit - amount, held=owner.held + amount))
+
+
+def hold_bond(ctx: Context, amount: int) -> None:
+    """Hold so much of the platform's bond; all that it has available is there for that."""
+    bond = account(ctx, keys.BOND_ACCOUNT)
+    if bond.deposit < amount:
+        bond = fold(ctx, keys.BOND_ACCOUNT)
+        store(ctx, keys.BOND_ACCOUNT, replace(bond, available=0, deposit=bond.deposit + bond.available))
+    if account(ctx, keys.BOND_ACCOUNT).deposit < amount:
+        raise Refused(Refusal.BOND_TOO_LOW)
+    hold(ctx, keys.BOND_ACCOUNT, amount)
 
 
 def release(ctx: Context, account_id: str, amount: int) -> None:
     """Move money from held back to deposit."""
     owner = account(ctx, account_id)
-    _store(ctx, account_id, replace(owner, deposit=owner.deposit + amount, held=owner.held - amount))
+    store(ctx, account_id, replace(owner, deposit=owner.deposit + amount, held=owner.held - amount))
 
 
 def take(ctx: Context, account_id: str, amount: int) -> None:
-    """Take held money out of an account; the caller credits the same amount to others."""
+    """Take held money out of an account; the caller credits the same amount to others, or burns it."""
     owner = account(ctx, account_id)
-    _store(ctx, account_id, replace(owner, held=owner.held - amount))
+    store(ctx, account_id, replace(owner, held=owner.held - amount))
 
 
 def credit(ctx: Context, account_id: str, amount: int) -> None:
@@ -76,7 +109,8 @@ def split(ctx: Context, account_id: str, cost: int, policy: FeePolicy) -> None:
     credit(ctx, account_id, cost - platform - peers)
 
 
-def _store(ctx: Context, account_id: str, value: Account) -> Account:
+def store(ctx: Context, account_id: str, value: Account) -> Account:
+    """Write an account; a negative part is a mistake of the caller's."""
     if min(value.available, value.deposit, value.held) < 0:
         raise ArithmeticError(f"account {account_id} would be negative")
     ctx.cache.put(keys.account(account_id), value)

@@ -13,6 +13,8 @@ from wire.signing import PublicKey
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,79}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,400}@sha256:[0-9a-f]{64}")
+_OPERATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,160}")
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 #: Times and prices stay within 53 bits, so that every JSON reader counts them exactly.
 _MAX_NUMBER = 2**53
 
@@ -27,6 +29,19 @@ def identifiers(**values: str) -> None:
     for name, value in values.items():
         if not _IDENTIFIER.fullmatch(value):
             raise refuse(name, "letters, digits and ._:-, 1 to 80 of them")
+
+
+def operation_id(name: str, value: str) -> None:
+    """Check the id of an operation: letters, digits and `._:-`, at most 160."""
+    if not _OPERATION_ID.fullmatch(value):
+        raise refuse(name, "letters, digits and ._:-, 1 to 160 of them")
+
+
+def key_id(name: str, value: str) -> str:
+    """Return an RFC 7638 thumbprint that looks like one."""
+    if not _KEY_ID.fullmatch(value):
+        raise refuse(name, "an RFC 7638 thumbprint")
+    return value
 
 
 def digests(**values: str) -> None:

@@ -36,6 +36,19 @@ class Refusal(StrEnum):
     INVOCATION_SETTLED = "invocation_settled"
     REFERENCE_USED = "reference_used"
     SUPPLY_TOO_LARGE = "supply_too_large"
+    UNKNOWN_ACCOUNT = "unknown_account"
+    IN_CUSTODY_OF_OWNER = "in_custody_of_owner"
+    NOTICE_GIVEN = "notice_given"
+    NO_NOTICE = "no_notice"
+    PAYOUT_EXISTS = "payout_exists"
+    UNKNOWN_PAYOUT = "unknown_payout"
+    UNKNOWN_PROPOSAL = "unknown_proposal"
+    WRONG_PROPOSAL = "wrong_proposal"
+    APPROVED_ALREADY = "approved_already"
+    WRONG_FEES = "wrong_fees"
+    LAST_KEY = "last_key"
+    BOND_TOO_LOW = "bond_too_low"
+    NOTHING_DUE = "nothing_due"
     RAISED = "raised"
 
 
@@ -70,11 +83,26 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.INVOCATION_SETTLED: "As many jobs of the invocation as may settle have settled.",
     Refusal.REFERENCE_USED: "The external reference was used before.",
     Refusal.SUPPLY_TOO_LARGE: "There would be more money than the ledger counts.",
+    Refusal.UNKNOWN_ACCOUNT: "No such account was ever opened.",
+    Refusal.IN_CUSTODY_OF_OWNER: "The account is its owner's own already.",
+    Refusal.NOTICE_GIVEN: "A notice is running already.",
+    Refusal.NO_NOTICE: "No notice was given.",
+    Refusal.PAYOUT_EXISTS: "The payout was asked for already.",
+    Refusal.UNKNOWN_PAYOUT: "The payout was not asked for.",
+    Refusal.UNKNOWN_PROPOSAL: "Nothing was proposed under this id; it may be on its way.",
+    Refusal.WRONG_PROPOSAL: "The proposal has other content than what is approved.",
+    Refusal.APPROVED_ALREADY: "The organisation has approved already.",
+    Refusal.WRONG_FEES: "The fee policy does not follow on the one before.",
+    Refusal.LAST_KEY: "The role would have no key left.",
+    Refusal.BOND_TOO_LOW: "The platform's bond does not cover the claim; it has to be topped up.",
+    Refusal.NOTHING_DUE: "The receipt says that the provider was at fault: nothing is due.",
     Refusal.RAISED: "The contract failed on this operation; it is set aside for the administrator.",
 }
 
 #: The same operation may succeed later, once what it waits for is on the ledger.
-RETRYABLE = frozenset({Refusal.UNKNOWN_JOB, Refusal.EARLIER_ATTEMPT_OPEN})
+RETRYABLE = frozenset(
+    {Refusal.UNKNOWN_JOB, Refusal.EARLIER_ATTEMPT_OPEN, Refusal.UNKNOWN_PROPOSAL, Refusal.BOND_TOO_LOW}
+)
 
 
 class ContractError(Exception):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chaincode.contracts import keys
 from chaincode.contracts.errors import ContractError
-from chaincode.contracts.records import FeePolicy, PinnedKey, Role, Supply
+from chaincode.contracts.records import FeePolicy, PinnedKey, Role, RoleKeys, Supply
 from wire.codec import decode, encode
 from wire.errors import WireError
 from wire.signing import PublicKey
@@ -78,9 +78,9 @@ class Genesis:
             self.treasury_key_pem: Role.TREASURY,
         }
         for pem, role in roles.items():
-            yield _pinned(pem, role, "")
+            yield from _pinned(pem, role, "")
         for name, pem in self.organisations.items():
-            yield _pinned(pem, Role.AUTHORITY, name)
+            yield from _pinned(pem, Role.AUTHORITY, name)
 
     def _named_keys(self) -> Iterator[tuple[str, str]]:
         yield "controller_key_pem", self.controller_key_pem
@@ -103,8 +103,10 @@ def checked_fees(policy: FeePolicy) -> FeePolicy:
     return policy
 
 
-def _pinned(pem: str, role: Role, holder: str) -> tuple[str, PinnedKey]:
-    return keys.key(PublicKey.from_pem(pem).key_id), PinnedKey(role=role, holder=holder, public_key_pem=pem)
+def _pinned(pem: str, role: Role, holder: str) -> Iterator[tuple[str, object]]:
+    key_id = PublicKey.from_pem(pem).key_id
+    yield keys.key(key_id), PinnedKey(role=role, holder=holder, public_key_pem=pem)
+    yield keys.role(role, holder), RoleKeys(key_ids=(key_id,))
 
 
 def _key_id(name: str, pem: str) -> str:

@@ -62,6 +62,11 @@ def key(key_id: str) -> str:
     return f"key~{key_id}"
 
 
+def role(name: str, holder: str) -> str:
+    """Return where the ids of a role's keys lie."""
+    return f"role~{name}~{holder}"
+
+
 def fee_policy() -> str:
     """Return where the current fee policy lies."""
     return "fees"
@@ -80,3 +85,23 @@ def reference(external: str) -> str:
 def spent(version_id: str, timestamp_ms: int) -> str:
     """Return where it is counted what a version's jobs of one UTC day may cost."""
     return f"spent~{version_id}~{timestamp_ms // DAY_MS}"
+
+
+def owner(account_id: str) -> str:
+    """Return where it is noted that an account is its owner's own to move."""
+    return f"owner~{account_id}"
+
+
+def notice(account_id: str) -> str:
+    """Return where an account's notice to take back a deposit lies."""
+    return f"notice~{account_id}"
+
+
+def payout(payout_id: str) -> str:
+    """Return where a payout lies."""
+    return f"payout~{payout_id}"
+
+
+def proposal(proposal_id: str) -> str:
+    """Return where a proposal lies: the id is that of the operation that waits."""
+    return f"proposal~{proposal_id}"

@@ -117,7 +117,7 @@ class ExpireJob(Arguments):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mint(Arguments):
-    """The treasury creates money against an external reference; the reference makes a repeat harmless."""
+    """The treasury creates money against an external reference, with both organisations' approval."""
 
     kind: ClassVar[str] = "account.mint"
     account_id: str
@@ -132,3 +132,198 @@ class Deposit(Arguments):
     kind: ClassVar[str] = "account.deposit"
     account_id: str
     amount_micro: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelJob(Arguments):
+    """The controller stops a job: before it started all is released, after that the used time is paid."""
+
+    kind: ClassVar[str] = "job.cancel"
+    job_id: str
+    #: 0 when it had not started.
+    used_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimJob(Arguments):
+    """A provider demands its pay for a job that nobody confirmed."""
+
+    kind: ClassVar[str] = "job.claim"
+    job_id: str
+    #: JWS of a `wire.messages.Ticket`.
+    ticket: str
+    #: JWS of a `wire.messages.Receipt`.
+    receipt: str
+    #: JWS of a `wire.messages.WorkingKey` for each key that signed ticket or acknowledgement.
+    working_keys: tuple[str, ...]
+    #: JWS of a `wire.messages.Acknowledgement`: with it the claim is paid at once.
+    acknowledgement: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PayClaim(Arguments):
+    """Anyone has a claim paid that the controller left standing for its time."""
+
+    kind: ClassVar[str] = "job.pay_claim"
+    job_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefuseClaim(Arguments):
+    """The controller refuses a claim, on the record."""
+
+    kind: ClassVar[str] = "job.refuse_claim"
+    job_id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecideJob(Arguments):
+    """Both organisations decide a job whose digests differ."""
+
+    kind: ClassVar[str] = "job.decide"
+    job_id: str
+    #: 0 releases all; else so much time is paid, at most what the receipt says.
+    pay_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transfer(Arguments):
+    """An owner moves money from available to another account."""
+
+    kind: ClassVar[str] = "account.transfer"
+    account_id: str
+    to_account_id: str
+    amount_micro: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fold(Arguments):
+    """The recorder adds waiting credits to an account's available."""
+
+    kind: ClassVar[str] = "account.fold"
+    account_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GiveNotice(Arguments):
+    """An owner says that it wants so much of its deposit back."""
+
+    kind: ClassVar[str] = "deposit.notice"
+    account_id: str
+    amount_micro: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WithdrawDeposit(Arguments):
+    """An owner takes back what it gave notice of, once the notice is over."""
+
+    kind: ClassVar[str] = "deposit.withdraw"
+    account_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskPayout(Arguments):
+    """An owner asks for money outside the ledger; until then it is held."""
+
+    kind: ClassVar[str] = "payout.ask"
+    payout_id: str
+    account_id: str
+    amount_micro: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BurnPayout(Arguments):
+    """The treasury paid a payout outside; with both organisations' approval the held money is destroyed."""
+
+    kind: ClassVar[str] = "payout.burn"
+    payout_id: str
+    #: Of the payment outside.
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefusePayout(Arguments):
+    """The treasury does not pay a payout: what was held is available again."""
+
+    kind: ClassVar[str] = "payout.refuse"
+    payout_id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetFees(Arguments):
+    """Both organisations change the fee policy for jobs created from then on."""
+
+    kind: ClassVar[str] = "fees.set"
+    #: One more than the version before.
+    version: int
+    platform_ppm: int
+    peers_ppm: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PinKey(Arguments):
+    """Both organisations pin a key: a role's, an authority's, or a new one for somebody who lost theirs."""
+
+    kind: ClassVar[str] = "key.pin"
+    role: str
+    #: The organisation, provider or account; empty for the controller's own roles.
+    holder: str
+    public_key_pem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevokeKey(Arguments):
+    """Both organisations end a key: nothing that it signed counts from then on, whenever it was signed."""
+
+    kind: ClassVar[str] = "key.revoke"
+    key_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RotateKey(Arguments):
+    """A provider or owner replaces its own key; the old one still counts for receipts of earlier jobs."""
+
+    kind: ClassVar[str] = "key.rotate"
+    public_key_pem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenounceKey(Arguments):
+    """A provider or owner declares its own key stolen: nothing that it signed counts from then on."""
+
+    kind: ClassVar[str] = "key.renounce"
+    key_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnAccount(Arguments):
+    """Custody hands an account over to a key of its owner's: from then on only that moves its money."""
+
+    kind: ClassVar[str] = "account.own"
+    account_id: str
+    public_key_pem: str
+    #: JWS (type `signing.ENROLMENT`) of the account's id by that key.
+    proof: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approve(Arguments):
+    """An authority approves an operation that waits for both organisations."""
+
+    kind: ClassVar[str] = "proposal.approve"
+    #: Id of the operation.
+    proposal_id: str
+    #: SHA-256 of its text: what was approved is what is done.
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reject(Arguments):
+    """An authority, or who proposed it, ends a proposal."""
+
+    kind: ClassVar[str] = "proposal.reject"
+    proposal_id: str
+    reason: str

@@ -1,7 +1,9 @@
 """The records of the world state. Each is stored as canonical JSON at a key of `keys.py`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from wire.outcomes import ExitState
 
@@ -16,6 +18,8 @@ class Role(StrEnum):
     #: Of an organisation.
     AUTHORITY = "authority"
     PROVIDER = "provider"
+    #: Of an account that is not in custody.
+    OWNER = "owner"
 
 
 class JobState(StrEnum):
@@ -28,12 +32,17 @@ class JobState(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+    #: The provider demands its pay; the controller has a day to confirm or refuse.
+    CLAIMED = "claimed"
+    #: The controller refused the claim.
+    REFUSED = "refused"
     #: Digests of receipt and confirmation differ: nothing moves.
     MISMATCH = "mismatch"
 
 
 #: Jobs whose largest cost is still held.
-HOLDING = frozenset({JobState.CREATED, JobState.RECEIPTED, JobState.CONFIRMED, JobState.MISMATCH})
+HOLDING = frozenset({JobState.CREATED, JobState.RECEIPTED, JobState.CONFIRMED, JobState.CLAIMED, JobState.MISMATCH})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +62,30 @@ class PinnedKey:
     #: The organisation of an authority, the provider of a provider's key; else empty.
     holder: str
     public_key_pem: str
+    #: Replaced by another key; counts only for receipts of jobs created until then.
+    retired_at_ms: int | None = None
+    #: Counts for nothing any more, whenever it signed.
+    revoked_at_ms: int | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether the key may act."""
+        return self.retired_at_ms is None and self.revoked_at_ms is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoleKeys:
+    """The active keys of a role that is not a provider's or an owner's: it never has none."""
+
+    key_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """Marks an account that its owner's own key moves, instead of custody's."""
+
+    #: The newest of its keys.
+    key_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +111,62 @@ class Supply:
 
     minted: int = 0
     burned: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """That an owner wants so much of its deposit back, and from when on it can have it."""
+
+    amount: int
+    due_at_ms: int
+
+
+class PayoutState(StrEnum):
+    """Where a payout stands."""
+
+    ASKED = "asked"
+    BURNED = "burned"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Payout:
+    """Money on its way out; held on its account while asked for."""
+
+    payout_id: str
+    account_id: str
+    amount: int
+    state: PayoutState
+    asked_at_ms: int
+    reference: str = ""
+    reason: str = ""
+
+
+class ProposalState(StrEnum):
+    """Where a proposal stands."""
+
+    OPEN = "open"
+    ENACTED = "enacted"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """An operation that waits for an authority of each organisation."""
+
+    proposal_id: str
+    kind: str
+    arguments: Mapping[str, Any]
+    #: Of the operation's text.
+    digest: str
+    proposer: Role
+    #: The proposing authority's organisation; else empty.
+    organisation: str
+    opened_at_ms: int
+    state: ProposalState = ProposalState.OPEN
+    #: Organisations whose authority approved, in alphabetical order.
+    approved_by: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,3 +259,13 @@ class Job:
     receipted_at_ms: int | None = None
     confirmed_at_ms: int | None = None
     settled_at_ms: int | None = None
+    #: Whose held money pays: the developer's, or the bond's for a claim on a job that the developer does not owe.
+    payer_id: str = ""
+    claimed_at_ms: int | None = None
+    #: Why a claim was refused, or how a mismatch was decided.
+    reason: str = ""
+
+    @property
+    def payer(self) -> str:
+        """The account whose held money pays."""
+        return self.payer_id or self.developer_id

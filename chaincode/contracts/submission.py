@@ -42,6 +42,8 @@ def verified(get: Callable[[str], str | None], envelope: str) -> Submission:
         if text is None:
             raise BadSubmission(f"the ledger knows no key {creator}")
         pinned = decode(PinnedKey, text)
+        if not pinned.active:
+            raise BadSubmission(f"key {creator} was replaced or revoked")
         body = decode(TransactionBody, public_key(pinned.public_key_pem).verify(envelope, TRANSACTION))
     except WireError as error:
         raise BadSubmission(str(error)) from error

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from chaincode.contracts import keys
-from chaincode.contracts.records import HOLDING, Account, Delta, Job, Supply
+from chaincode.contracts.records import HOLDING, Account, Delta, Job, Payout, PayoutState, Supply
 from wire.codec import decode
 
 
@@ -24,7 +24,7 @@ def drift(items: Iterable[tuple[str, str]]) -> int:
 
 
 def unexplained_holds(items: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Return, for each account where it is not 0, by how much `held` exceeds what its open jobs hold."""
+    """Return, for each account where it is not 0, by how much `held` exceeds what open jobs and payouts hold."""
     excess: dict[str, int] = {}
     for key, value in items:
         prefix = key.partition("~")[0]
@@ -34,5 +34,9 @@ def unexplained_holds(items: Iterable[tuple[str, str]]) -> dict[str, int]:
         elif prefix == "job":
             job = decode(Job, value)
             if job.state in HOLDING:
-                excess[job.developer_id] = excess.get(job.developer_id, 0) - job.max_cost_micro
+                excess[job.payer] = excess.get(job.payer, 0) - job.max_cost_micro
+        elif prefix == "payout":
+            payout = decode(Payout, value)
+            if payout.state is PayoutState.ASKED:
+                excess[payout.account_id] = excess.get(payout.account_id, 0) - payout.amount
     return {account_id: amount for account_id, amount in sorted(excess.items()) if amount}

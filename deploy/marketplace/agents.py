@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 
 from deploy.marketplace.controller import ROOT
-from deploy.servers.process import Program
+from deploy.servers.process import AGENTS, Program
 
-#: Nano-credits a millisecond: what one costs is easy to follow at a micro-credit each.
-PRICE = 1_000
+#: Nano-credits a millisecond: a run of ten milliseconds costs a thousandth of a credit.
+PRICE = 100_000
 _AGENT = [sys.executable, "-m", "provider_agent"]
 _PROBE_SECONDS = 2
 
@@ -60,6 +60,7 @@ class Machine:
             environment=_environment(),
             directory=ROOT,
             ready=self._is_healthy,
+            rank=AGENTS,
             stop_seconds=30,
         )
 

@@ -10,11 +10,13 @@ import httpx
 from deploy.marketplace.client import tls_context
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.settings import functions_url, portal_url
-from deploy.servers.process import Program
+from deploy.servers.process import CONTROLLER, Program
 from deploy.servers.tls import ServerTls
 
 ROOT = Path(__file__).parents[2]
 _WORKERS = 2
+#: How long calls under way may go on when the portal is stopped.
+_GRACEFUL_SECONDS = 3
 _PROBE_SECONDS = 2
 
 
@@ -26,27 +28,33 @@ class Controller:
     settings: Mapping[str, str]
     tls: ServerTls
 
-    def prepare(self, *, administrator: str, email: str, password_file: Path) -> Program:
-        """Return what makes keys, tables, administrator and queues, and ends."""
+    def commands(self, name: str, *lines: str) -> Program:
+        """Return management commands that run one after the other and end."""
         return Program(
-            name="prepare",
-            command=[sys.executable, "-m", "deploy.prepare", administrator, email, password_file],
+            name=name,
+            command=[sys.executable, "-m", "deploy.administer", *lines],
             environment=self.settings,
             directory=ROOT,
             ready=lambda: True,
         )
+
+    def programs(self) -> list[Program]:
+        """Return the controller's processes."""
+        return [self.ledger(), self.scheduler(), self.portal()]
 
     def portal(self) -> Program:
         """Return the portal and the gateway, each on its own port, with TLS."""
         ports = self.layout.ports
         bind = [f"--bind=127.0.0.1:{port}" for port in (ports.portal, ports.functions)]
         tls = [f"--certfile={self.tls.certificate_file}", f"--keyfile={self.tls.key_file}"]
-        workers = ["--worker-class=uvicorn.workers.UvicornWorker", f"--workers={_WORKERS}", "--no-control-socket"]
+        workers = ["--worker-class=portal.server.Worker", f"--workers={_WORKERS}", "--no-control-socket"]
+        ending = [f"--graceful-timeout={_GRACEFUL_SECONDS}"]
         return Program(
             name="portal",
-            command=[sys.executable, "-m", "gunicorn", "portal.asgi:application", *bind, *tls, *workers],
+            command=[sys.executable, "-m", "gunicorn", "portal.asgi:application", *bind, *tls, *workers, *ending],
             environment=self.settings,
             directory=ROOT,
+            rank=CONTROLLER,
             ready=lambda: all(
                 _is_healthy(f"{url}/healthz", self.tls.ca_file)
                 for url in (portal_url(self.layout), functions_url(self.layout))
@@ -61,22 +69,13 @@ class Controller:
         """Return recorder and follower."""
         return self._daemon("ledger", "run_ledger", self.layout.ports.ledger)
 
-    def command(self, name: str, *arguments: str) -> Program:
-        """Return a management command that ends by itself."""
-        return Program(
-            name=name,
-            command=[sys.executable, "manage.py", name, *arguments],
-            environment=self.settings,
-            directory=ROOT,
-            ready=lambda: True,
-        )
-
     def _daemon(self, name: str, command: str, port: int) -> Program:
         return Program(
             name=name,
             command=[sys.executable, "manage.py", command],
             environment=self.settings,
             directory=ROOT,
+            rank=CONTROLLER,
             ready=lambda: _is_healthy(f"http://127.0.0.1:{port}/healthz", None),
         )
 

@@ -1,17 +1,27 @@
 """A running marketplace: what is started in which order, and how it is stopped."""
 
+import fcntl
+import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+import httpx
+
+from deploy.errors import DeployError
 from deploy.marketplace.agents import Machine
+from deploy.marketplace.client import PortalClient
 from deploy.marketplace.controller import Controller
 from deploy.marketplace.layout import Layout
-from deploy.marketplace.people import Person
+from deploy.marketplace.people import People, Person
 from deploy.marketplace.servers import Servers
-from deploy.marketplace.settings import DATABASE, controller_settings
+from deploy.marketplace.settings import DATABASE, controller_settings, functions_url, portal_url
 from deploy.servers.process import Running, Supervisor, stop_leftovers
+from portal.providers.broker_admin import RabbitAdmin
 
+_ALIVE = re.compile(r"^chainfaas_scheduler_providers ([0-9.]+)$", re.MULTILINE)
 Progress = Callable[[str], None]
 
 
@@ -20,6 +30,13 @@ class Marketplace:
 
     def __init__(self, directory: Path, *, database: str = "sqlite", port_base: int | None = None) -> None:
         self.layout = Layout(directory)
+        self._lock = (self.layout.directory / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise DeployError(f"a marketplace runs in {directory}: stop it, or take another with --data DIR") from error
+        #: How many processes a killed run had left behind.
         self.left_over = stop_leftovers(self.layout.directory)
         self.layout.choose_ports(port_base)
         self.servers = Servers.of(self.layout, database=database)
@@ -31,12 +48,16 @@ class Marketplace:
         )
         self.controller = Controller(layout=self.layout, settings=settings, tls=self.servers.tls)
         self.supervisor = Supervisor(self.layout.directory)
+        self.people = People(self.layout, ca_file=self.servers.tls.ca_file)
+        self.portal_url = portal_url(self.layout)
+        self.functions_url = functions_url(self.layout)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_ended: object) -> None:
         self.supervisor.stop_all()
+        self._lock.close()
 
     def start(self, administrator: Person, progress: Progress) -> None:
         """Start servers and controller; return when all of them answer.
@@ -48,28 +69,77 @@ class Marketplace:
         if self.servers.postgresql is not None:
             self._ready(servers, "postgresql", progress)
             self.servers.postgresql.create_database(DATABASE)
-        progress("preparing the controller: keys, database, administrator, queues")
         password = administrator.password_file(self.layout)
-        prepare = self.controller.prepare(
-            administrator=administrator.name, email=administrator.email, password_file=password
+        self.administer(
+            "prepare",
+            "make_keys",
+            "migrate --no-input",
+            shlex.join(["make_administrator", administrator.name, administrator.email, f"--password-file={password}"]),
         )
-        self.supervisor.run(prepare)
+        progress("the controller has its keys, database and administrator")
         for item in servers:
             self._ready([item], item.program.name, progress)
-        controller = [self.controller.ledger(), self.controller.scheduler(), self.controller.portal()]
-        started = [self.supervisor.launch(program) for program in controller]
+        self._set_up_broker()
+        started = [self.supervisor.launch(program) for program in self.controller.programs()]
         progress(f"starting {', '.join(item.program.name for item in started)}")
         for item in started:
             self._ready([item], item.program.name, progress)
 
-    def machine(self, name: str) -> Machine:
+    def administer(self, name: str, *lines: str) -> str:
+        """Run management commands in one process, and return what they wrote; the log is called `name`.
+
+        :raises DeployError: when one fails.
+        """
+        return self.supervisor.run(self.controller.commands(name, *lines))
+
+    def audit(self) -> dict[str, Any]:
+        """Prove the ledger from its first block and compare it with the database; return what both commands say.
+
+        :raises DeployError: when something is not as it should be.
+        """
+        written = self.administer("audit", "ledger verify --json", "ledger reconcile --json")
+        verified, reconciled = (json.loads(line) for line in written.splitlines() if line.startswith("{"))
+        return {"verified": verified, "reconciled": reconciled}
+
+    def providers_alive(self) -> int:
+        """Return how many providers the scheduler has heard of lately."""
+        page = httpx.get(f"http://127.0.0.1:{self.layout.ports.scheduler}/metrics", trust_env=False).text
+        found = _ALIVE.search(page)
+        return int(float(found[1])) if found else 0
+
+    def client(self, person: Person) -> PortalClient:
+        """Return a person's access to the REST API."""
+        return self.people.client(person)
+
+    def machine(self, name: str, *, slots: int | None = None) -> Machine:
         """Return a provider's machine; whether it is enrolled or running is its own business."""
         return Machine(
             name=name,
             home=self.layout.agent_home(name),
             ca_file=self.servers.tls.ca_file,
             docker_url=self.servers.docker_url,
+            slots=slots,
         )
+
+    def start_agents(self, machines: list[Machine], owner: PortalClient) -> list[Running]:
+        """Enrol the machines that are not, with one-time codes of their owner, and start their agents."""
+        enrolments = [
+            self.supervisor.launch(
+                machine.enrolment(
+                    portal_url=self.portal_url, code=owner.post("enrolment-codes", {"name": machine.name})["text"]
+                )
+            )
+            for machine in machines
+            if not machine.is_enrolled
+        ]
+        for item in enrolments:
+            self.supervisor.finish(item)
+        agents = [self.supervisor.launch(machine.agent()) for machine in machines]
+        return [agent.wait_ready() for agent in agents]
+
+    def _set_up_broker(self) -> None:
+        broker = self.servers.broker
+        RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password).set_up()
 
     @staticmethod
     def _ready(running: list[Running], name: str, progress: Progress) -> None:

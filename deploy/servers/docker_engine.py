@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from deploy.errors import DeployError, Missing
-from deploy.servers.process import Program
+from deploy.servers.process import SERVERS, Program
 from deploy.servers.programs import program, secret_file
 
 #: A UNIX socket's path must be shorter, or the kernel refuses it.
@@ -52,7 +52,7 @@ class DockerEngine:
         # A killed engine leaves it behind, and a reused process id would stop the next one from starting.
         (self.directory / "pid").unlink(missing_ok=True)
         return Program(
-            name="docker", command=[dockerd, *self._options()], ready=self.answers, stop_seconds=20, is_server=True
+            name="docker", command=[dockerd, *self._options()], ready=self.answers, stop_seconds=20, rank=SERVERS
         )
 
     def _options(self) -> list[str]:

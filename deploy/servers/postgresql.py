@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from deploy.errors import DeployError, Missing
-from deploy.servers.process import Program
+from deploy.servers.process import SERVERS, Program
 from deploy.servers.programs import secret_file
 
 _USERS = ("postgres", "nobody")
@@ -93,7 +93,7 @@ class PostgreSQL:
             ready=self.answers,
             # "Fast" shutdown: open connections are closed.
             stop_signal=signal.SIGINT,
-            is_server=True,
+            rank=SERVERS,
         )
 
     def _initialise(self, binaries: Path, data: Path, owner: str | None) -> None:

@@ -20,7 +20,10 @@ from deploy.errors import DeployError, Missing, NotReady
 from deploy.servers.waiting import wait_for
 
 MARKER = "CHAINFAAS_SUPERVISED_IN"
+#: Ranks of what a marketplace consists of.
+AGENTS, CONTROLLER, SERVERS = 0, 1, 2
 _KILL_SECONDS = 10
+_RUN_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +43,8 @@ class Program:
     #: How long it may take to end by itself before it is killed.
     stop_seconds: float = 10
     stop_signal: signal.Signals = signal.SIGTERM
-    #: Servers need none of the others: they are stopped last, all at the same time.
-    is_server: bool = False
+    #: Lower ranks are stopped first, since they need the higher ones; all of one rank at the same time.
+    rank: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,17 +83,17 @@ class Running:
         if not self.ended():
             self.process.send_signal(self.program.stop_signal)
 
-    def stop(self) -> None:
-        """Ask it to end; kill it when it does not."""
-        self.ask_to_end()
+    def wait_ended(self) -> None:
+        """Wait until it has ended; kill it when it takes too long."""
         try:
             self.process.wait(self.program.stop_seconds)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
-        self.process.kill()
+        """End it and its children at once, as a crash would."""
+        if not self.ended():
+            os.killpg(self.pid, signal.SIGKILL)
         self.process.wait(_KILL_SECONDS)
 
 
@@ -146,20 +149,30 @@ class Supervisor:
         """
         return self.launch(program).wait_ready()
 
-    def run(self, program: Program, *, seconds: float = 120) -> None:
-        """Run a program to its end.
+    def run(self, program: Program) -> str:
+        """Run a program to its end, and return what it wrote.
 
         :raises DeployError: when it fails or takes too long.
         """
-        running = self.launch(program)
+        log = self.logs / f"{program.name}.log"
+        before = log.stat().st_size if log.exists() else 0
+        self.finish(self.launch(program))
+        return log.read_bytes()[before:].decode(errors="replace")
+
+    def finish(self, running: Running) -> None:
+        """Wait until a program has come to its end.
+
+        :raises DeployError: when it fails or takes too long.
+        """
+        name = running.program.name
         try:
-            status = running.process.wait(seconds)
+            status = running.process.wait(_RUN_SECONDS)
         except subprocess.TimeoutExpired as error:
             self.stop(running)
-            raise NotReady(f"{program.name} took longer than {seconds:g} s", log=running.log) from error
+            raise NotReady(f"{name} took longer than {_RUN_SECONDS} s", log=running.log) from error
         self.running.remove(running)
         if status:
-            raise DeployError(f"{program.name} failed with status {status}", log=running.log)
+            raise DeployError(f"{name} failed with status {status}", log=running.log)
 
     def dead(self) -> Running | None:
         """Return a program that has ended although nobody stopped it."""
@@ -167,17 +180,19 @@ class Supervisor:
 
     def stop(self, running: Running) -> None:
         """Stop one program."""
-        running.stop()
+        running.ask_to_end()
+        running.wait_ended()
         self.running.remove(running)
 
     def stop_all(self) -> None:
-        """Stop everything: the newest first, since it needs what was started before it; then the servers."""
-        for item in reversed([item for item in self.running if not item.program.is_server]):
-            self.stop(item)
-        for item in self.running:
-            item.ask_to_end()
-        while self.running:
-            self.stop(self.running[-1])
+        """Stop everything, rank by rank."""
+        for rank in sorted({item.program.rank for item in self.running}):
+            leaving = [item for item in self.running if item.program.rank == rank]
+            for item in leaving:
+                item.ask_to_end()
+            for item in leaving:
+                item.wait_ended()
+                self.running.remove(item)
         stop_leftovers(self.directory, but=self._guard.pid if self._guard else None)
         if self._guard and self._guard.stdin:
             self._guard.stdin.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import Missing
-from deploy.servers.process import Program
+from deploy.servers.process import SERVERS, Program
 from deploy.servers.programs import secret_file
 
 #: The script under sbin refuses every user but root and rabbitmq; this one does not.
@@ -63,7 +63,9 @@ class RabbitServer:
             environment=self._environment(),
             ready=self.answers,
             start_seconds=60,
-            is_server=True,
+            # Its queues are closed within two; Erlang would take five more to end.
+            stop_seconds=3,
+            rank=SERVERS,
         )
 
     def _configure(self) -> None:

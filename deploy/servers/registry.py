@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from deploy.servers.process import Program
+from deploy.servers.process import SERVERS, Program
 from deploy.servers.programs import program
 
 _CONFIGURATION = """\
@@ -49,4 +49,4 @@ class Registry:
         self.directory.mkdir(parents=True, exist_ok=True)
         configuration = self.directory / "config.yml"
         configuration.write_text(_CONFIGURATION.format(root=self.directory / "images", port=self.port))
-        return Program(name="registry", command=[server, "serve", configuration], ready=self.answers, is_server=True)
+        return Program(name="registry", command=[server, "serve", configuration], ready=self.answers, rank=SERVERS)

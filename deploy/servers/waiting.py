@@ -11,7 +11,7 @@ _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
 
-def wait_for(what: str, ready: Callable[[], T], seconds: float) -> T:
+def wait_for(what: str, ready: Callable[[], T | None], seconds: float) -> T:
     """Return the first truthy answer of `ready`, asked again and again.
 
     :raises NotReady: when none came in time; the message is `what`.

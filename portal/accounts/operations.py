@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import zoneinfo
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -104,6 +105,32 @@ def make_administrator(username: str, *, email: str, password: str) -> Account:
         account.set_password(password)
     account.save()
     return account
+
+
+def change_password(account: Account, *, old: str, new: str) -> None:
+    """Give an account another password; the caller keeps its own session alive.
+
+    :raises Invalid: when the old one is wrong or the new one is not good enough.
+    """
+    if not account.check_password(old):
+        raise Invalid.field("old_password", "This is not your password.")
+    try:
+        validate_password(new, account)
+    except ValidationError as error:
+        raise Invalid(fields={"new_password": error.messages}) from error
+    account.set_password(new)
+    account.save(update_fields=["password"])
+
+
+def set_time_zone(account: Account, *, time_zone: str) -> None:
+    """Show times to an account in another zone.
+
+    :raises Invalid: when there is no such zone.
+    """
+    if time_zone not in zoneinfo.available_timezones():
+        raise Invalid.field("time_zone", "Choose a zone such as Europe/Berlin.")
+    account.time_zone = time_zone
+    account.save(update_fields=["time_zone"])
 
 
 def ask_role(account: Account, *, role: Role, now: datetime) -> RoleGrant:

@@ -34,6 +34,17 @@ def role_request(grant_id: int) -> RoleGrant:
     return grant
 
 
+def account_named(username: str) -> Account:
+    """Return the account of a name.
+
+    :raises NotThere: when there is none.
+    """
+    found = Account.objects.filter(username=username).first()
+    if found is None:
+        raise NotThere
+    return found
+
+
 def account(account_id: UUID) -> Account:
     """Return one account.
 

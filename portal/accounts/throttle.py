@@ -27,6 +27,7 @@ SIGN_IN_PAIR = Bound(attempts=10, window=timedelta(minutes=15))
 SIGN_IN_ADDRESS = Bound(attempts=50, window=timedelta(minutes=15))
 SIGN_IN_ACCOUNT = Bound(attempts=100, window=timedelta(minutes=15))
 SIGN_UP_ADDRESS = Bound(attempts=50, window=timedelta(hours=1))
+DEPOSITS = Bound(attempts=60, window=timedelta(hours=1))
 ENROLMENT_ADDRESS = Bound(attempts=20, window=timedelta(minutes=15))
 
 
@@ -106,6 +107,14 @@ def limit_enrolments(address: str, now: datetime) -> None:
     :raises TooManyAttempts: when there were too many.
     """
     charge(f"enrolment:{network(address)}", ENROLMENT_ADDRESS, now)
+
+
+def limit_deposits(account: Account, now: datetime) -> None:
+    """Count a deposit of an account: each becomes an operation on the ledger.
+
+    :raises TooManyAttempts: when there were too many.
+    """
+    charge(f"deposit:{account.id}", DEPOSITS, now)
 
 
 def refund_enrolment(address: str) -> None:

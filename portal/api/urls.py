@@ -3,13 +3,16 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from portal.api.views import accounts, functions, invocations, providers
+from portal.api.views import accounts, functions, invocations, ledger, providers
 from portal.api.views.nowhere import Nowhere
 
 app_name = "api"
 urlpatterns = [
     path("account", accounts.Me.as_view()),
     path("account/roles", accounts.Roles.as_view()),
+    path("account/balance", ledger.Balance.as_view()),
+    path("account/statement", ledger.Statement.as_view()),
+    path("account/deposits", ledger.Deposits.as_view()),
     path("tokens", accounts.Tokens.as_view()),
     path("tokens/<uuid:token_id>", accounts.Token.as_view()),
     path("role-requests", accounts.RoleRequests.as_view()),
@@ -29,6 +32,13 @@ urlpatterns = [
     path("providers/<uuid:provider_id>/revoke", providers.Revoke.as_view()),
     path("invocations", invocations.Invocations.as_view()),
     path("invocations/<uuid:invocation_id>", invocations.OneInvocation.as_view()),
+    path("ledger/jobs/<str:job_id>", ledger.LedgerJob.as_view()),
+    path("ledger/blocks", ledger.Blocks.as_view()),
+    path("ledger/blocks/<int:number>", ledger.Block.as_view()),
+    path("ledger/transactions/<str:transaction_id>", ledger.Transaction.as_view()),
+    path("ledger/accounts/<str:account_id>", ledger.LedgerAccount.as_view()),
+    path("ledger/operations/<str:operation_id>", ledger.Operation.as_view()),
+    path("mints", ledger.Mints.as_view()),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     re_path(r"^", Nowhere.as_view()),
 ]

@@ -122,4 +122,6 @@ def locate(scheme: str, authority: str, *, allowed: RegistryList, resolve: Resol
         raise RegistryNotAllowed(
             f"The registry {authority} is not at a public address, nor on the administrator's list."
         )
-    return Target(scheme=scheme, host=host, port=port, address=ipaddress.ip_address(found[0].partition("%")[0]))
+    addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in found]
+    # IPv4 first: many a small installation has no way out by IPv6, though its resolver knows such addresses.
+    return Target(scheme=scheme, host=host, port=port, address=min(addresses, key=lambda address: address.version))

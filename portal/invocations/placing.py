@@ -79,15 +79,20 @@ def give_back(amounts: Sequence[tuple[UUID, datetime, int]]) -> None:
 
 def _objections(changes: Sequence[PlaceJob]) -> dict[str, Verdict]:
     """Return the verdict on each job that cannot be placed whatever it costs."""
-    invocations = [change.invocation_id for change in changes]
-    states = dict(Invocation.objects.filter(id__in=invocations).values_list("id", "state"))
-    digests = dict(Job.objects.filter(id__in=[change.job_id for change in changes]).values_list("id", "ticket_digest"))
-    served = Job.objects.filter(invocation_id__in=invocations, state__in=OPEN_JOB_STATES)
-    busy = set(served.values_list("invocation_id", flat=True))
+    wanted = Invocation.objects.filter(id__in=[change.invocation_id for change in changes])
+    states: dict[UUID, str] = {}
+    jobs: dict[str, tuple[str, bool]] = {}
+    busy: set[UUID] = set()
+    for id_, state, job_id, digest, job_state in wanted.values_list(
+        "id", "state", "jobs__id", "jobs__ticket_digest", "jobs__state"
+    ):
+        states[id_] = state
+        jobs[job_id] = digest, job_state in OPEN_JOB_STATES
+        busy |= {id_} if job_state in OPEN_JOB_STATES else set()
     verdicts = {}
     for change in changes:
-        if change.job_id in digests:
-            same = digests[change.job_id] == change.ticket_digest
+        if change.job_id in jobs:
+            same = jobs[change.job_id] == (change.ticket_digest, True)
             verdicts[change.job_id] = Verdict.REPEATED if same else Verdict.MOVED_ON
         elif change.invocation_id not in states:
             verdicts[change.job_id] = Verdict.UNKNOWN
@@ -99,7 +104,6 @@ def _objections(changes: Sequence[PlaceJob]) -> dict[str, Verdict]:
 def _charge(changes: Sequence[PlaceJob]) -> dict[str, Verdict]:
     """Take what the jobs may cost from the day's budget and from the developer's deposit; both or none."""
     verdicts = dict.fromkeys([change.job_id for change in changes], Verdict.DONE)
-    _open_days(changes)
     within: list[PlaceJob] = []
     for budget, jobs in _grouped(changes, _budget).items():
         granted, denied = _grant(jobs, partial(_spend, budget))
@@ -122,17 +126,16 @@ def _grant(changes: Sequence[PlaceJob], take: Callable[[int], bool]) -> tuple[Se
     return [change for change, granted in answers if granted], [change for change, granted in answers if not granted]
 
 
-def _open_days(changes: Sequence[PlaceJob]) -> None:
-    days = {(budget.function_id, budget.day) for budget in map(_budget, changes)}
-    rows = [DailySpending(function_id=function_id, day=day) for function_id, day in days]
-    DailySpending.objects.bulk_create(rows, ignore_conflicts=True)
-
-
 def _spend(budget: Budget, amount: int) -> bool:
-    rows = DailySpending.objects.filter(
-        function_id=budget.function_id, day=budget.day, spent_micro__lte=budget.limit_micro - amount
-    )
-    return bool(rows.update(spent_micro=F("spent_micro") + amount))
+    rows = DailySpending.objects.filter(function_id=budget.function_id, day=budget.day)
+    within = rows.filter(spent_micro__lte=budget.limit_micro - amount)
+    if within.update(spent_micro=F("spent_micro") + amount):
+        return True
+    if amount > budget.limit_micro or rows.exists():
+        return False
+    # The day's first job.
+    DailySpending.objects.create(function_id=budget.function_id, day=budget.day, spent_micro=amount)
+    return True
 
 
 def _reserve(developer_id: UUID, amount: int) -> bool:

@@ -1,13 +1,16 @@
 """Reads of invocations, jobs and results."""
 
+from datetime import date
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from portal.accounts.models import Account
+from portal.functions.models import Function
 from portal.invocations.errors import InvocationMissing
-from portal.invocations.models import Invocation, Job, Result
+from portal.invocations.models import DailySpending, Invocation, Job, Result
 from portal.providers.models import Provider
+from scheduler.states import InvocationState
 
 
 def find_invocation(invocation_id: UUID) -> Invocation | None:
@@ -47,6 +50,23 @@ def invocation_for(viewer: Account, invocation_id: UUID) -> Invocation:
     if found is None:
         raise InvocationMissing
     return found
+
+
+def invocations_of_function(function: Function) -> QuerySet[Invocation]:
+    """Return the calls of a function, newest first."""
+    found = Invocation.objects.filter(version__function=function).defer("input")
+    return found.select_related("version").order_by("-requested_at")
+
+
+def spent_on(function: Function, day: date) -> int:
+    """Return what a function's jobs of a day (UTC) cost or may still cost, in micro-credits."""
+    row = DailySpending.objects.filter(function=function, day=day).first()
+    return 0 if row is None else row.spent_micro
+
+
+def open_invocations() -> int:
+    """Return how many invocations have not ended: for administrators."""
+    return Invocation.objects.filter(state=InvocationState.PENDING).count()
 
 
 def jobs_of_provider(provider: Provider) -> QuerySet[Job]:

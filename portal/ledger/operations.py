@@ -3,17 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
+
+from django.db import transaction
 
 from chaincode.contracts.operations import Arguments, Deposit, Mint, PublishVersion, RegisterProvider, operation_text
 from portal.functions.models import FunctionVersion
 from portal.ledger.errors import OperationConflict
 from portal.ledger.keys import KeyName, signing_key
-from portal.ledger.models import OutboxOperation
+from portal.ledger.models import OutboxOperation, OutboxState
 from portal.providers.models import Provider
 from wire import signing
 from wire.money import Micro
 from wire.signing import SigningKey
+
+#: A top-up's deposit gets its id from the external reference, so that a repeat is the same deposit.
+_TOP_UPS = UUID("5f0c6f5e-9a53-4d2e-8f38-3f1f0f8f6a1b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,3 +151,22 @@ def deposit(
         author=custody or signing_key(KeyName.CUSTODY),
     )
     return operation_id
+
+
+def top_up(account_id: UUID, *, amount: Micro, reference: str, now: datetime, to_deposit: bool) -> tuple[str, ...]:
+    """Mint money for an account and deposit it, once for each external reference; return the operations' ids.
+
+    :raises OperationConflict: when the reference was used for another account or amount.
+    """
+    with transaction.atomic():
+        minted = mint(account_id, amount=amount, reference=reference, now=now)
+        if not to_deposit:
+            return (minted,)
+        deposit_id = uuid5(_TOP_UPS, reference)
+        return (minted, deposit(account_id, amount=amount, deposit_id=deposit_id, now=now))
+
+
+def retry_set_aside(operation_id: str) -> bool:
+    """Send an operation that was set aside to the ledger again; return False when none of this id is set aside."""
+    rows = OutboxOperation.objects.filter(operation_id=operation_id, state=OutboxState.SET_ASIDE)
+    return bool(rows.update(state=OutboxState.PENDING, transaction_id="", reason="", settled_at=None))

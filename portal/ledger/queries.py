@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 
 from chaincode.contracts.genesis import WHOLE_PPM
 from portal.ledger.models import (
@@ -16,6 +18,7 @@ from portal.ledger.models import (
     LedgerJob,
     LedgerTransaction,
     OutboxOperation,
+    OutboxState,
 )
 from portal.providers.models import Provider
 
@@ -211,6 +214,40 @@ def operation(operation_id: str) -> OperationView | None:
     """Return where an operation stands; None when the outbox has no such operation."""
     row = OutboxOperation.objects.filter(operation_id=operation_id).first()
     return None if row is None else _operation_view(row)
+
+
+def provider_shares(job_ids: Sequence[str]) -> Mapping[str, int]:
+    """Return what the providers' accounts got for those of some jobs that are settled."""
+    settled = LedgerJob.objects.filter(id__in=job_ids, payment_done=True).values_list("id", "record")
+    return {job_id: provider_share(record) for job_id, record in settled}
+
+
+def earned_by(account_id: UUID) -> int:
+    """Return what an account's providers earned in all, in micro-credits."""
+    providers = [str(item) for item in Provider.objects.filter(owner_id=account_id).values_list("id", flat=True)]
+    settled = LedgerJob.objects.filter(provider_id__in=providers, payment_done=True)
+    earned = settled.aggregate(total=Sum(F("cost_micro") - _fee("platform_ppm") - _fee("peers_ppm")))["total"]
+    return int(earned or 0)
+
+
+def _fee(rate: str) -> Any:
+    # Whole numbers divide to whole numbers, rounded down, in SQLite and PostgreSQL: as `provider_share` does.
+    return F("cost_micro") * Cast(KT(f"record__fee_policy__{rate}"), BigIntegerField()) / Value(WHOLE_PPM)
+
+
+def waiting_operations(subject: object) -> Sequence[OperationView]:
+    """Return the operations about an account, a job, a version or a provider that no block shows yet."""
+    waiting = OutboxOperation.objects.filter(
+        subject=str(subject), state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)
+    )
+    return [_operation_view(row) for row in waiting.order_by("id")[:MOST_AT_ONCE]]
+
+
+def outbox_counts() -> Mapping[str, int]:
+    """Return how many operations wait, are on their way, and were set aside: for administrators."""
+    watched = (OutboxState.PENDING, OutboxState.SUBMITTED, OutboxState.SET_ASIDE)
+    counted = OutboxOperation.objects.filter(state__in=watched).values_list("state").annotate(Count("id"))
+    return {state.value: 0 for state in watched} | dict(counted)
 
 
 def _page(events: QuerySet[LedgerEvent], before: int | None, limit: int) -> QuerySet[LedgerEvent]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import secrets
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,9 +70,9 @@ class RabbitAdmin:
     def __init__(self, url: str, *, vhost: str, user: str, password: str) -> None:
         self._vhost = quote(vhost, safe="")
         self._user = user
-        self._http = httpx.Client(
-            base_url=f"{url.rstrip('/')}/api/", auth=(user, password), timeout=_SECONDS, trust_env=False
-        )
+        self._url = f"{url.rstrip('/')}/api/"
+        self._password = password
+        self._tls = ssl.create_default_context()
 
     @classmethod
     def from_settings(cls) -> "RabbitAdmin":
@@ -150,7 +151,9 @@ class RabbitAdmin:
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, missing_is_fine: bool = False
     ) -> httpx.Response:
         try:
-            response = self._http.request(method, path, json=body)
+            with httpx.Client(verify=self._tls, timeout=_SECONDS, trust_env=False) as http:
+                login = (self._user, self._password)
+                response = http.request(method, f"{self._url}{path}", json=body, auth=login)
         except httpx.TransportError as error:
             raise BrokerUnavailable from error
         if response.is_success or (missing_is_fine and response.status_code == HTTPStatus.NOT_FOUND):

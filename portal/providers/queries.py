@@ -1,13 +1,17 @@
 """Reads of providers and enrolment codes."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Min, QuerySet
 
 from portal.accounts.models import Account
 from portal.providers.errors import ProviderMissing
 from portal.providers.models import EnrolmentCode, Provider, ProviderState
+
+#: An agent says every 15 s that it is alive; after three times that in silence nothing is placed on it.
+ONLINE_FOR = timedelta(seconds=45)
 
 
 def providers_of(owner: Account) -> QuerySet[Provider]:
@@ -23,6 +27,28 @@ def all_providers() -> QuerySet[Provider]:
 def active_providers() -> QuerySet[Provider]:
     """Return every provider that is not revoked."""
     return Provider.objects.filter(state=ProviderState.ACTIVE)
+
+
+def online_providers(now: datetime) -> QuerySet[Provider]:
+    """Return every provider whose agent was heard of lately; revoked ones are silent for good."""
+    return active_providers().filter(last_seen_at__gt=now - ONLINE_FOR)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskedPrices:
+    """What providers that are online ask, in nano-credits a millisecond."""
+
+    count: int
+    lowest: int | None
+    highest: int | None
+
+
+def asked_prices(now: datetime) -> AskedPrices:
+    """Return what providers that are online ask."""
+    asked = online_providers(now).aggregate(Count("id"), Min("price_nano_per_ms"), Max("price_nano_per_ms"))
+    return AskedPrices(
+        count=asked["id__count"], lowest=asked["price_nano_per_ms__min"], highest=asked["price_nano_per_ms__max"]
+    )
 
 
 def provider_for(viewer: Account, provider_id: UUID) -> Provider:

@@ -83,6 +83,11 @@ class Desk:
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=seconds)
 
+    def cancel(self) -> None:
+        """Let go of the steps that have not ended; their messages come back to their queues."""
+        for task in self._tasks:
+            task.cancel()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()

@@ -48,7 +48,7 @@ async def accepted(desk: Desk, sender: UUID, message: Accepted) -> None:
         job.state, job.sent, job.ticket = JobState.ACCEPTED, True, ""
         lease.accept(now_ms=now_ms)
         at_ms = min(max(message.accepted_at_ms, job.placed_at_ms), now_ms)
-        await desk.commit.commit(AcceptJob(job_id=job.job_id, at_ms=at_ms))
+        await desk.commit.commit_soon(AcceptJob(job_id=job.job_id, at_ms=at_ms))
 
 
 async def started(desk: Desk, sender: UUID, message: Started) -> None:
@@ -61,7 +61,7 @@ async def started(desk: Desk, sender: UUID, message: Started) -> None:
         lease.start(now_ms=now_ms)
         at_ms = min(max(message.started_at_ms, job.placed_at_ms), now_ms)
         pull_ms = min(max(message.pull_ms, 0), max(now_ms - job.placed_at_ms, 0))
-        await desk.commit.commit(StartJob(job_id=job.job_id, at_ms=at_ms, pull_ms=pull_ms))
+        await desk.commit.commit_soon(StartJob(job_id=job.job_id, at_ms=at_ms, pull_ms=pull_ms))
 
 
 async def refused(desk: Desk, sender: UUID, message: Refused) -> None:

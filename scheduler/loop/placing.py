@@ -22,13 +22,14 @@ _REASONS = {
 
 def choose(desk: Desk, invocation: LiveInvocation) -> Capacity | Reason:
     """Return a provider for an invocation's next job, or why there is none; `PROVIDERS_BUSY` is worth waiting."""
+    now_ms = desk.clock()
     choice = placement.choose(
         invocation.need,
-        desk.fleet.capacities(now_ms=desk.clock()),
+        desk.fleet.capacities(now_ms=now_ms),
         tried=invocation.tried,
         tie_break=job_id_of(invocation.invocation_id, invocation.attempts + 1),
     )
-    if choice is Reason.NO_PROVIDER and desk.fleet.awaited - invocation.tried:
+    if choice is Reason.NO_PROVIDER and desk.fleet.expects(tried=invocation.tried, now_ms=now_ms):
         return Reason.PROVIDERS_BUSY
     return choice
 
@@ -91,6 +92,9 @@ async def send_ticket(desk: Desk, job_id: str) -> None:
         await desk.broker.send_order(provider, desk.signer.order(job.ticket))
     except Undeliverable as error:
         log.warning("ticket.undeliverable", extra=ids | {"why": str(error)})
+        # Its own queue is the trouble: this provider counts as tried.
+        job.sent = True
+        desk.fleet.full(job.provider_id)
         expire(desk, job_id)
     except BrokerUnavailable as error:
         log.warning("ticket.not_confirmed", extra=ids | {"why": str(error)})

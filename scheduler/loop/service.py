@@ -49,7 +49,7 @@ class Scheduler:
         await self.take_over()
         work = [
             asyncio.create_task(self.desk.commit.run()),
-            asyncio.create_task(self.desk.broker.run(self.consumers(), self._connected)),
+            asyncio.create_task(self.desk.broker.run(self.consumers(), self.connected)),
             asyncio.create_task(self._keep_watch()),
         ]
         stopped = asyncio.create_task(stop.wait())
@@ -118,7 +118,8 @@ class Scheduler:
             lease.accept(now_ms=now_ms)
         lease.extend(now_ms=now_ms, away_ms=0)
 
-    def _connected(self, away_ms: int) -> None:
+    def connected(self, away_ms: int) -> None:
+        """Judge nobody for the time in which the broker was away, and make up for what it missed."""
         desk = self.desk
         desk.leases.extend_all(now_ms=desk.clock(), away_ms=away_ms)
         desk.spawn(self._after_connecting())
@@ -133,8 +134,7 @@ class Scheduler:
             for provider in desk.fleet.unheard(now_ms=now_ms):
                 if await desk.broker.has_consumer(provider):
                     desk.fleet.awaited.add(provider.provider_id)
-        await asyncio.sleep(clocks.AWAY_GRACE_MS / 1000)
-        desk.fleet.awaited.clear()
+        desk.fleet.awaited_until_ms = now_ms + clocks.AWAY_GRACE_MS
 
     async def _keep_watch(self) -> None:
         watch = Watch(self.desk)
@@ -145,6 +145,7 @@ class Scheduler:
     async def _finish_what_is_in_hand(self) -> None:
         await self.desk.broker.stop_consuming()
         await self.desk.settle(_STOP_SECONDS)
+        self.desk.cancel()
 
     def _consumer(self, queue: str, step: Handler) -> Consumer:
         async def handle(body: bytes, routing_key: str | None) -> None:

@@ -16,6 +16,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.keyring import public_key
 from chaincode.contracts.execution.reading import Submitted, read
 from chaincode.contracts.execution.registered import TRANSACTIONS
+from chaincode.contracts.governance.proposals import propose
 from chaincode.contracts.operations import CreateJob
 from chaincode.contracts.records import Applied, Job, PinnedKey
 from chaincode.contracts.stub import Stub
@@ -109,7 +110,11 @@ def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> O
         author=author,
         events=emitted,
     )
-    TRANSACTIONS[item.kind].apply(ctx, item.arguments)
+    called = TRANSACTIONS[item.kind]
+    if called.proposers:
+        propose(ctx, called, item.arguments, item.digest)
+    else:
+        called.apply(ctx, item.arguments)
     cache.put(keys.operation(item.operation_id), Applied(digest=item.digest))
     return OperationStatus.APPLIED
 
@@ -117,7 +122,7 @@ def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> O
 def _author(stub: Stub, cache: Cache, item: Submitted) -> PinnedKey:
     """Return who answers for the operation: the key that signed it, else the key that signed the transaction."""
     author = cache.get(PinnedKey, keys.key(item.key_id or stub.creator))
-    if author is None:
+    if author is None or not author.active:
         raise Refused(Refusal.UNKNOWN_KEY)
     if item.key_id:
         try:

@@ -5,6 +5,7 @@ frozen, so sharing them is safe.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, TypeVar
 
 from chaincode.contracts.stub import Stub
@@ -56,9 +57,12 @@ class Cache:
         """Delete a key."""
         self._staged[key] = None
 
-    def items(self, cls: type[T], prefix: str) -> Iterator[tuple[str, T]]:
-        """Yield the records whose keys begin with `prefix`, own writes included, in the order of their keys."""
-        stored = dict(self._stub.items(prefix))
+    def items(self, cls: type[T], prefix: str, most: int) -> Iterator[tuple[str, T]]:
+        """Yield records whose keys begin with `prefix`, own writes included, in the order of their keys.
+
+        Of those that the ledger holds, only the first `most` are read.
+        """
+        stored = dict(islice(self._stub.items(prefix), most))
         self._read.update(stored)
         own = {key for written in (self._kept, self._staged) for key in written if key.startswith(prefix)}
         for key in sorted(own | stored.keys()):

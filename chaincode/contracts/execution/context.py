@@ -43,6 +43,11 @@ class Context:
             raise Refused(missing)
         return found
 
+    def forget(self) -> None:
+        """Undo what the operation did so far: it was only tried."""
+        self.cache.undo()
+        self.events.clear()
+
     def emit(self, name: str, subject: str, body: Mapping[str, Any]) -> None:
         """Tell followers what changed."""
         self.events.append(Event(name=name, subject=subject, body=body))

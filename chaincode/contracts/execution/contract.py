@@ -6,6 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.operations import Arguments
+from chaincode.contracts.records import Role
 
 A = TypeVar("A", bound=Arguments)
 Names = Callable[[A], Iterable[str]]
@@ -20,6 +21,8 @@ class Transaction:
     #: Names the keys that it will need from its arguments, so that a batch reads them all at once.
     reads: Callable[[Any], Iterable[str]]
     apply: Callable[[Context, Any], None]
+    #: Who may propose it; then it waits for an authority of each organisation. Empty: it is applied at once.
+    proposers: tuple[Role, ...] = ()
 
 
 class Contract:
@@ -34,15 +37,36 @@ class Contract:
         """Yield what can be called, by kind."""
         for name in self._methods:
             method = getattr(self, name)
-            arguments, reads = method.transaction
-            yield arguments.kind, Transaction(arguments=arguments, reads=reads, apply=method)
+            arguments, reads, proposers = method.transaction
+            yield (
+                arguments.kind,
+                Transaction(arguments=arguments, reads=reads, apply=method, proposers=proposers),
+            )
 
 
 def transaction(arguments: type[A], *, reads: Names[A]) -> Callable[[Method[A]], Method[A]]:
     """Register a contract's method for one kind of operation."""
 
     def register(method: Method[A]) -> Method[A]:
-        method.transaction = (arguments, reads)  # type: ignore[attr-defined]
+        method.transaction = (arguments, reads, ())  # type: ignore[attr-defined]
         return method
 
     return register
+
+
+def governed(arguments: type[A], *, by: tuple[Role, ...]) -> Callable[[Method[A]], Method[A]]:
+    """Register a contract's method for operations that one of these roles proposes and both organisations approve.
+
+    The method runs when the last organisation approves; its authority is that, so it asks for no role itself.
+    """
+
+    def register(method: Method[A]) -> Method[A]:
+        method.transaction = (arguments, _no_reads, by)  # type: ignore[attr-defined]
+        return method
+
+    return register
+
+
+def _no_reads(_arguments: Arguments) -> Iterable[str]:
+    """Name no keys beforehand: governed operations are rare."""
+    return ()

@@ -1,8 +1,8 @@
 """From the text that was sent to an operation with checked arguments; nothing is verified here."""
 
-import re
 from dataclasses import dataclass
 
+from chaincode.contracts import checks
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.operations import Arguments
@@ -12,8 +12,6 @@ from wire.signing import key_id_of, payload_of, sha256_hex
 
 #: Of one operation as it is sent.
 MAX_OPERATION_CHARS = 65_536
-_OPERATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,160}")
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +46,8 @@ def _read(text: str) -> Submitted:
         raise Refused(Refusal.MALFORMED, f"operation: expected at most {MAX_OPERATION_CHARS} characters")
     signed = not text.startswith("{")
     key_id = key_id_of(text) if signed else ""
-    if signed and not _KEY_ID.fullmatch(key_id):
-        raise Refused(Refusal.MALFORMED, "kid: expected an RFC 7638 thumbprint")
+    if signed:
+        checks.key_id("kid", key_id)
     payload = payload_of(text) if signed else text.encode()
     plain = parse_object(payload)
     if b"\\u" in payload:
@@ -58,10 +56,9 @@ def _read(text: str) -> Submitted:
     kind, operation_id, arguments = plain.get("kind"), plain.get("operation_id"), plain.get("arguments")
     if not isinstance(kind, str) or kind not in TRANSACTIONS:
         raise Refused(Refusal.UNKNOWN_KIND)
-    if not isinstance(operation_id, str) or not _OPERATION_ID.fullmatch(operation_id):
-        raise Refused(Refusal.MALFORMED, "operation_id: expected 1 to 160 letters, digits and ._:-")
-    if not operation_id.startswith(f"{kind}:"):
-        raise Refused(Refusal.MALFORMED, f"operation_id: expected it to begin with {kind}:")
+    if not isinstance(operation_id, str) or not operation_id.startswith(f"{kind}:"):
+        raise checks.refuse("operation_id", f"text that begins with {kind}:")
+    checks.operation_id("operation_id", operation_id)
     if not isinstance(arguments, dict):
         raise Refused(Refusal.MALFORMED, "arguments: expected an object")
     return Submitted(

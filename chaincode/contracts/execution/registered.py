@@ -1,18 +1,32 @@
 """All operations that can be called, by kind: the one chaincode's monitoring and monetary contracts."""
 
 from chaincode.contracts.execution.contract import Contract, Transaction
+from chaincode.contracts.governance.fees import FeesContract
+from chaincode.contracts.governance.key_changes import KeyContract
+from chaincode.contracts.governance.proposals import ProposalContract
 from chaincode.contracts.monetary.deposits import DepositContract
+from chaincode.contracts.monetary.payouts import PayoutContract
+from chaincode.contracts.monetary.transfers import TransferContract
 from chaincode.contracts.monetary.treasury import TreasuryContract
+from chaincode.contracts.monitoring.claims import ClaimContract
 from chaincode.contracts.monitoring.completion import CompletionContract
 from chaincode.contracts.monitoring.creation import CreationContract
+from chaincode.contracts.monitoring.endings import EndingContract
 from chaincode.contracts.monitoring.registry import RegistryContract
 
 CONTRACTS: tuple[Contract, ...] = (
     RegistryContract(),
     CreationContract(),
     CompletionContract(),
+    EndingContract(),
+    ClaimContract(),
     TreasuryContract(),
     DepositContract(),
+    PayoutContract(),
+    TransferContract(),
+    ProposalContract(lambda kind: TRANSACTIONS[kind]),
+    FeesContract(),
+    KeyContract(),
 )
 
 TRANSACTIONS: dict[str, Transaction] = {

@@ -1,4 +1,4 @@
-"""Money comes in."""
+"""Money comes in and goes out, by the treasury's proposal and both organisations' approval."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,9 +6,10 @@ from dataclasses import replace
 from chaincode.contracts import accounts, checks, keys
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, transaction
-from chaincode.contracts.operations import Mint
-from chaincode.contracts.records import Reference, Role, Supply
+from chaincode.contracts.execution.contract import Contract, governed, transaction
+from chaincode.contracts.monetary import payouts
+from chaincode.contracts.operations import BurnPayout, Mint, RefusePayout
+from chaincode.contracts.records import PayoutState, Reference, Role, Supply
 from wire.money import MAX_MICRO
 
 
@@ -17,25 +18,54 @@ def _mint_reads(arguments: Mint) -> Iterator[str]:
     yield keys.reference(arguments.reference)
 
 
+def _refuse_reads(arguments: RefusePayout) -> Iterator[str]:
+    yield keys.payout(arguments.payout_id)
+
+
 class TreasuryContract(Contract):
-    """Mint."""
+    """Mint, burn, and payouts that are not paid."""
 
     @transaction(Mint, reads=_mint_reads)
     def mint(self, ctx: Context, arguments: Mint) -> None:
         """Create money against an external reference, once."""
         ctx.require(Role.TREASURY)
-        checks.identifiers(account_id=arguments.account_id, reference=arguments.reference)
+        checks.identifiers(account_id=arguments.account_id)
         checks.amounts(amount_micro=arguments.amount_micro)
-        if ctx.cache.get(Reference, keys.reference(arguments.reference)):
-            raise Refused(Refusal.REFERENCE_USED)
+        _use_reference(ctx, arguments.reference)
         supply = ctx.record(Supply, keys.supply(), Refusal.RAISED)
         if supply.minted + arguments.amount_micro > MAX_MICRO:
             raise Refused(Refusal.SUPPLY_TOO_LARGE)
         ctx.cache.put(keys.supply(), replace(supply, minted=supply.minted + arguments.amount_micro))
-        ctx.cache.put(keys.reference(arguments.reference), Reference(operation_id=ctx.operation_id))
-        owner = accounts.add(ctx, arguments.account_id, arguments.amount_micro)
-        ctx.emit(
-            "account.minted.v1",
-            arguments.account_id,
-            {"amount_micro": arguments.amount_micro, "reference": arguments.reference, **accounts.plain(owner)},
-        )
+        owner = accounts.account(ctx, arguments.account_id)
+        richer = replace(owner, available=owner.available + arguments.amount_micro)
+        accounts.store(ctx, arguments.account_id, richer)
+        body = {"amount_micro": arguments.amount_micro, "reference": arguments.reference, **accounts.plain(richer)}
+        ctx.emit("account.minted.v1", arguments.account_id, body)
+
+    @governed(BurnPayout, by=(Role.TREASURY,))
+    def burn(self, ctx: Context, arguments: BurnPayout) -> None:
+        """Destroy what a payout held, once it was paid outside."""
+        payout = payouts.asked(ctx, arguments.payout_id)
+        _use_reference(ctx, arguments.reference)
+        supply = ctx.record(Supply, keys.supply(), Refusal.RAISED)
+        ctx.cache.put(keys.supply(), replace(supply, burned=supply.burned + payout.amount))
+        accounts.take(ctx, payout.account_id, payout.amount)
+        payouts.store(ctx, replace(payout, state=PayoutState.BURNED, reference=arguments.reference))
+
+    @transaction(RefusePayout, reads=_refuse_reads)
+    def refuse(self, ctx: Context, arguments: RefusePayout) -> None:
+        """Give back what a payout held, with a reason."""
+        ctx.require(Role.TREASURY)
+        checks.text("reason", arguments.reason, 200)
+        payout = payouts.asked(ctx, arguments.payout_id)
+        owner = accounts.account(ctx, payout.account_id)
+        back = replace(owner, held=owner.held - payout.amount, available=owner.available + payout.amount)
+        accounts.store(ctx, payout.account_id, back)
+        payouts.store(ctx, replace(payout, state=PayoutState.REFUSED, reason=arguments.reason))
+
+
+def _use_reference(ctx: Context, reference: str) -> None:
+    checks.identifiers(reference=reference)
+    if ctx.cache.get(Reference, keys.reference(reference)):
+        raise Refused(Refusal.REFERENCE_USED)
+    ctx.cache.put(keys.reference(reference), Reference(operation_id=ctx.operation_id))

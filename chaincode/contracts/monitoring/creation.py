@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chaincode.contracts import accounts, checks, keys
+from chaincode.contracts.clocks import LONGEST_PAY_MS
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
@@ -34,6 +35,7 @@ class CreationContract(Contract):
         """Record a job and hold its largest cost, or refuse this one job."""
         ctx.require(Role.CONTROLLER)
         _check(arguments)
+        checks.within("pay_until_ms", arguments.pay_until_ms, (0, ctx.timestamp_ms + LONGEST_PAY_MS))
         if ctx.cache.get(Job, keys.job(arguments.job_id)):
             raise Refused(Refusal.JOB_EXISTS)
         provider = ctx.record(Provider, keys.provider(arguments.provider_id), Refusal.UNKNOWN_PROVIDER)
@@ -65,7 +67,6 @@ def _check(arguments: CreateJob) -> None:
     checks.numbers(
         price_nano_per_ms=arguments.price_nano_per_ms,
         max_cost_micro=arguments.max_cost_micro,
-        pay_until_ms=arguments.pay_until_ms,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chaincode.contracts import checks, keys
+from chaincode.contracts import accounts, checks, keys, ownership
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
@@ -19,6 +19,7 @@ _LIMITED = ("timeout_ms", "memory_mb", "cpu_millis")
 
 def _register_reads(arguments: RegisterProvider) -> Iterator[str]:
     yield keys.provider(arguments.provider_id)
+    yield keys.account(arguments.account_id)
     try:
         yield keys.key(PublicKey.from_pem(arguments.public_key_pem).key_id)
     except Malformed:
@@ -27,6 +28,7 @@ def _register_reads(arguments: RegisterProvider) -> Iterator[str]:
 
 def _publish_reads(arguments: PublishVersion) -> Iterator[str]:
     yield keys.version(arguments.version_id)
+    yield from ownership.reads(arguments.developer_id)
 
 
 class RegistryContract(Contract):
@@ -47,12 +49,13 @@ class RegistryContract(Contract):
         pinned = PinnedKey(role=Role.PROVIDER, holder=arguments.provider_id, public_key_pem=arguments.public_key_pem)
         ctx.cache.put(keys.provider(arguments.provider_id), provider)
         ctx.cache.put(keys.key(key_id), pinned)
+        accounts.open_account(ctx, arguments.account_id)
         ctx.emit("provider.registered.v1", arguments.provider_id, to_plain(provider))
 
     @transaction(PublishVersion, reads=_publish_reads)
     def publish(self, ctx: Context, arguments: PublishVersion) -> None:
         """Record what jobs of a version may cost; never changed afterwards."""
-        ctx.require(Role.CUSTODY)
+        ownership.require_owner(ctx, arguments.developer_id)
         checks.identifiers(version_id=arguments.version_id, developer_id=arguments.developer_id)
         checks.participant("developer_id", arguments.developer_id)
         checks.image("image", arguments.image)

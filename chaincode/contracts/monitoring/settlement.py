@@ -8,6 +8,7 @@ from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.records import Invocation, Job, JobState, Spent
 from wire.codec import to_plain
+from wire.messages import Receipt
 from wire.money import cost_of
 from wire.outcomes import PROVIDER_FAULTS
 
@@ -30,6 +31,17 @@ def store(ctx: Context, job: Job) -> None:
     ctx.emit(f"job.{job.state}.v1", job.job_id, body)
 
 
+def receipted(ctx: Context, job: Job, receipt: Receipt) -> Job:
+    """Return the job with its receipt noted; its state is the caller's business."""
+    return replace(
+        job,
+        claimed_ms=min(receipt.run_ms, job.max_ms),
+        receipt_digest=receipt.output_digest,
+        exit_state=receipt.exit_state,
+        receipted_at_ms=ctx.timestamp_ms,
+    )
+
+
 def complete(ctx: Context, job: Job) -> None:
     """Settle a job of which both receipt and confirmation are there, or fail it, or note that they disagree."""
     if job.exit_state in PROVIDER_FAULTS:
@@ -37,41 +49,64 @@ def complete(ctx: Context, job: Job) -> None:
     elif job.receipt_digest != job.confirm_digest:
         store(ctx, replace(job, state=JobState.MISMATCH))
     else:
-        _settle(ctx, job)
+        _refuse_too_many(ctx, job)
+        pay(ctx, replace(job, state=JobState.SETTLED), due_ms(job))
+
+
+def due_ms(job: Job) -> int:
+    """Return the time to be paid: the least that provider, controller and version say, at least 1."""
+    told = (job.claimed_ms, job.observed_ms, job.max_ms)
+    return max(1, min(value for value in told if value is not None))
 
 
 def release(ctx: Context, job: Job) -> None:
-    """End a job without payment: all that it held goes back to the developer's deposit."""
-    accounts.release(ctx, job.developer_id, job.max_cost_micro)
-    _give_back(ctx, job, job.max_cost_micro)
-    invocation = _invocation(ctx, job)
-    ctx.cache.put(keys.invocation(job.invocation_id), replace(invocation, open=invocation.open - 1))
+    """End a job without payment: all that it held goes back to where it came from."""
+    let_go(ctx, job)
     store(ctx, replace(job, settled_at_ms=ctx.timestamp_ms))
 
 
-def _settle(ctx: Context, job: Job) -> None:
+def let_go(ctx: Context, job: Job) -> None:
+    """Release what a job holds, and count its invocation's developer out."""
+    accounts.release(ctx, job.payer, job.max_cost_micro)
+    if job.payer == job.developer_id:
+        _give_back(ctx, job, job.max_cost_micro)
+        _count(ctx, job, settled=0)
+
+
+def pay(ctx: Context, job: Job, billed_ms: int) -> None:
+    """Pay a job out of what it holds, and release the rest."""
+    cost = cost_of(run_ms=billed_ms, price_nano_per_ms=job.price_nano_per_ms)
+    accounts.release(ctx, job.payer, job.max_cost_micro - cost)
+    accounts.take(ctx, job.payer, cost)
+    accounts.split(ctx, job.account_id, cost, job.fee_policy)
+    if job.payer == job.developer_id:
+        _give_back(ctx, job, job.max_cost_micro - cost)
+        _count(ctx, job, settled=1)
+    paid = replace(job, billed_ms=billed_ms, cost_micro=cost, payment_done=True, settled_at_ms=ctx.timestamp_ms)
+    store(ctx, paid)
+
+
+def may_settle(ctx: Context, job: Job) -> bool:
+    """Tell whether the developer owes one more job of this invocation."""
+    invocation = _invocation(ctx, job)
+    return job.payer != job.developer_id or invocation.settled < invocation.replicas
+
+
+def _refuse_too_many(ctx: Context, job: Job) -> None:
+    """Let no more jobs of an invocation settle than it names, nor one while an earlier attempt may still."""
+    if job.payer != job.developer_id:
+        return
     invocation = _invocation(ctx, job)
     if invocation.settled >= invocation.replicas:
         raise Refused(Refusal.INVOCATION_SETTLED)
     if invocation.open + invocation.settled > invocation.replicas:
         raise Refused(Refusal.EARLIER_ATTEMPT_OPEN)
-    billed = max(1, min(job.claimed_ms or 0, job.observed_ms or 0, job.max_ms))
-    cost = cost_of(run_ms=billed, price_nano_per_ms=job.price_nano_per_ms)
-    accounts.release(ctx, job.developer_id, job.max_cost_micro - cost)
-    accounts.take(ctx, job.developer_id, cost)
-    accounts.split(ctx, job.account_id, cost, job.fee_policy)
-    _give_back(ctx, job, job.max_cost_micro - cost)
-    counted = replace(invocation, open=invocation.open - 1, settled=invocation.settled + 1)
+
+
+def _count(ctx: Context, job: Job, *, settled: int) -> None:
+    invocation = _invocation(ctx, job)
+    counted = replace(invocation, open=invocation.open - 1, settled=invocation.settled + settled)
     ctx.cache.put(keys.invocation(job.invocation_id), counted)
-    paid = replace(
-        job,
-        state=JobState.SETTLED,
-        billed_ms=billed,
-        cost_micro=cost,
-        payment_done=True,
-        settled_at_ms=ctx.timestamp_ms,
-    )
-    store(ctx, paid)
 
 
 def _give_back(ctx: Context, job: Job, amount: int) -> None:
@@ -82,5 +117,4 @@ def _give_back(ctx: Context, job: Job, amount: int) -> None:
 
 
 def _invocation(ctx: Context, job: Job) -> Invocation:
-    found = ctx.cache.get(Invocation, keys.invocation(job.invocation_id))
-    return found or Invocation(replicas=job.replicas)
+    return ctx.cache.get(Invocation, keys.invocation(job.invocation_id)) or Invocation(replicas=job.replicas)

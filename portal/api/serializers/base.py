@@ -24,6 +24,18 @@ class Order(serializers.Serializer[Any]):
 
         :raises ValidationError: naming every field that is wrong.
         """
-        form = cls(data=request.data)
+        return cls._checked(request.data)
+
+    @classmethod
+    def read_query(cls, request: Request) -> dict[str, Any]:
+        """Return the checked values of a request's address, after the `?`.
+
+        :raises ValidationError: naming every one that is wrong.
+        """
+        return cls._checked(request.query_params.dict())
+
+    @classmethod
+    def _checked(cls, data: Any) -> dict[str, Any]:
+        form = cls(data=data)
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)

@@ -1,9 +1,11 @@
 """Blocks, their transactions and events, and the world state that follows from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from chaincode.blocks import Block
 from portal.ledger.models import LedgerBlock, LedgerEvent, LedgerTransaction, WorldState
+from portal.ledger.read_model import bulk
 from portal.ledger.read_model.balances import move_balances
 from portal.ledger.read_model.jobs import store_jobs
 from portal.ledger.read_model.moments import moment
@@ -44,27 +46,20 @@ def _add_history(blocks: Sequence[Block]) -> None:
         for block in blocks
         for position, record in enumerate(block.transactions)
     )
-    LedgerEvent.objects.bulk_create(
-        LedgerEvent(
-            transaction_id=record.transaction_id,
-            name=event.name,
-            subject=event.subject,
-            body=event.body,
-            at=moment(record.timestamp_ms),
-        )
-        for block in blocks
-        for record in block.transactions
-        for event in record.events
-    )
+    bulk.insert(LedgerEvent, ("transaction_id", "name", "subject", "body", "at"), _events(blocks))
+
+
+def _events(blocks: Sequence[Block]) -> Iterator[tuple[Any, ...]]:
+    for block in blocks:
+        for record in block.transactions:
+            at = bulk.stamp(record.timestamp_ms)
+            for event in record.events:
+                yield record.transaction_id, event.name, event.subject, bulk.text(event.body), at
 
 
 def _mirror(writes: Mapping[str, str | None]) -> None:
     deleted = [key for key, value in writes.items() if value is None]
     if deleted:
         WorldState.objects.filter(key__in=deleted).delete()
-    WorldState.objects.bulk_create(
-        (WorldState(key=key, value=value) for key, value in writes.items() if value is not None),
-        update_conflicts=True,
-        unique_fields=["key"],
-        update_fields=["value"],
-    )
+    kept = ((key, value) for key, value in writes.items() if value is not None)
+    bulk.upsert(WorldState, ("key", "value"), kept)

@@ -77,10 +77,8 @@ class Rivals:
 
 
 @pytest.fixture
-def admin(broker: Broker) -> Iterator[RabbitAdmin]:
-    made = RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password)
-    yield made
-    made._http.close()
+def admin(broker: Broker) -> RabbitAdmin:
+    return RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from chaincode.contracts.testing import MemoryLedger
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, PRICE, World, marketplace, receipt_jws
 from wire.outcomes import PROVIDER_FAULTS, ExitState
 
+Step = Callable[[], str]
 UNTOUCHED = Account(available=500 * CREDIT, deposit=100 * CREDIT)
 FAULTS = sorted(PROVIDER_FAULTS)
 PAID = [state for state in ExitState if state not in PROVIDER_FAULTS]
@@ -22,7 +23,7 @@ def test_a_job_settles_when_receipt_and_confirmation_are_there_in_whichever_orde
     world: World, *, confirmed_first: bool
 ) -> None:
     world.create()
-    steps: list[Callable[[], str]] = [world.receipt, world.confirm]
+    steps: list[Step] = [world.receipt, world.confirm]
     first, second = reversed(steps) if confirmed_first else steps
 
     assert first() == "applied"
@@ -91,7 +92,7 @@ def test_a_functions_own_error_is_paid(world: World, state: ExitState) -> None:
 @pytest.mark.parametrize("confirmed_first", [False, True])
 def test_nothing_moves_when_the_digests_differ(world: World, *, confirmed_first: bool) -> None:
     world.create()
-    steps: list[Callable[[], str]] = [world.receipt, lambda: world.confirm(output_digest="b" * 64)]
+    steps: list[Step] = [world.receipt, lambda: world.confirm(output_digest="b" * 64)]
     for step in reversed(steps) if confirmed_first else steps:
         assert step() == "applied"
 

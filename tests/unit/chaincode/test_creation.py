@@ -124,7 +124,6 @@ def test_versions_never_change(world: World) -> None:
         {"price_ceiling_nano_per_ms": 2**52},
         {"budget_micro_per_day": -1},
         {"budget_micro_per_day": 2**62},
-        {"developer_id": "platform"},
         {"version_id": ""},
     ],
 )

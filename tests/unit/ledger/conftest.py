@@ -1,4 +1,6 @@
-"""Fixtures of the ledger's tests."""
+"""A ledger in memory with recorder and follower on it."""
+
+from collections.abc import Callable
 
 import pytest
 
@@ -8,6 +10,8 @@ from portal.ledger.keys import KeyName
 from portal.ledger.recorder import Recorder
 from portal.ledger.testing import MemoryLedger
 from tests.support.outbox_market import ManualClock, Market, genesis, signing_keys
+
+Turn = Callable[[], bool]
 
 
 @pytest.fixture
@@ -38,3 +42,17 @@ def recorder(ledger: MemoryLedger, epoch: int, clock: ManualClock) -> Recorder:
 @pytest.fixture
 def follower(ledger: MemoryLedger, epoch: int) -> Follower:
     return Follower(ledger=ledger, epoch=epoch)
+
+
+@pytest.fixture
+def work(recorder: Recorder, follower: Follower) -> Callable[[], None]:
+    """Turn recorder and follower until neither finds anything to do."""
+
+    def until_idle() -> None:
+        for _ in range(100):
+            recorded, followed = recorder.step(), follower.step()
+            if not recorded and not followed:
+                return
+        raise AssertionError("recorder and follower never come to rest")
+
+    return until_idle

@@ -1,0 +1,1 @@
+"""Who may do what: proposals that both organisations approve, keys and their changes, fees."""

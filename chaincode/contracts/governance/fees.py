@@ -1,0 +1,28 @@
+"""The fee policy: jobs keep the one that stood when they were created."""
+
+from chaincode.contracts import checks, keys
+from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.execution.context import Context
+from chaincode.contracts.execution.contract import Contract, governed
+from chaincode.contracts.genesis import WHOLE_PPM
+from chaincode.contracts.operations import SetFees
+from chaincode.contracts.records import FeePolicy, Role
+from wire.codec import to_plain
+
+
+class FeesContract(Contract):
+    """Fees."""
+
+    @governed(SetFees, by=(Role.AUTHORITY,))
+    def set_fees(self, ctx: Context, arguments: SetFees) -> None:
+        """Change the fee policy for jobs created from now on."""
+        checks.within("platform_ppm", arguments.platform_ppm, (0, WHOLE_PPM))
+        checks.within("peers_ppm", arguments.peers_ppm, (0, WHOLE_PPM - arguments.platform_ppm))
+        before = ctx.record(FeePolicy, keys.fee_policy(), Refusal.RAISED)
+        if arguments.version != before.version + 1:
+            raise Refused(Refusal.WRONG_FEES, f"version: expected {before.version + 1}")
+        policy = FeePolicy(
+            version=arguments.version, platform_ppm=arguments.platform_ppm, peers_ppm=arguments.peers_ppm
+        )
+        ctx.cache.put(keys.fee_policy(), policy)
+        ctx.emit("fees.set.v1", "fees", to_plain(policy))

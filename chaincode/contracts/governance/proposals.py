@@ -1,0 +1,99 @@
+"""Operations that need an authority of each organisation: proposed, approved, enacted with the last approval."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from chaincode.contracts import checks, keys
+from chaincode.contracts.clocks import PROPOSAL_MS
+from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.execution.context import Context
+from chaincode.contracts.execution.contract import Contract, Transaction, transaction
+from chaincode.contracts.genesis import Genesis
+from chaincode.contracts.operations import Approve, Arguments, Reject
+from chaincode.contracts.records import Proposal, ProposalState, Role
+from wire.codec import from_plain, to_plain
+
+LONGEST_REASON = 200
+
+
+def propose(ctx: Context, governed: Transaction, arguments: Arguments, digest: str) -> None:
+    """Note an operation that waits for approval; one that could not be enacted now is refused now."""
+    ctx.require(*governed.proposers)
+    governed.apply(ctx, arguments)
+    ctx.forget()
+    by_authority = ctx.author.role is Role.AUTHORITY
+    proposal = Proposal(
+        proposal_id=ctx.operation_id,
+        kind=arguments.kind,
+        arguments=to_plain(arguments),
+        digest=digest,
+        proposer=ctx.author.role,
+        organisation=ctx.author.holder if by_authority else "",
+        opened_at_ms=ctx.timestamp_ms,
+        # Who proposes approves.
+        approved_by=(ctx.author.holder,) if by_authority else (),
+    )
+    _store(ctx, proposal, "proposal.opened.v1")
+
+
+def _reads(arguments: Approve | Reject) -> Iterator[str]:
+    yield keys.proposal(arguments.proposal_id)
+    yield keys.genesis()
+
+
+class ProposalContract(Contract):
+    """Approve and reject."""
+
+    def __init__(self, find: Callable[[str], Transaction]) -> None:
+        """Take how to find the transaction of a kind."""
+        self._find = find
+
+    @transaction(Approve, reads=_reads)
+    def approve(self, ctx: Context, arguments: Approve) -> None:
+        """Add an organisation's approval; the last one enacts the operation."""
+        ctx.require(Role.AUTHORITY)
+        proposal = _open_proposal(ctx, arguments.proposal_id)
+        if proposal.digest != arguments.digest:
+            raise Refused(Refusal.WRONG_PROPOSAL)
+        if ctx.timestamp_ms > proposal.opened_at_ms + PROPOSAL_MS:
+            raise Refused(Refusal.TOO_LATE)
+        if ctx.author.holder in proposal.approved_by:
+            raise Refused(Refusal.APPROVED_ALREADY)
+        approved = replace(proposal, approved_by=tuple(sorted((*proposal.approved_by, ctx.author.holder))))
+        if not _organisations(ctx) <= set(approved.approved_by):
+            _store(ctx, approved, "proposal.approved.v1")
+            return
+        governed = self._find(proposal.kind)
+        enacting = replace(ctx, operation_id=proposal.proposal_id)
+        governed.apply(enacting, from_plain(governed.arguments, proposal.arguments))
+        _store(ctx, replace(approved, state=ProposalState.ENACTED), "proposal.enacted.v1")
+
+    @transaction(Reject, reads=_reads)
+    def reject(self, ctx: Context, arguments: Reject) -> None:
+        """End a proposal, with a reason."""
+        ctx.require(Role.AUTHORITY, Role.TREASURY)
+        checks.text("reason", arguments.reason, LONGEST_REASON)
+        proposal = _open_proposal(ctx, arguments.proposal_id)
+        if ctx.author.role is not Role.AUTHORITY and ctx.author.role is not proposal.proposer:
+            raise Refused(Refusal.NOT_AUTHORISED)
+        rejected = replace(proposal, state=ProposalState.REJECTED, reason=arguments.reason)
+        _store(ctx, rejected, "proposal.rejected.v1")
+
+
+def _organisations(ctx: Context) -> frozenset[str]:
+    return frozenset(ctx.record(Genesis, keys.genesis(), Refusal.RAISED).organisations)
+
+
+def _open_proposal(ctx: Context, proposal_id: str) -> Proposal:
+    checks.operation_id("proposal_id", proposal_id)
+    proposal = ctx.record(Proposal, keys.proposal(proposal_id), Refusal.UNKNOWN_PROPOSAL)
+    if proposal.state is not ProposalState.OPEN:
+        raise Refused(Refusal.WRONG_STATE, f"proposal {proposal_id} is {proposal.state}")
+    return proposal
+
+
+def _store(ctx: Context, proposal: Proposal, event: str) -> None:
+    ctx.cache.put(keys.proposal(proposal.proposal_id), proposal)
+    body: dict[str, Any] = to_plain(proposal)
+    ctx.emit(event, proposal.proposal_id, body)

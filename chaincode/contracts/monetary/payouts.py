@@ -1,0 +1,59 @@
+"""Payouts: money that its owner wants outside the ledger, held until it is burned or refused."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from chaincode.contracts import accounts, checks, keys, ownership
+from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.execution.context import Context
+from chaincode.contracts.execution.contract import Contract, transaction
+from chaincode.contracts.operations import AskPayout
+from chaincode.contracts.records import Payout, PayoutState
+from wire.codec import to_plain
+
+
+def asked(ctx: Context, payout_id: str) -> Payout:
+    """Return a payout that was asked for and is neither burned nor refused."""
+    checks.identifiers(payout_id=payout_id)
+    payout = ctx.record(Payout, keys.payout(payout_id), Refusal.UNKNOWN_PAYOUT)
+    if payout.state is not PayoutState.ASKED:
+        raise Refused(Refusal.WRONG_STATE, f"payout {payout_id} is {payout.state}")
+    return payout
+
+
+def store(ctx: Context, payout: Payout) -> None:
+    """Write a payout and tell followers which state it reached."""
+    ctx.cache.put(keys.payout(payout.payout_id), payout)
+    body: dict[str, Any] = to_plain(payout)
+    ctx.emit(f"payout.{payout.state}.v1", payout.account_id, body)
+
+
+def _ask_reads(arguments: AskPayout) -> Iterator[str]:
+    yield keys.payout(arguments.payout_id)
+    yield from ownership.reads(arguments.account_id)
+
+
+class PayoutContract(Contract):
+    """Payouts."""
+
+    @transaction(AskPayout, reads=_ask_reads)
+    def ask(self, ctx: Context, arguments: AskPayout) -> None:
+        """Hold money for a payout."""
+        ownership.require_owner(ctx, arguments.account_id)
+        checks.identifiers(payout_id=arguments.payout_id, account_id=arguments.account_id)
+        checks.amounts(amount_micro=arguments.amount_micro)
+        if ctx.cache.get(Payout, keys.payout(arguments.payout_id)):
+            raise Refused(Refusal.PAYOUT_EXISTS)
+        amount = arguments.amount_micro
+        owner = accounts.with_available(ctx, arguments.account_id, amount)
+        less = replace(owner, available=owner.available - amount, held=owner.held + amount)
+        accounts.store(ctx, arguments.account_id, less)
+        payout = Payout(
+            payout_id=arguments.payout_id,
+            account_id=arguments.account_id,
+            amount=amount,
+            state=PayoutState.ASKED,
+            asked_at_ms=ctx.timestamp_ms,
+        )
+        store(ctx, payout)

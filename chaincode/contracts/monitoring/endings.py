@@ -1,0 +1,65 @@
+"""How a job ends without a result: superseded, expired, cancelled, or decided by both organisations."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chaincode.contracts import checks, keys
+from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.execution.context import Context
+from chaincode.contracts.execution.contract import Contract, governed, transaction
+from chaincode.contracts.monitoring import settlement
+from chaincode.contracts.operations import CancelJob, DecideJob, ExpireJob, SupersedeJob
+from chaincode.contracts.records import JobState, Role
+
+
+def _reads(arguments: SupersedeJob | ExpireJob | CancelJob) -> Iterator[str]:
+    yield keys.job(arguments.job_id)
+
+
+class EndingContract(Contract):
+    """Jobs end."""
+
+    @transaction(SupersedeJob, reads=_reads)
+    def supersede(self, ctx: Context, arguments: SupersedeJob) -> None:
+        """Give up on an attempt whose result was not confirmed."""
+        ctx.require(Role.CONTROLLER)
+        checks.identifiers(job_id=arguments.job_id)
+        job = settlement.find(ctx, arguments.job_id, JobState.CREATED, JobState.RECEIPTED)
+        settlement.release(ctx, replace(job, state=JobState.SUPERSEDED))
+
+    @transaction(ExpireJob, reads=_reads)
+    def expire(self, ctx: Context, arguments: ExpireJob) -> None:
+        """Release a job after its time to be paid, if no receipt is there."""
+        ctx.require(Role.CONTROLLER)
+        checks.identifiers(job_id=arguments.job_id)
+        job = settlement.find(ctx, arguments.job_id, JobState.CREATED, JobState.CONFIRMED)
+        if ctx.timestamp_ms <= job.pay_until_ms:
+            raise Refused(Refusal.TOO_EARLY, f"job {job.job_id} may be paid until {job.pay_until_ms}")
+        settlement.release(ctx, replace(job, state=JobState.EXPIRED))
+
+    @transaction(CancelJob, reads=_reads)
+    def cancel(self, ctx: Context, arguments: CancelJob) -> None:
+        """Stop a job: what it used is paid, and nothing when it had not started."""
+        ctx.require(Role.CONTROLLER)
+        checks.identifiers(job_id=arguments.job_id)
+        checks.numbers(used_ms=arguments.used_ms)
+        job = settlement.find(ctx, arguments.job_id, JobState.CREATED)
+        cancelled = replace(job, state=JobState.CANCELLED, observed_ms=arguments.used_ms)
+        if not arguments.used_ms:
+            settlement.release(ctx, cancelled)
+            return
+        if not settlement.may_settle(ctx, job):
+            raise Refused(Refusal.INVOCATION_SETTLED)
+        settlement.pay(ctx, cancelled, settlement.due_ms(cancelled))
+
+    @governed(DecideJob, by=(Role.AUTHORITY,))
+    def decide(self, ctx: Context, arguments: DecideJob) -> None:
+        """End a job whose digests differ: pay what seems right, or nothing."""
+        checks.identifiers(job_id=arguments.job_id)
+        checks.text("reason", arguments.reason, 200)
+        job = replace(settlement.find(ctx, arguments.job_id, JobState.MISMATCH), reason=arguments.reason)
+        checks.within("pay_ms", arguments.pay_ms, (0, job.claimed_ms or 0))
+        if arguments.pay_ms:
+            settlement.pay(ctx, replace(job, state=JobState.SETTLED), arguments.pay_ms)
+        else:
+            settlement.release(ctx, replace(job, state=JobState.FAILED))

@@ -1,0 +1,34 @@
+"""Who moves an account's money: custody, until the owner has a key of its own; then only that key."""
+
+from collections.abc import Iterator
+
+from chaincode.contracts import keys
+from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.execution.context import Context
+from chaincode.contracts.records import Owner, Role
+
+#: Accounts that belong to an organisation: its authority moves their money. The bond's moves by claims only.
+_STEWARDS = {keys.PLATFORM_ACCOUNT: "controller", keys.PEERS_ACCOUNT: "peers"}
+
+
+def reads(account_id: str) -> Iterator[str]:
+    """Name the keys that the question needs."""
+    yield keys.owner(account_id)
+    yield keys.account(account_id)
+
+
+def require_owner(ctx: Context, account_id: str) -> None:
+    """Let only the account's owner pass, or custody for it.
+
+    :raises Refused: `not_authorised` for all others.
+    """
+    if account_id in keys.RESERVED_ACCOUNTS:
+        ctx.require(Role.AUTHORITY)
+        if _STEWARDS.get(account_id) != ctx.author.holder:
+            raise Refused(Refusal.NOT_AUTHORISED, f"account {account_id} belongs to another organisation or to none")
+    elif ctx.cache.get(Owner, keys.owner(account_id)):
+        ctx.require(Role.OWNER)
+        if ctx.author.holder != account_id:
+            raise Refused(Refusal.NOT_AUTHORISED, f"account {account_id} is not the author's")
+    else:
+        ctx.require(Role.CUSTODY)

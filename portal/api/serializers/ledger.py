@@ -1,0 +1,128 @@
+"""The ledger: jobs, blocks, transactions, and accounts' money in micro-credits."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from portal.api.serializers.base import Order
+from wire.money import MAX_MICRO
+
+
+class BalanceView(serializers.Serializer[Any]):
+    """An account's money, as of the last block."""
+
+    account_id = serializers.CharField()
+    available_micro = serializers.IntegerField()
+    deposit_micro = serializers.IntegerField(help_text="Only jobs spend it.")
+    held_micro = serializers.IntegerField(help_text="For jobs that run.")
+    reserved_micro = serializers.IntegerField(help_text="Part of the deposit, for jobs that no block shows yet.")
+    free_micro = serializers.IntegerField(help_text="What new jobs may still cost.")
+
+
+class StatementLineView(serializers.Serializer[Any]):
+    """One movement of an account's money."""
+
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    kind = serializers.CharField(help_text="minted, deposited, spent or earned.")
+    amount_micro = serializers.IntegerField()
+    moved_micro = serializers.IntegerField()
+    reference = serializers.CharField()
+    transaction_id = serializers.CharField()
+    block_number = serializers.IntegerField()
+
+
+class EventView(serializers.Serializer[Any]):
+    """One change on the ledger."""
+
+    name = serializers.CharField()
+    subject = serializers.CharField()
+    at = serializers.DateTimeField()
+    transaction_id = serializers.CharField()
+    block_number = serializers.IntegerField()
+    body = serializers.DictField(child=serializers.JSONField())
+
+
+class LedgerJobView(serializers.Serializer[Any]):
+    """A job's record with all that happened to it, oldest first."""
+
+    job_id = serializers.CharField()
+    state = serializers.CharField()
+    record = serializers.DictField(child=serializers.JSONField())
+    events = EventView(many=True)
+
+
+class BlockView(serializers.Serializer[Any]):
+    """A block."""
+
+    number = serializers.IntegerField()
+    hash = serializers.CharField()
+    previous_hash = serializers.CharField()
+    at = serializers.DateTimeField()
+    transaction_count = serializers.IntegerField()
+    operation_count = serializers.IntegerField()
+
+
+class TransactionView(serializers.Serializer[Any]):
+    """A transaction."""
+
+    transaction_id = serializers.CharField()
+    block_number = serializers.IntegerField()
+    position = serializers.IntegerField()
+    creator = serializers.CharField(help_text="Key id of the submitter.")
+    at = serializers.DateTimeField()
+    operation_count = serializers.IntegerField()
+
+
+class BlockDetailView(serializers.Serializer[Any]):
+    """A block with its transactions."""
+
+    block = BlockView()
+    transactions = TransactionView(many=True)
+
+
+class OperationView(serializers.Serializer[Any]):
+    """Where an operation stands on its way to the ledger."""
+
+    operation_id = serializers.CharField()
+    kind = serializers.CharField()
+    subject = serializers.CharField()
+    state = serializers.CharField()
+    reason = serializers.CharField(help_text="Why it was refused or set aside.")
+    transaction_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    settled_at = serializers.DateTimeField(allow_null=True)
+
+
+class TransactionDetailView(serializers.Serializer[Any]):
+    """A transaction, with those of its operations and changes that concern the account that asks."""
+
+    transaction = TransactionView()
+    operations = OperationView(many=True)
+    events = EventView(many=True)
+
+
+class PageOrder(Order):
+    """Which part of a list, newest first."""
+
+    before = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**63 - 1, help_text="Only what comes before this id or number."
+    )
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
+
+
+class DepositOrder(Order):
+    """Moves money from available to deposit."""
+
+    amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
+    deposit_id = serializers.UUIDField(required=False, help_text="A repeat with the same id changes nothing.")
+
+
+class MintOrder(Order):
+    """Creates money for an account, against a payment from outside."""
+
+    username = serializers.CharField(max_length=39)
+    amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
+    reference = serializers.RegexField(
+        r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z", help_text="Of the payment; a repeat with the same changes nothing."
+    )

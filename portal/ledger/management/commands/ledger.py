@@ -1,0 +1,133 @@
+"""`manage.py ledger`: look at the ledger, prove it, compare it with the read model, and rebuild that."""
+
+import json
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from portal.environment import setting
+from portal.ledger import operations
+from portal.ledger.embedded import EmbeddedReader, EmbeddedWriter
+from portal.ledger.errors import LedgerDamaged, LedgerError
+from portal.ledger.keys import KeyName, load_genesis, signing_key
+from portal.ledger.read_model.rebuilding import rebuild
+from portal.ledger.reconcile import confirm, survey
+from portal.ledger.service.standing import standing
+from wire.codec import canonical_json, to_plain
+
+#: Exit status when the ledger or the read model is not as it should be.
+EXIT_WRONG = 2
+_BLOCKS_AT_ONCE = 16
+_TRIES, _TRY_SECONDS = 100, 0.1
+_PROGRESS_SECONDS = 1.0
+
+
+class Command(BaseCommand):
+    """One subcommand a question. Answers go to standard output, progress to standard error."""
+
+    help = "verify, export, rebuild, reconcile, status or retry; exits with 2 when something is not as it should be."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take one of the subcommands."""
+        commands = parser.add_subparsers(dest="command", required=True)
+        helps = {
+            "verify": "Prove the ledger from its first block: hashes, signatures, replay, world state, money.",
+            "reconcile": "Compare the read model with the ledger, and all money with what was minted.",
+            "status": "Say how far everything is, and what waits or is set aside.",
+        }
+        for name, text in helps.items():
+            commands.add_parser(name, help=text).add_argument("--json", action="store_true", help="One JSON object.")
+        commands.add_parser("rebuild", help="Rebuild the read model from the blocks; stop run_ledger first.")
+        export = commands.add_parser("export", help="Write all blocks as JSON, one a line.")
+        export.add_argument("--first", type=int, default=0, help="Number of the first block to write.")
+        retry = commands.add_parser("retry", help="Send an operation that was set aside again.")
+        retry.add_argument("operation_id")
+
+    def handle(self, *_args: object, **options: Any) -> None:
+        """Answer the question."""
+        try:
+            getattr(self, f"_{options['command']}")(options)
+        except LedgerDamaged as error:
+            self.stderr.write(f"the ledger is damaged: {error}")
+            sys.exit(EXIT_WRONG)
+        except LedgerError as error:
+            raise CommandError(str(error)) from error
+
+    def _verify(self, options: Mapping[str, Any]) -> None:
+        with _reader() as ledger:
+            proved = ledger.verify(genesis=load_genesis(), progress=self._progress("blocks proved"))
+        text = (
+            f"verified: {proved.blocks} blocks, {proved.transactions} transactions, {proved.operations} operations\n"
+            f"newest block: {proved.hash}"
+        )
+        self._answer(options, to_plain(proved), text)
+
+    def _reconcile(self, options: Mapping[str, Any]) -> None:
+        with _reader() as ledger:
+            found = confirm(ledger, survey(ledger), tries=_TRIES, wait=lambda: time.sleep(_TRY_SECONDS))
+        text = f"compared at block {found.block}: {found.keys} keys, drift {found.drift_micro} micro-credits"
+        for key in found.differing_keys:
+            text += f"\n  differs: {key}"
+        for account_id, amount in found.differing_accounts:
+            text += f"\n  account {account_id}: {amount} micro-credits off"
+        self._answer(options, {**to_plain(found), "drift_micro": found.drift_micro, "clean": found.is_clean}, text)
+        if not found.is_clean:
+            sys.exit(EXIT_WRONG)
+
+    def _status(self, options: Mapping[str, Any]) -> None:
+        with _reader() as ledger:
+            now = standing(ledger)
+        text = "\n".join(f"{name.replace('_', ' '):24}{value}" for name, value in now.lines())
+        self._answer(options, {**to_plain(now), "well": now.is_well}, text)
+        if not now.is_well:
+            sys.exit(EXIT_WRONG)
+
+    def _rebuild(self, _options: Mapping[str, Any]) -> None:
+        path = Path(setting("CHAINFAAS_LEDGER_FILE"))
+        with EmbeddedWriter.open(path, block_key=signing_key(KeyName.BLOCK), genesis=load_genesis()) as ledger:
+            blocks = rebuild(ledger, now=timezone.now(), progress=self._progress("blocks applied"))
+        self.stdout.write(f"rebuilt from {blocks} blocks; start run_ledger again")
+
+    def _export(self, options: Mapping[str, Any]) -> None:
+        with _reader() as ledger:
+            number = options["first"]
+            while blocks := ledger.blocks(number, _BLOCKS_AT_ONCE):
+                for block in blocks:
+                    self.stdout.write(canonical_json(to_plain(block)).decode())
+                number = blocks[-1].number + 1
+
+    def _retry(self, options: Mapping[str, Any]) -> None:
+        if not operations.retry_set_aside(options["operation_id"]):
+            raise CommandError(f"no operation {options['operation_id']} is set aside")
+        self.stdout.write(f"{options['operation_id']} goes to the ledger again")
+
+    def _answer(self, options: Mapping[str, Any], plain: object, text: str) -> None:
+        self.stdout.write(json.dumps(plain, default=str) if options["json"] else text)
+
+    def _progress(self, what: str) -> "Progress":
+        return Progress(self.stderr, what)
+
+
+class Progress:
+    """Says on standard error how far a long job is, once a second."""
+
+    def __init__(self, stream: Any, what: str) -> None:
+        self._stream = stream
+        self._what = what
+        self._said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Note how far it is."""
+        if time.monotonic() - self._said >= _PROGRESS_SECONDS:
+            self._said = time.monotonic()
+            self._stream.write(f"{done} of {total} {self._what}")
+
+
+def _reader() -> EmbeddedReader:
+    return EmbeddedReader.open_file(Path(setting("CHAINFAAS_LEDGER_FILE")))

@@ -1,0 +1,1 @@
+"""What people fill in, in the units that people use; the operations check it again."""

@@ -1,0 +1,186 @@
+"""Functions and versions, in the units that people use."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+
+from portal.functions.drafts import (
+    ARCHITECTURES,
+    MAX_DESCRIPTION,
+    MAX_PRICE_NANO_PER_MS,
+    MAX_RATE_PER_MINUTE,
+    FunctionDraft,
+    VersionDraft,
+)
+from portal.functions.images import MAX_LINK
+from portal.functions.models import Access, FunctionVersion
+from portal.web.forms.base import CreditsField, PageForm
+from wire.limits import BOUNDS, KIB, Limits
+
+_DEFAULTS = Limits()
+#: Well above what providers ask for as long as they do not say otherwise (`chainfaas-agent enroll --price`).
+DEFAULT_CEILING_NANO_PER_MS = 20
+DEFAULT_BUDGET_MICRO = 1_000_000
+_ACCESS = [
+    (Access.OWNER.value, "Only me: with one of my tokens"),
+    (Access.TOKEN.value, "Accounts: with a token of any account"),
+    (Access.PUBLIC.value, "Everyone: without a token, within the rate and the daily budget below"),
+]
+
+
+def _whole(limit: str, *, unit: int = 1, **kwargs: Any) -> forms.IntegerField:
+    low, high = (bound // unit for bound in BOUNDS[limit])
+    return forms.IntegerField(min_value=low, max_value=high, initial=getattr(_DEFAULTS, limit) // unit, **kwargs)
+
+
+class VersionForm(PageForm):
+    """Image, limits, price, who may call."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "timeout_ms": "timeout_seconds",
+        "input_bytes": "input_kib",
+        "output_bytes": "output_kib",
+        "budget_micro_per_day": "budget_per_day",
+    }
+
+    image_link = forms.CharField(
+        label="Image link",
+        max_length=MAX_LINK,
+        help_text="registry/name:tag or registry/name@sha256:…, such as docker.io/library/python:3.12-slim. "
+        "The registry is asked now, and exactly the image that it shows now is what will run.",
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+    )
+    architecture = forms.ChoiceField(
+        label="Processor type", choices=[(name, name) for name in ARCHITECTURES], help_text="Of the image."
+    )
+    output_type = forms.CharField(
+        label="Content type of the result", max_length=100, initial="text/plain; charset=utf-8"
+    )
+    environment = forms.CharField(
+        label="Environment variables",
+        required=False,
+        strip=False,
+        max_length=32 * KIB,
+        help_text="One NAME=value a line. Not for secrets: providers can read them.",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+    )
+    memory_mb = _whole("memory_mb", label="Memory, MB", help_text="Without swap.")
+    cpu_millis = _whole("cpu_millis", label="Processor, thousandths", help_text="1000 is one whole processor.")
+    timeout_seconds = forms.DecimalField(
+        label="Timeout, seconds",
+        min_value=BOUNDS["timeout_ms"][0] / 1000,
+        max_value=BOUNDS["timeout_ms"][1] // 1000,
+        decimal_places=3,
+        initial=_DEFAULTS.timeout_ms // 1000,
+        help_text="A run that takes longer is stopped, and paid.",
+    )
+    processes = _whole("processes", label="Processes", help_text="Threads count too.")
+    input_kib = _whole("input_bytes", unit=KIB, label="Largest input, KiB", help_text="Of a request's body.")
+    output_kib = _whole("output_bytes", unit=KIB, label="Largest output, KiB", help_text="At least 1.")
+    price_ceiling_nano_per_ms = forms.IntegerField(
+        label="Price ceiling",
+        min_value=0,
+        max_value=MAX_PRICE_NANO_PER_MS,
+        initial=DEFAULT_CEILING_NANO_PER_MS,
+        help_text="Nano-credits a millisecond. No provider that asks more runs it; you pay what the provider asks.",
+    )
+    budget_per_day = CreditsField(
+        label="Daily budget, credits",
+        initial=DEFAULT_BUDGET_MICRO,
+        help_text="What all calls of one day (UTC) may cost together. Calls beyond it are refused.",
+    )
+    access = forms.ChoiceField(
+        label="Who may call", choices=_ACCESS, initial=Access.OWNER.value, widget=forms.RadioSelect
+    )
+    get_allowed = forms.BooleanField(
+        label="Also answer GET", required=False, help_text="The query string becomes the input."
+    )
+    rate_per_minute = forms.IntegerField(
+        label="Calls a minute", min_value=1, max_value=MAX_RATE_PER_MINUTE, initial=60, help_text="Of all callers."
+    )
+
+    def clean_environment(self) -> dict[str, str]:
+        """Return the variables."""
+        variables: dict[str, str] = {}
+        for line in self.cleaned_data["environment"].splitlines():
+            name, equals, value = line.partition("=")
+            if not line.strip():
+                continue
+            if not equals:
+                raise forms.ValidationError(f"{line[:60]!r}: write NAME=value.")
+            variables[name.strip()] = value
+        return variables
+
+    def clean_output_kib(self) -> int:
+        """Return the largest output; its bound in bytes is 1, which is no whole KiB."""
+        count = int(self.cleaned_data["output_kib"])
+        if count < 1:
+            raise forms.ValidationError("Choose at least 1.")
+        return count
+
+    def draft(self) -> VersionDraft:
+        """Return what was asked for."""
+        values = self.cleaned_data
+        return VersionDraft(
+            image_link=values["image_link"],
+            price_ceiling_nano_per_ms=values["price_ceiling_nano_per_ms"],
+            budget_micro_per_day=values["budget_per_day"],
+            limits=Limits(
+                memory_mb=values["memory_mb"],
+                cpu_millis=values["cpu_millis"],
+                timeout_ms=int(values["timeout_seconds"] * 1000),
+                processes=values["processes"],
+                input_bytes=values["input_kib"] * KIB,
+                output_bytes=values["output_kib"] * KIB,
+            ),
+            architecture=values["architecture"],
+            environment=values["environment"],
+            output_type=values["output_type"],
+            access=Access(values["access"]),
+            get_allowed=values["get_allowed"],
+            rate_per_minute=values["rate_per_minute"],
+        )
+
+
+def initial_of(version: FunctionVersion) -> dict[str, Any]:
+    """Return a version as the form shows it: the next one begins with what the last one said."""
+    same = ("image_link", "architecture", "output_type", "memory_mb", "cpu_millis", "processes", "access")
+    return {name: getattr(version, name) for name in same} | {
+        "environment": "".join(f"{name}={value}\n" for name, value in sorted(version.environment.items())),
+        "timeout_seconds": f"{version.timeout_ms / 1000:g}",
+        "input_kib": version.input_bytes // KIB,
+        "output_kib": max(1, version.output_bytes // KIB),
+        "price_ceiling_nano_per_ms": version.price_ceiling_nano_per_ms,
+        "budget_per_day": version.budget_micro_per_day,
+        "get_allowed": version.get_allowed,
+        "rate_per_minute": version.rate_per_minute,
+    }
+
+
+class FunctionForm(VersionForm):
+    """A function with its first version."""
+
+    name = forms.CharField(
+        max_length=39,
+        help_text="1 to 39 lower-case letters, digits and hyphens, such as word-count. It is part of the address.",
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    description = forms.CharField(max_length=MAX_DESCRIPTION, required=False, help_text="For yourself; optional.")
+
+    def function_draft(self) -> FunctionDraft:
+        """Return what was asked for."""
+        values = self.cleaned_data
+        return FunctionDraft(name=values["name"], description=values["description"], version=self.draft())
+
+
+class DeleteForm(PageForm):
+    """The function's name, typed again."""
+
+    name = forms.CharField(max_length=39)
+
+
+class NumberForm(PageForm):
+    """A version's number."""
+
+    version = forms.IntegerField(min_value=1, max_value=2**31 - 1)

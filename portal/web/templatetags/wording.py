@@ -1,0 +1,106 @@
+"""How values read on a page: moments, durations, money, states, reasons."""
+
+from datetime import UTC, datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from wire.money import credits_text
+from wire.outcomes import EXIT_SENTENCES, REFUSAL_SENTENCES, ExitState, RefusalReason
+from wire.problems import PROBLEMS, Reason
+
+register = template.Library()
+
+_NOTHING = "\N{EN DASH}"
+_SECOND = 1000
+_MINUTE = 60 * _SECOND
+#: How a state is coloured: good, on its way, or not.
+_TONES = {
+    "good": {"active", "published", "succeeded", "finished", "settled", "committed", "confirmed", "online"},
+    "busy": {"pending", "placed", "accepted", "started", "submitted", "created", "receipted", "draft", "claimed"},
+    "bad": {"failed", "lost", "refused", "set_aside", "mismatch", "expired"},
+}
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """Return a moment in the account's time zone."""
+    if value is None:
+        return _NOTHING
+    local = timezone.localtime(value)
+    exact = value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_html('<time datetime="{}">{}</time>', exact, local.strftime("%-d %b %Y, %H:%M:%S"))
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """Return a duration as people read it: `12 ms`, `1.24 s`, `2 min 5 s`."""
+    if milliseconds is None:
+        return _NOTHING
+    if milliseconds < _SECOND:
+        return f"{milliseconds} ms"
+    if milliseconds < _MINUTE:
+        return f"{milliseconds / _SECOND:.3g} s"
+    minutes, rest = divmod(round(milliseconds / _SECOND), 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+@register.filter
+def money(micro: int | None) -> str:
+    """Return an amount in credits."""
+    return _NOTHING if micro is None else f"{credits_text(micro)} credits"
+
+
+@register.filter
+def number_of_credits(micro: int) -> str:
+    """Return an amount in credits without the word."""
+    return credits_text(micro)
+
+
+@register.filter
+def signed_money(micro: int) -> str:
+    """Return an amount in credits with its sign."""
+    return f"+{credits_text(micro)}" if micro > 0 else credits_text(micro).replace("-", "\N{MINUS SIGN}")
+
+
+@register.filter
+def size(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    for unit, bytes_each in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= bytes_each:
+            return f"{count / bytes_each:.4g} {unit}"
+    return f"{count} bytes"
+
+
+@register.filter
+def badge(state: str) -> SafeString:
+    """Return a state as a coloured word."""
+    tone = next((tone for tone, states in _TONES.items() if state in states), "plain")
+    return format_html('<span class="badge {}">{}</span>', tone, state.replace("_", " "))
+
+
+@register.filter
+def why(reason: str) -> str:
+    """Return the sentence of an invocation's reason."""
+    return PROBLEMS[Reason(reason)].hint if reason in set(Reason) else reason
+
+
+@register.filter
+def ending(exit_state: str) -> str:
+    """Return the sentence of how a container ended."""
+    return EXIT_SENTENCES[ExitState(exit_state)] if exit_state in set(ExitState) else exit_state
+
+
+@register.filter
+def refusing(reason: str) -> str:
+    """Return the sentence of why an agent did not take a ticket."""
+    return REFUSAL_SENTENCES[RefusalReason(reason)] if reason in set(RefusalReason) else reason
+
+
+@register.filter
+def short(identifier: object) -> str:
+    """Return the beginning of a long id or digest; its full text stands elsewhere on the page or behind the link."""
+    text = str(identifier)
+    return f"{text[:12]}…" if len(text) > 13 else text  # noqa: PLR2004 - no saving below that

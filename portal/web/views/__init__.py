@@ -1,0 +1,1 @@
+"""The pages: each view understands the request, makes one call of the domain, and shows the answer."""

@@ -1,0 +1,75 @@
+"""Who acts, and what becomes of it: signed-in views, roles, and the message after an action."""
+
+import logging
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.accounts.errors import AdministratorsOnly
+from portal.accounts.models import Account
+from portal.accounts.operations import require_administrator
+from portal.errors import NotAllowed, NotThere, PortalError
+from portal.ledger.errors import LedgerError, OperationConflict
+from portal.ledger.keys import KeyUnusable
+from portal.request_ids import request_id
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def account_of(request: HttpRequest) -> Account:
+    """Return the account that is signed in; for views behind `page` and `action`."""
+    if not isinstance(request.user, Account):
+        raise AdministratorsOnly
+    return request.user
+
+
+def page(view: View[P]) -> View[P]:
+    """Show a page to who is signed in; everybody else signs in first."""
+    return require_http_methods(["GET", "HEAD", "POST"])(login_required(view))
+
+
+def action(view: View[P]) -> View[P]:
+    """Let who is signed in change something: only by POST."""
+    return require_POST(login_required(view))
+
+
+def for_administrators(view: View[P]) -> View[P]:
+    """Let administrators in, and nobody else."""
+
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        require_administrator(account_of(request))
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def attempt(request: HttpRequest, done: str, act: Callable[[], object]) -> bool:
+    """Act, and leave a message for the next page: `done`, or why not.
+
+    :raises NotThere: when it is about something that is not there, or not theirs.
+    :raises NotAllowed: when the account may not do that.
+    """
+    try:
+        act()
+    except (NotThere, NotAllowed):
+        raise
+    except PortalError as refused:
+        problems = [problem for field in refused.fields.values() for problem in field]
+        messages.error(request, " ".join(problems) or refused.detail)
+        return False
+    except OperationConflict:
+        messages.error(request, "This reference was used before, for something else.")
+        return False
+    except (LedgerError, KeyUnusable) as failure:
+        log.error("web.action_failed", extra={"request_id": request_id(request), "cause": repr(failure)})  # noqa: TRY400
+        messages.error(request, "The ledger cannot be reached just now. Try again soon.")
+        return False
+    messages.success(request, done)
+    return True

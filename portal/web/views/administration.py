@@ -1,0 +1,84 @@
+"""What administrators see and decide."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from portal.accounts import operations as accounts
+from portal.accounts import queries
+from portal.errors import PortalError
+from portal.invocations import queries as invocations
+from portal.ledger import operations as ledger_operations
+from portal.ledger import queries as ledger
+from portal.providers import queries as providers
+from portal.web.forms.money import TopUpForm
+from portal.web.pagination import page_of
+from portal.web.views.acting import account_of, action, attempt, for_administrators, page
+from wire.money import Micro, credits_text
+
+
+@page
+@for_administrators
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show how the marketplace does, and what waits for a decision."""
+    return _overview(request, TopUpForm())
+
+
+def _overview(request: HttpRequest, form: TopUpForm) -> HttpResponse:
+    now = timezone.now()
+    shown = {
+        "requests": queries.waiting_roles()[:50],
+        "online": providers.online_providers(now).count(),
+        "active": providers.active_providers().count(),
+        "market": providers.asked_prices(now),
+        "outbox": ledger.outbox_counts(),
+        "newest_block": next(iter(ledger.latest_blocks(limit=1)), None),
+        "open_invocations": invocations.open_invocations(),
+        "form": form,
+    }
+    return render(request, "web/administration.html", shown, status=422 if form.errors else 200)
+
+
+@page
+@for_administrators
+def all_providers(request: HttpRequest) -> HttpResponse:
+    """Show every machine."""
+    online = set(providers.online_providers(timezone.now()).values_list("id", flat=True))
+    shown = {"page": page_of(providers.all_providers(), request), "online": online}
+    return render(request, "web/all_providers.html", shown)
+
+
+@action
+@for_administrators
+def decide_role(request: HttpRequest, grant_id: int) -> HttpResponse:
+    """Approve or refuse a role that waits."""
+    grant, approve = queries.role_request(grant_id), request.POST.get("decision") == "approve"
+    attempt(
+        request,
+        f"{grant.account.username}: {grant.get_role_display().lower()} {'approved' if approve else 'refused'}.",
+        lambda: accounts.decide_role(grant, approve=approve, by=account_of(request), now=timezone.now()),
+    )
+    return redirect("web:administration")
+
+
+@action
+@for_administrators
+def top_up(request: HttpRequest) -> HttpResponse:
+    """Credit an account with what was paid outside."""
+    form = TopUpForm(request.POST)
+    if not form.is_valid():
+        return _overview(request, form)
+    values = form.cleaned_data
+    try:
+        account = queries.account_named(values["username"].strip())
+    except PortalError:
+        form.add_error("username", "There is no account of this name.")
+        return _overview(request, form)
+    attempt(
+        request,
+        f"{credits_text(values['amount'])} credits for {account.username} are on their way to the ledger.",
+        lambda: ledger_operations.mint(
+            account.id, amount=Micro(values["amount"]), reference=values["reference"], now=timezone.now()
+        ),
+    )
+    return redirect("web:administration")

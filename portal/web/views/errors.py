@@ -1,0 +1,77 @@
+"""Pages of what went wrong, in the style of all others."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.errors import PortalError
+from portal.request_ids import request_id
+from wire.problems import PROBLEMS
+
+_TITLES = {
+    400: "That cannot be read",
+    401: "Sign in first",
+    403: "Not allowed",
+    404: "There is nothing here",
+    409: "That does not fit any more",
+    429: "Too many attempts",
+    500: "Something unexpected failed",
+    503: "Not available right now",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Told:
+    status: int
+    hint: str
+
+
+def _page(request: HttpRequest, told: _Told) -> HttpResponse:
+    title = _TITLES.get(told.status, "That did not work")
+    shown = {"title": title, "hint": told.hint, "request_id": request_id(request)}
+    return render(request, "web/problem.html", shown, status=told.status)
+
+
+def refusal(request: HttpRequest, refused: PortalError) -> HttpResponse:
+    """Return the page of what an operation refused."""
+    told = _Told(status=PROBLEMS[refused.reason].http_status, hint=refused.detail)
+    response = _page(request, told)
+    if refused.retry_after:
+        response.headers["Retry-After"] = str(refused.retry_after)
+    return response
+
+
+def bad_request(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    """Return the page of a request that makes no sense."""
+    return _page(request, _Told(status=400, hint="Go back, reload the page and try again."))
+
+
+def forbidden(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    """Return the page of what this account may not do."""
+    return _page(request, _Told(status=403, hint="This account may not do that."))
+
+
+def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    """Return the page of an address that does not exist."""
+    return _page(request, _Told(status=404, hint="Check the address. It may also be another account's."))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's CSRF_FAILURE_VIEW
+    """Return the page of a form that was not sent from one of our pages, or too old."""
+    hint = "The form was too old or did not come from this page. Go back, reload the page and send it again."
+    return _page(request, _Told(status=403, hint=hint))
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Return the page of an unexpected failure; it needs neither database nor session."""
+    shown = {"title": _TITLES[500], "request_id": request_id(request)}
+    return HttpResponse(_FAILED.format(**shown), status=500)
+
+
+#: Templates and the database may be what failed.
+_FAILED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} · ChainFaaS</title>
+<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/static/web/site.css"></head>
+<body><main class="wide stack" id="main"><h1>{title}</h1>
+<p class="sub">It was logged as {request_id}. Try again; if it stays, tell the administrator that number.</p>
+<p><a href="/">To the start page</a></p></main></body></html>"""

@@ -1,0 +1,35 @@
+"""The first page: what this is to a visitor, what to do next to an account."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from portal.accounts import queries as accounts
+from portal.accounts.models import Account, RoleState
+from portal.functions import queries as functions
+from portal.invocations import queries as invocations
+from portal.ledger import queries as ledger
+from portal.providers import queries as providers
+
+_LATEST = 8
+
+
+@require_safe
+def start(request: HttpRequest) -> HttpResponse:
+    """Show the landing page or the dashboard."""
+    if not isinstance(request.user, Account):
+        return render(request, "web/landing.html")
+    account, now = request.user, timezone.now()
+    shown = {
+        "functions": functions.functions_of(account)[:_LATEST],
+        "providers": [(item, item in providers.online_providers(now)) for item in _active(account)],
+        "balance": ledger.balance(account.id),
+        "invocations": invocations.invocations_of(account)[:_LATEST],
+        "waiting_roles": accounts.roles_of(account).exclude(state=RoleState.ACTIVE),
+    }
+    return render(request, "web/dashboard.html", shown)
+
+
+def _active(account: Account) -> list[object]:
+    return list(providers.active_providers().filter(owner=account).order_by("name")[:_LATEST])

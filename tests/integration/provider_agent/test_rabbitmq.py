@@ -1,0 +1,90 @@
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from provider_agent.rabbitmq import BrokerRefused, BrokerUnreachable, RabbitBroker, try_login
+from tests.support.agent_broker import SECONDS, BrokerContract, Collector, a_heartbeat
+from tests.support.agent_far_side import AgentFarSide
+from tests.support.servers import Broker
+from tests.support.waiting import wait_for
+from wire import names
+
+
+@pytest.fixture
+def far(broker: Broker) -> Iterator[AgentFarSide]:
+    side = AgentFarSide(broker)
+    yield side
+    side.close()
+
+
+@pytest.fixture
+def near(far: AgentFarSide) -> Iterator[RabbitBroker]:
+    made = RabbitBroker(far.login, prefetch=2)
+    yield made
+    made.stop()
+
+
+class TestRabbitBroker(BrokerContract):
+    """The real one."""
+
+
+def test_events_carry_the_providers_key_and_user(near: RabbitBroker, far: AgentFarSide) -> None:
+    near.start(Collector())
+    wait_for("the connection", lambda: near.is_connected, SECONDS)
+
+    near.publish(a_heartbeat())
+
+    wait_for("the heartbeat", far.received, SECONDS)
+    provider = far.login.provider_id
+    assert far.senders == [(names.event_key(provider, "heartbeat"), names.broker_user(provider))]
+
+
+def test_no_more_orders_are_delivered_than_there_are_slots(near: RabbitBroker, far: AgentFarSide) -> None:
+    inbox = Collector(acknowledges=False)
+    near.start(inbox)
+
+    for number in range(5):
+        far.send_order(str(number).encode())
+
+    wait_for("the first two", lambda: len(inbox.jobs) == 2, SECONDS)
+    assert far.waiting_orders() == 3
+    inbox.held[0]()
+    wait_for("the third", lambda: inbox.jobs == [b"0", b"1", b"2"], SECONDS)
+
+
+def test_a_flood_of_orders_does_not_hold_up_control(near: RabbitBroker, far: AgentFarSide) -> None:
+    inbox = Collector(acknowledges=False)
+    near.start(inbox)
+    for _ in range(20):
+        far.send_order(b"order")
+
+    far.send_control(b"stop")
+
+    wait_for("the control message", lambda: inbox.controls == [b"stop"], SECONDS)
+
+
+def test_an_acknowledgement_from_before_a_reconnect_is_harmless(near: RabbitBroker, far: AgentFarSide) -> None:
+    inbox = Collector(acknowledges=False)
+    near.start(inbox)
+    far.send_order(b"order")
+    wait_for("the order", lambda: len(inbox.jobs) == 1, SECONDS)
+    far.drop_connection()
+    wait_for("the order again", lambda: len(inbox.jobs) == 2, SECONDS)
+
+    inbox.held[0]()
+    inbox.held[1]()
+    far.send_order(b"next")
+
+    wait_for("the next", lambda: inbox.jobs == [b"order", b"order", b"next"], SECONDS)
+
+
+def test_a_login_can_be_tried(far: AgentFarSide) -> None:
+    try_login(far.login)
+
+    with pytest.raises(BrokerRefused):
+        try_login(replace(far.login, password="wrong"))  # noqa: S106
+    with pytest.raises(BrokerRefused):
+        try_login(replace(far.login, jobs_queue="jobs.absent"))
+    with pytest.raises(BrokerUnreachable):
+        try_login(replace(far.login, url="amqp://127.0.0.1:1"))

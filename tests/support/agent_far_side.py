@@ -1,0 +1,92 @@
+"""The controller's end of RabbitMQ for one agent: real topology, real rights."""
+
+import secrets
+from dataclasses import replace
+from typing import cast
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+import pika
+
+from portal.providers.broker_admin import ProviderAccess, RabbitAdmin, hash_password
+from provider_agent.ports import Event
+from provider_agent.rabbitmq import BrokerLogin
+from tests.support.servers import Broker
+from tests.support.tickets import PROVIDER_ID
+from tests.support.waiting import wait_for
+from wire import names
+from wire.envelope import parse
+
+_QUEUES = (names.HEARTBEATS, names.PROGRESS, names.RESULTS)
+_PROVIDER = UUID(PROVIDER_ID)
+
+
+class AgentFarSide:
+    """Sends to one provider's queues and takes its events."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.login = _granted(broker)
+        self._connection = pika.BlockingConnection(
+            replace(self.login, user=broker.user, password=broker.password).parameters
+        )
+        self._channel = self._connection.channel()
+        self._events: list[Event] = []
+        #: Routing key and user id of each event.
+        self.senders: list[tuple[str | None, str | None]] = []
+
+    def close(self) -> None:
+        self._connection.close()
+        self._broker.admin("DELETE", f"users/{self.login.user}")
+
+    def send_order(self, body: bytes) -> None:
+        self._channel.basic_publish("", self.login.jobs_queue, body)
+
+    def send_control(self, body: bytes) -> None:
+        self._channel.basic_publish("", self.login.control_queue, body)
+
+    def received(self) -> list[Event]:
+        for queue in _QUEUES:
+            while (got := self._channel.basic_get(queue, auto_ack=True))[0] is not None:
+                self.senders.append((got[0].routing_key, got[1].user_id))
+                self._events.append(cast("Event", parse(got[2])))
+        return list(self._events)
+
+    def waiting_orders(self) -> int:
+        """Return how many orders are not delivered yet."""
+        return int(self._channel.queue_declare(self.login.jobs_queue, passive=True).method.message_count)
+
+    def drop_connection(self) -> None:
+        """Close the agent's connection as an administrator can; the broker's list of them lags behind."""
+        wait_for("the broker to close the agent's connection", self._closed_some, 15)
+
+    def reconnect(self) -> None:
+        """Do nothing: the agent comes back by itself."""
+
+    def _closed_some(self) -> bool:
+        found = self._broker.admin("GET", f"connections/username/{self.login.user}").json()
+        mine = [item["name"] for item in found if item["vhost"] == self._broker.vhost]
+        try:
+            for name in mine:
+                self._broker.admin("DELETE", f"connections/{quote(name, safe='')}")
+        except httpx.HTTPStatusError:
+            # Listed, but not yet to be found by its name.
+            return False
+        return bool(mine)
+
+
+def _granted(broker: Broker) -> BrokerLogin:
+    secret, password = secrets.token_hex(16), secrets.token_hex(16)
+    admin = RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password)
+    admin.set_up()
+    admin.grant(ProviderAccess(provider_id=_PROVIDER, queue_secret=secret, password_hash=hash_password(password)))
+    return BrokerLogin(
+        url=broker.url(),
+        vhost=broker.vhost,
+        user=names.broker_user(_PROVIDER),
+        password=password,
+        provider_id=_PROVIDER,
+        jobs_queue=names.jobs_queue(secret),
+        control_queue=names.control_queue(secret),
+    )

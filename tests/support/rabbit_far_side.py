@@ -1,0 +1,64 @@
+"""The far sides of a real broker: what gateways and agents do, by a plain connection of their own."""
+
+from collections.abc import Sequence
+
+import pika
+
+from scheduler.rabbitmq import BrokerLogin, RabbitBroker
+from tests.support import servers
+from tests.support.marketplace import REPLIES, FakeProvider
+from wire import envelope, names
+from wire.messages import Message
+from wire.topology import provider_queues
+
+
+def login_of(broker: servers.Broker) -> BrokerLogin:
+    return BrokerLogin(
+        host=broker.host, port=broker.port, vhost=broker.vhost, user=broker.user, password=broker.password
+    )
+
+
+class RabbitFarSide:
+    def __init__(self, access: servers.Broker) -> None:
+        parameters = login_of(access).parameters()
+        parameters.client_properties = {"connection_name": "far side"}
+        self._connection = pika.BlockingConnection(parameters)
+        self._channel = self._connection.channel()
+        self._tags: dict[str, str] = {}
+        self._received: dict[str, list[Message]] = {}
+        self.broker = RabbitBroker(login_of(access))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def enrol(self, provider: FakeProvider) -> None:
+        for queue in provider_queues(provider.spec.queue_secret):
+            self._channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+
+    def attach(self, provider: FakeProvider) -> None:
+        queue = names.jobs_queue(provider.spec.queue_secret)
+        self._tags[queue] = self._channel.basic_consume(queue, lambda *_: None)
+
+    def detach(self, provider: FakeProvider) -> None:
+        self._channel.basic_cancel(self._tags.pop(names.jobs_queue(provider.spec.queue_secret)))
+
+    def remove(self, provider: FakeProvider) -> None:
+        self._channel.queue_delete(names.jobs_queue(provider.spec.queue_secret))
+
+    def open_replies(self) -> None:
+        self._channel.queue_declare(REPLIES, exclusive=True)
+
+    async def request(self, body: bytes) -> None:
+        self._channel.basic_publish("", names.INVOCATIONS, body)
+
+    async def event(self, provider: FakeProvider, kind: str, body: bytes) -> None:
+        self._channel.basic_publish(names.PROVIDER_EVENTS, names.event_key(provider.id, kind), body)
+
+    def received(self, queue: str) -> Sequence[Message]:
+        """Return everything that came into a queue so far."""
+        messages = self._received.setdefault(queue, [])
+        while True:
+            delivery, _, body = self._channel.basic_get(queue, auto_ack=True)
+            if delivery is None or body is None:
+                return messages
+            messages.append(envelope.parse(body))

@@ -1,0 +1,68 @@
+"""A database with one published function and its developer's deposit, for tests of the scheduler's own process.
+
+`python -m tests.support.scheduler_world <provider id> <owner id> <queue secret> <deposit>` reads the provider's public
+key from standard input and prints the ids as JSON; the settings come from the environment.
+"""
+
+import json
+import sys
+from uuid import UUID, uuid4
+
+import django
+
+PRICE_CEILING = 1_000
+
+
+def main() -> None:
+    django.setup()
+    from portal.accounts.models import Account  # noqa: PLC0415 - after django.setup()
+    from portal.ledger.models import Balance  # noqa: PLC0415
+    from portal.providers.models import Provider  # noqa: PLC0415
+
+    provider_id, owner_id, secret, deposit = sys.argv[1:]
+    alice = Account.objects.create(username="alice", email="alice@example.org")
+    bob = Account.objects.create(id=UUID(owner_id), username="bob", email="bob@example.org")
+    Balance.objects.create(account_id=str(alice.id), deposit_micro=int(deposit))
+    Provider.objects.create(
+        id=UUID(provider_id),
+        owner=bob,
+        name="desk",
+        signing_key_pem=sys.stdin.read(),
+        sealing_key="",
+        certificate_pem="",
+        queue_secret=secret,
+        enrolled_at=alice.date_joined,
+    )
+    sys.stdout.write(json.dumps({"version_id": str(_version(alice))}))
+
+
+def _version(owner: object) -> UUID:
+    from django.utils import timezone  # noqa: PLC0415
+
+    from portal.functions.models import Function, FunctionVersion  # noqa: PLC0415
+
+    now = timezone.now()
+    function = Function.objects.create(owner=owner, name="demo", created_at=now)
+    version = FunctionVersion.objects.create(
+        id=uuid4(),
+        function=function,
+        number=1,
+        image_link="localhost:5000/demo:1",
+        image=f"localhost:5000/demo@sha256:{'a' * 64}",
+        image_bytes=1,
+        architecture="amd64",
+        memory_mb=128,
+        cpu_millis=1_000,
+        timeout_ms=10_000,
+        processes=16,
+        input_bytes=262_144,
+        output_bytes=262_144,
+        price_ceiling_nano_per_ms=PRICE_CEILING,
+        budget_micro_per_day=10**15,
+        created_at=now,
+    )
+    return version.id
+
+
+if __name__ == "__main__":
+    main()

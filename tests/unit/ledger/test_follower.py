@@ -1,0 +1,203 @@
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from chaincode.blocks import Block, Event, OperationStatus
+from portal.ledger import leadership
+from portal.ledger.errors import LedgerDamaged, Superseded
+from portal.ledger.follower import Follower
+from portal.ledger.models import (
+    Balance,
+    Checkpoint,
+    LedgerBlock,
+    LedgerEvent,
+    LedgerJob,
+    LedgerTransaction,
+    OutboxOperation,
+    OutboxState,
+    Reservation,
+    WorldState,
+)
+from portal.ledger.read_model.rebuilding import rebuild
+from portal.ledger.recorder import Recorder
+from portal.ledger.testing import MemoryLedger
+from tests.support.outbox_market import CREDIT, ManualClock, Market
+from wire.outcomes import ExitState
+
+pytestmark = pytest.mark.django_db
+
+
+class Altered(MemoryLedger):
+    """A ledger that shows its blocks through a lens."""
+
+    lens: Callable[[Block], Block] = staticmethod(lambda block: block)
+
+    def blocks(self, first: int, limit: int) -> Sequence[Block]:
+        return [self.lens(block) for block in super().blocks(first, limit)]
+
+
+def read_model() -> dict[str, Any]:
+    models = (LedgerBlock, LedgerTransaction, LedgerJob, Balance, WorldState, Checkpoint, Reservation, OutboxOperation)
+    rows: dict[str, Any] = {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
+    events = LedgerEvent.objects.order_by("id").values("transaction_id", "name", "subject", "body", "at")
+    return {**rows, "LedgerEvent": list(events)}
+
+
+def a_bit_of_everything(market: Market) -> None:
+    market.opens()
+    market.runs(3)
+    failed = market.creates()
+    market.receipts(failed, exit_state=ExitState.CRASHED)
+    market.creates()
+    market.creates(max_ms=10**9)
+
+
+def test_a_jobs_life_is_in_the_history(work: Callable[[], None], market: Market) -> None:
+    market.opens()
+    job_id = market.runs()[0]
+
+    work()
+
+    events = LedgerEvent.objects.filter(subject=job_id).order_by("id")
+    assert [event.name for event in events] == ["job.created.v1", "job.receipted.v1", "job.settled.v1"]
+    assert events[2].body["cost_micro"] == 12 * CREDIT
+    assert LedgerJob.objects.get(id=job_id).record == events[2].body
+    assert LedgerBlock.objects.count() == 2
+
+
+def test_a_rebuilt_read_model_equals_the_one_that_grew(
+    work: Callable[[], None], ledger: MemoryLedger, market: Market, clock: ManualClock
+) -> None:
+    a_bit_of_everything(market)
+    work()
+    market.runs(2)
+    Reservation.objects.create(job_id="open", account_id=str(market.developer_id), amount_micro=7)
+    Balance.objects.filter(account_id=str(market.developer_id)).update(reserved_micro=7)
+    work()
+    grown = read_model()
+    said: list[tuple[int, int]] = []
+
+    assert rebuild(ledger, now=clock(), progress=lambda done, total: said.append((done, total))) == 3
+
+    assert read_model() == grown
+    assert said == [(3, 3)]
+
+
+def test_a_rebuild_takes_over_from_a_running_follower(
+    follower: Follower, recorder: Recorder, ledger: MemoryLedger, market: Market, clock: ManualClock
+) -> None:
+    market.opens()
+    recorder.step()
+    rebuild(ledger, now=clock(), progress=lambda *_: None)
+
+    with pytest.raises(Superseded):
+        recorder._claim(list(OutboxOperation.objects.all()), "late")
+    assert not follower.step()
+
+
+def test_of_two_followers_the_older_one_changes_nothing(
+    follower: Follower, recorder: Recorder, market: Market, clock: ManualClock
+) -> None:
+    market.opens()
+    recorder.step()
+    leadership.take_over(leadership.RECORDER, now=clock())
+
+    with pytest.raises(Superseded):
+        follower.step()
+    assert not LedgerBlock.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "lens", [lambda block: replace(block, previous_hash="f" * 64), lambda block: replace(block, number=7)]
+)
+def test_a_block_that_does_not_continue_the_chain_is_not_applied(
+    ledger: MemoryLedger, recorder: Recorder, follower: Follower, market: Market, lens: Callable[[Block], Block]
+) -> None:
+    follower.step()
+    market.opens()
+    recorder.step()
+    ledger.__class__ = Altered
+    ledger.lens = lens  # type: ignore[attr-defined]
+
+    with pytest.raises(LedgerDamaged, match="does not continue block 0"):
+        follower.step()
+    assert LedgerBlock.objects.count() == 1
+
+
+def test_listeners_hear_each_blocks_events_in_the_same_database_transaction(
+    ledger: MemoryLedger, recorder: Recorder, epoch: int, market: Market, clock: ManualClock
+) -> None:
+    heard: list[tuple[list[str], datetime]] = []
+
+    class Broken(Exception):
+        """The listener fails."""
+
+    def listen(events: Sequence[Event], at: datetime) -> None:
+        heard.append(([event.name for event in events], at))
+
+    def fail(_events: Sequence[Event], _at: datetime) -> None:
+        raise Broken
+
+    market.mints(1)
+    recorder.step()
+    with pytest.raises(Broken):
+        Follower(ledger=ledger, epoch=epoch, listeners=[fail]).step()
+    assert not LedgerBlock.objects.exists()
+
+    Follower(ledger=ledger, epoch=epoch, listeners=[listen]).step()
+    assert heard == [([], clock()), (["account.minted.v1"], clock())]
+
+
+def test_a_reservation_ends_when_its_job_is_created_or_refused(work: Callable[[], None], market: Market) -> None:
+    market.opens(deposit=30 * CREDIT)
+    work()
+    created, refused, waiting = market.creates(), market.creates(), "not-there-yet"
+    for job_id in (created, refused, waiting):
+        Reservation.objects.create(job_id=job_id, account_id=str(market.developer_id), amount_micro=10)
+    Balance.objects.filter(account_id=str(market.developer_id)).update(reserved_micro=30)
+
+    work()
+
+    assert list(Reservation.objects.values_list("job_id", flat=True)) == [waiting]
+    balance = Balance.objects.get(account_id=str(market.developer_id))
+    assert (balance.reserved_micro, balance.deposit_micro, balance.held_micro) == (10, 10 * CREDIT, 20 * CREDIT)
+    assert OutboxOperation.objects.get(operation_id=f"job.create:{refused}").state == OutboxState.REFUSED
+
+
+def test_an_operation_that_raises_in_the_contract_is_set_aside_with_an_alarm(
+    ledger: MemoryLedger, recorder: Recorder, follower: Follower, market: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    market.mints(1)
+    recorder.step()
+    ledger.__class__ = Altered
+    ledger.lens = _raised  # type: ignore[attr-defined]
+
+    follower.step()
+
+    assert OutboxOperation.objects.get().state == OutboxState.SET_ASIDE
+    assert "ledger.operation_set_aside" in [record.getMessage() for record in caplog.records]
+
+
+def _raised(block: Block) -> Block:
+    record = block.transactions[0]
+    results = [replace(item, status=OperationStatus.REFUSED, reason="raised") for item in record.results]
+    return replace(block, transactions=(replace(record, results=tuple(results)),))
+
+
+def test_what_was_applied_once_stays_committed_when_a_repeat_is_refused(
+    work: Callable[[], None], recorder: Recorder, follower: Follower, market: Market
+) -> None:
+    market.opens()
+    job_id = market.creates()
+    work()
+    row = OutboxOperation.objects.get(operation_id=f"job.create:{job_id}")
+
+    OutboxOperation.objects.filter(id=row.id).update(state=OutboxState.PENDING, transaction_id="")
+    recorder.step()
+    follower.step()
+
+    again = OutboxOperation.objects.get(id=row.id)
+    assert (again.state, again.reason) == (OutboxState.COMMITTED, "")

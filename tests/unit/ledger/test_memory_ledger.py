@@ -1,0 +1,5 @@
+from tests.support.ledger_contract import LedgerContract
+
+
+class TestMemoryLedger(LedgerContract):
+    """The fixtures are conftest's."""
