@@ -56,6 +56,17 @@ def data_hash(block: Any) -> bytes:
     return hashlib.sha256(b"".join(block.data.data)).digest()
 
 
+def signatures(block: Any) -> bytes:
+    """Return what the orderers signed a block with: a `Metadata` of Fabric's."""
+    return bytes(block.metadata.metadata[common_pb2.BlockMetadataIndex.SIGNATURES])
+
+
+def block_timestamp_ms(block: Any) -> int:
+    """Return a block's time: that of its last transaction, for Fabric gives it none of its own."""
+    payload = common_pb2.Payload.FromString(common_pb2.Envelope.FromString(block.data.data[-1]).payload)
+    return int(common_pb2.ChannelHeader.FromString(payload.header.channel_header).timestamp.ToMilliseconds())
+
+
 def valid_transactions(block: Any, channel: str) -> Iterator[ChaincodeTransaction]:
     """Yield the chaincode calls of a block that the peers found valid, in order."""
     codes = block.metadata.metadata[common_pb2.BlockMetadataIndex.TRANSACTIONS_FILTER]

@@ -43,6 +43,10 @@ class ChaincodeRefused(FabricError):
         self.reason = reason
 
 
+class AlreadyKnown(FabricError):
+    """A transaction of this id is in a block already: ask what became of it."""
+
+
 class SubmitUnknown(FabricError):
     """The endorsed transaction was handed over and no orderer said that it has it: the same one may be sent again."""
 

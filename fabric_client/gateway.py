@@ -10,6 +10,7 @@ from fabric_protos.peer import transaction_pb2
 from google.rpc import status_pb2
 
 from fabric_client.errors import (
+    AlreadyKnown,
     Answer,
     ChaincodeRefused,
     CommitRefused,
@@ -29,6 +30,7 @@ _STATUS_DETAILS = "grpc-status-details-bin"
 _UNREACHED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 _UNPERMITTED = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED})
 _NOT_PERMITTED_WORDS = ("access denied", "request unauthorized", "creator org", "identity expired", "tx_id")
+_DUPLICATE_WORDS = "duplicate transaction found"
 _NO_SUCH_TRANSACTION = "no such transaction ID"
 _CONFLICTS = frozenset({"MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT"})
 
@@ -85,6 +87,7 @@ class Gateway:
         :raises PeerUnavailable: when there is no answer.
         :raises ChaincodeRefused: when the chaincode refuses it.
         :raises NotPermitted: when the network refuses the submitter or the time.
+        :raises AlreadyKnown: when a block holds a transaction of this id.
         :raises EndorseFailed: when the endorsements cannot be had now.
         """
         request = gateway_pb2.EndorseRequest(
@@ -144,6 +147,8 @@ def _before_ordering(error: grpc.RpcError, transaction_id: str) -> FabricError:
     if (refused := _chaincode_refusal(message, answers, transaction_id)) is not None:
         return refused
     told = " ".join([message, *(answer.message for answer in answers)])
+    if _DUPLICATE_WORDS in told:
+        return AlreadyKnown(message, transaction_id=transaction_id, answers=answers)
     if error.code() in _UNPERMITTED or any(words in told for words in _NOT_PERMITTED_WORDS):
         return NotPermitted(message, transaction_id=transaction_id, answers=answers)
     kind = PeerUnavailable if error.code() in _UNREACHED and not answers else EndorseFailed

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from fabric_protos.common import common_pb2
 from fabric_protos.msp import identities_pb2
 
-from fabric_client.blocks import data_hash, header_bytes, header_hash
+from fabric_client.blocks import data_hash, header_bytes, header_hash, signatures
 from fabric_client.errors import BlockDamaged
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,7 @@ class BlockVerifier:
             raise BlockDamaged(f"block {number}: no orderer of a known organisation has signed it")
 
     def _signatures(self, block: Any) -> Iterable[bool]:
-        stored = block.metadata.metadata[common_pb2.BlockMetadataIndex.SIGNATURES]
-        metadata = common_pb2.Metadata.FromString(stored)
+        metadata = common_pb2.Metadata.FromString(signatures(block))
         for signature in metadata.signatures:
             # In a Raft network the header of the signature names the orderer.
             creator = common_pb2.SignatureHeader.FromString(signature.signature_header).creator

@@ -17,8 +17,8 @@ EVENT = "operations.v1"
 
 #: What `recorded` answers for a transaction that no block holds.
 UNKNOWN = ""
-#: At most so many keys a page.
-MAX_PAGE = 1_000
+#: At most so many keys a page; a page is of one moment.
+MAX_PAGE = 20_000
 
 #: Keys that belong to this server and not to the contracts begin so.
 _OWN = "fabric~"
