@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a Fabric network: each stage fails in its own way, with the transaction's id."""
+"""What can go wrong between a client and a Fabric network: each stage fails in its own way, with its transaction."""
 
 from dataclasses import dataclass
 

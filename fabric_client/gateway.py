@@ -165,7 +165,8 @@ def _chaincode_refusal(message: str, answers: tuple[Answer, ...], transaction_id
 def _words(error: grpc.RpcError) -> tuple[str, tuple[Answer, ...]]:
     """Return what a failed call says, and what each node said about it."""
     answers: list[Answer] = []
-    for key, value in error.trailing_metadata() or ():
+    trailing: Any = error.trailing_metadata()
+    for key, value in trailing or ():
         if key == _STATUS_DETAILS:
             for packed in status_pb2.Status.FromString(value).details:
                 detail = gateway_pb2.ErrorDetail()

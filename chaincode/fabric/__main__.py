@@ -29,9 +29,7 @@ def main(**given: str | Path) -> None:
     """Serve the contracts to the peers of one organisation until SIGTERM or SIGINT."""
     logs.configure()
     transactions = Transactions(Path(given["genesis"]))
-    tls = Tls(
-        certificate=Path(given["certificate"]), key=Path(given["key"]), client_root=Path(given["client_root"])
-    )
+    tls = Tls(certificate=Path(given["certificate"]), key=Path(given["key"]), client_root=Path(given["client_root"]))
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

@@ -1,5 +1,8 @@
 """What ends a chaincode transaction before the contracts could answer for it."""
 
+#: What a submitter sees as the status of a refusal.
+BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
+
 
 class ChaincodeError(Exception):
     """The chaincode server cannot do what was asked."""

@@ -1,6 +1,7 @@
 """Every function of the chaincode; only what is registered here can be called."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,13 +14,12 @@ from chaincode.contracts.genesis import BadGenesis, Genesis
 from chaincode.contracts.submission import BadSubmission, verified
 from chaincode.fabric import names, state
 from chaincode.fabric.conversation import Conversation
-from chaincode.fabric.errors import CallRefused
+from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND, CallRefused
 from chaincode.fabric.proposal import Proposer
 from chaincode.fabric.stub import FabricStub
 from wire.codec import canonical_json, encode, to_plain
 from wire.errors import WireError
 
-BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
 #: Fabric's blocks take 10 MB.
 MAX_ARGUMENT_BYTES = 8 * 1024 * 1024
 
@@ -58,9 +58,6 @@ def submit(call: Call) -> Answer:
     if body.timestamp_ms != call.proposer.timestamp_ms:
         # The peers have checked the proposal's time; so the signed one is checked as well.
         raise CallRefused(BAD_REQUEST, "timestamp_ms: is not the time of the proposal")
-    place = names.recorded(body.transaction_id)
-    if _get(call.conversation, place, memory) is not None:
-        raise CallRefused(CONFLICT, f"transaction {body.transaction_id} was recorded before")
     stub = FabricStub(
         conversation=call.conversation,
         transaction_id=body.transaction_id,
@@ -69,7 +66,6 @@ def submit(call: Call) -> Answer:
         read=memory,
     )
     outcome = batch.run(stub, body.operations)
-    state.write(call.conversation, {place: call.conversation.request.txid.encode()})
     results = canonical_json([to_plain(result) for result in outcome.results])
     return Answer(payload=results, event=_event(outcome.events))
 
@@ -108,16 +104,17 @@ def get(call: Call) -> Answer:
 def items(call: Call) -> Answer:
     """Return a page of the contracts' keys that begin with a prefix and come after a key, with their values."""
     prefix, after = call.arguments
-    found = state.items(call.conversation, prefix, after)
-    page = islice(((key, value.decode()) for key, value in found if not names.is_own(key)), names.MAX_PAGE)
-    return Answer(payload=canonical_json(list(page)))
+    with closing(state.items(call.conversation, prefix, after)) as found:
+        page = islice(((key, value.decode()) for key, value in found if not names.is_own(key)), names.MAX_PAGE)
+        return Answer(payload=canonical_json(list(page)))
 
 
 def history(call: Call) -> Answer:
     """Return every change of a key, oldest last: Fabric's transaction id, time and value."""
     (key,) = call.arguments
-    changes = islice(state.history(call.conversation, key), names.MAX_PAGE)
-    plain = [[change, at, None if value is None else value.decode()] for change, at, value in changes]
+    with closing(state.history(call.conversation, key)) as changes:
+        page = islice(changes, names.MAX_PAGE)
+        plain = [[change, at, None if value is None else value.decode()] for change, at, value in page]
     return Answer(payload=canonical_json(plain))
 
 

@@ -89,7 +89,7 @@ class ChaincodeServer:
         }
 
     def _handler(self) -> grpc.GenericRpcHandler:
-        connect = grpc.stream_stream_rpc_method_handler(
+        connect: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(
             self._connect, Message.FromString, lambda message: message.SerializeToString()
         )
         return grpc.method_handlers_generic_handler("protos.Chaincode", {"Connect": connect})

@@ -1,6 +1,6 @@
 """The world state through the peer: gathered reads and writes where it can, else one key at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 
@@ -34,7 +34,7 @@ def write(conversation: Conversation, writes: Mapping[str, bytes | None]) -> Non
         conversation.ask(Message.WRITE_BATCH_STATE, shim.WriteBatchState(rec=records))
 
 
-def items(conversation: Conversation, prefix: str, after: str = "") -> Iterator[tuple[str, bytes]]:
+def items(conversation: Conversation, prefix: str, after: str = "") -> Generator[tuple[str, bytes], None, None]:
     """Yield the keys that begin with `prefix` and come after `after`, with their values, in order."""
     # The end of a range is not part of it, its beginning is: the next key after one is that one and a zero character.
     first = f"{after}\x00" if after else prefix or _FIRST_KEY
@@ -46,7 +46,7 @@ def items(conversation: Conversation, prefix: str, after: str = "") -> Iterator[
             yield found.key, found.value
 
 
-def history(conversation: Conversation, key: str) -> Iterator[tuple[str, int, bytes | None]]:
+def history(conversation: Conversation, key: str) -> Generator[tuple[str, int, bytes | None], None, None]:
     """Yield each change of a key: the id and time of its transaction in Fabric, and the value; None for a deletion."""
     question = shim.GetHistoryForKey(key=key)
     with closing(_results(conversation, conversation.ask(Message.GET_HISTORY_FOR_KEY, question))) as results:
@@ -55,7 +55,7 @@ def history(conversation: Conversation, key: str) -> Iterator[tuple[str, int, by
             yield change.tx_id, change.timestamp.ToMilliseconds(), None if change.is_delete else change.value
 
 
-def _results(conversation: Conversation, first: bytes) -> Iterator[bytes]:
+def _results(conversation: Conversation, first: bytes) -> Generator[bytes, None, None]:
     answer = shim.QueryResponse.FromString(first)
     try:
         while True:

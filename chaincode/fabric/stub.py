@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from chaincode.blocks import Event
 from chaincode.fabric import names, state
 from chaincode.fabric.conversation import Conversation
+from chaincode.fabric.errors import CONFLICT, CallRefused
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +24,9 @@ class FabricStub:
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, str]:
         """Return the values of those keys that have one."""
-        unknown = [key for key in dict.fromkeys(keys) if key not in self.read]
+        # Whether the transaction was recorded before is asked in the same breath.
+        wanted = dict.fromkeys((*keys, names.recorded(self.transaction_id)))
+        unknown = [key for key in wanted if key not in self.read]
         found = state.read(self.conversation, unknown) if unknown else {}
         self.read.update((key, found[key].decode() if key in found else None) for key in unknown)
         return {key: value for key in keys if (value := self.read[key]) is not None}
@@ -35,8 +38,15 @@ class FabricStub:
                 yield key, value.decode()
 
     def put_many(self, writes: Mapping[str, str | None]) -> None:
-        """Write values; delete the keys whose value is None."""
-        state.write(self.conversation, {key: None if value is None else value.encode() for key, value in writes.items()})
+        """Write values, delete the keys whose value is None, and write that the transaction is recorded.
+
+        :raises CallRefused: when it was recorded before.
+        """
+        place = names.recorded(self.transaction_id)
+        if self.read.get(place) is not None:
+            raise CallRefused(CONFLICT, f"transaction {self.transaction_id} was recorded before")
+        encoded = {key: None if value is None else value.encode() for key, value in writes.items()}
+        state.write(self.conversation, {**encoded, place: self.conversation.request.txid.encode()})
 
     def emit(self, events: Iterable[Event]) -> None:
         """Keep the events for the transaction's one event of Fabric's."""

@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError
 
 from chaincode.fabric import names
 from chaincode.fabric.conversation import Conversation, Message
-from chaincode.fabric.errors import CallRefused, PeerGone, PeerRefused
-from chaincode.fabric.functions import BAD_REQUEST, Answer, Call, answered, chosen
+from chaincode.fabric.errors import BAD_REQUEST, CallRefused, PeerGone, PeerRefused
+from chaincode.fabric.functions import Answer, Call, answered, chosen
 from chaincode.fabric.proposal import proposer_of
 
 log = logging.getLogger(__name__)
@@ -82,9 +82,7 @@ class Transactions:
         if conversation.request.type == Message.INIT:
             return Answer()
         function, arguments = chosen(given.args)
-        call = Call(
-            conversation=conversation, proposer=proposer, arguments=arguments, genesis_file=self._genesis_file
-        )
+        call = Call(conversation=conversation, proposer=proposer, arguments=arguments, genesis_file=self._genesis_file)
         return answered(call, function)
 
 

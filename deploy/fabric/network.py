@@ -57,9 +57,7 @@ class Network:
 
     def of(self, role: Role, organisation: str | None = None) -> tuple[Node, ...]:
         """Return the nodes of a role, of one organisation or of all."""
-        return tuple(
-            node for node in self.nodes if node.role is role and organisation in (None, node.organisation)
-        )
+        return tuple(node for node in self.nodes if node.role is role and organisation in (None, node.organisation))
 
     @property
     def organisations(self) -> tuple[str, ...]:

@@ -107,9 +107,7 @@ def wait_for_height(places: Places, network: Network, peer: Node, say: Callable[
     others = [height(places, network, node) or 0 for node in network.nodes if node.role is peer.role and node != peer]
     wanted = max(others, default=0)
     say(f"{peer.name} catches up to block {wanted}")
-    wait_for(
-        f"{peer.name} to catch up", lambda: (height(places, network, peer) or 0) >= wanted, _CATCH_UP_SECONDS
-    )
+    wait_for(f"{peer.name} to catch up", lambda: (height(places, network, peer) or 0) >= wanted, _CATCH_UP_SECONDS)
 
 
 def _evaluate(peers: Peers, network: Network, function: str, *arguments: bytes) -> bytes:

@@ -1,7 +1,5 @@
 """A real Fabric network for tests: made once a session by the project's own command; and `World`'s ledger on it."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -67,7 +67,9 @@ class Lifecycle:
 
     def _install(self, package: Package, peer: Node) -> None:
         tell_peer(self._places, self._network, peer, package.label)
-        self._command(peer).run("lifecycle", "chaincode", "install", package.path, harmless="already successfully installed")
+        self._command(peer).run(
+            "lifecycle", "chaincode", "install", package.path, harmless="already successfully installed"
+        )
 
     def _command(self, peer: Node) -> PeerCommand:
         return PeerCommand(self._tools, self._places, self._network, peer)

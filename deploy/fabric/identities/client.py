@@ -35,9 +35,11 @@ class AuthorityClient:
         """Close the connections."""
         self._http.close()
 
-    def enrol(self, name: str, password: str, key: SigningKey, *, hosts: tuple[str, ...] = (), profile: str = "") -> bytes:
+    def enrol(
+        self, name: str, password: str, key: SigningKey, *, hosts: tuple[str, ...] = (), profile: str = ""
+    ) -> bytes:
         """Return a certificate in PEM for a key that never leaves this process."""
-        body = {"certificate_request": _request(name, key, hosts), "hosts": list(hosts), "profile": profile}
+        body = {"certificate_request": _request(name, key), "hosts": list(hosts), "profile": profile}
         result = self._result(self._http.post("/enroll", json=body, auth=(name, password)))
         return base64.b64decode(result["Cert"])
 
@@ -80,7 +82,7 @@ def _codes(answer: httpx.Response) -> list[int]:
         return []
 
 
-def _request(name: str, key: SigningKey, hosts: tuple[str, ...]) -> str:
+def _request(name: str, key: SigningKey) -> str:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key.key, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM).decode()

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from pathlib import Path
+from typing import Self
 
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.authority import REGISTRAR, password, publish_root
@@ -30,7 +31,7 @@ class Enrolment:
         self._client = AuthorityClient(network.address(node), root)
         self._registrar = self._enrolled_registrar(places.node(node) / _REGISTRAR_DIRECTORY)
 
-    def __enter__(self) -> "Enrolment":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -44,8 +44,6 @@ def write_tls(directory: Path, root: bytes, certificate: bytes, key: SigningKey)
 def _write_trust(directory: Path, root: bytes) -> None:
     files.write(directory / _ROOT, root)
     files.write(directory / "tlscacerts" / "ca.pem", root)
-    units = {
-        name: {"Certificate": _ROOT, "OrganizationalUnitIdentifier": unit} for name, unit in _UNITS.items()
-    }
+    units = {name: {"Certificate": _ROOT, "OrganizationalUnitIdentifier": unit} for name, unit in _UNITS.items()}
     # YAML understands JSON.
     files.write(directory / _CONFIGURATION, canonical_json({"NodeOUs": {"Enable": True, **units}}))

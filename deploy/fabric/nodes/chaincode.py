@@ -26,7 +26,7 @@ def chaincode_daemon(places: Places, network: Network, node: Node, package_id: s
     """Return the server of the chaincode's current definition as a process."""
     home = places.node(node).resolve()
     listen, health = _ports(node, network.sequence)
-    options = {
+    options: dict[str, str | Path] = {
         "--package-id": package_id,
         "--address": f"{network.host}:{listen}",
         "--certificate": home / "tls" / "cert.pem",

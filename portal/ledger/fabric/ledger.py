@@ -109,9 +109,7 @@ class FabricReader:
         fabric_id = self._evaluate(names.RECORDED, transaction_id).decode()
         if fabric_id == names.UNKNOWN:
             return None
-        found = self._peers.ask(
-            lambda gateway: gateway.find(self._profile.channel, fabric_id, seconds=_CALL_SECONDS)
-        )
+        found = self._peers.ask(lambda gateway: gateway.find(self._profile.channel, fabric_id, seconds=_CALL_SECONDS))
         if found is None or found.validationCode != _VALID:
             return None
         transaction = chaincode_transaction(found.transactionEnvelope)
@@ -216,7 +214,5 @@ class FabricLedger(FabricReader):
         return record
 
 
-class _Recorded(Exception):  # noqa: N818 - it is no failure
+class _Recorded(Exception):
     """A transaction of this id is in a block already."""
-
-
