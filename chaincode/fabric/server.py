@@ -74,7 +74,7 @@ class ChaincodeServer:
 
     def stop(self) -> None:
         """Let running transactions end, then end the streams."""
-        self._transactions.stop()
+        self._transactions.drain(_STOP_SECONDS)
         for stream in list(self._streams):
             stream.end()
         self._server.stop(_STOP_SECONDS).wait()

@@ -31,7 +31,8 @@ class Transactions:
         self._genesis_file = genesis_file
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="transaction")
         self._places = threading.BoundedSemaphore(MAX_OPEN)
-        self._mutex = threading.Lock()
+        self._changed = threading.Condition()
+        self._running = 0
         #: How many were answered, by status.
         self.answered: dict[int, int] = {}
 
@@ -39,22 +40,33 @@ class Transactions:
         """Run a transaction soon; return False when there are too many."""
         if not self._places.acquire(blocking=False):
             return False
-        self._pool.submit(self._run, conversation, finished)
+        try:
+            self._pool.submit(self._run, conversation, finished)
+        except RuntimeError:
+            # It stops: the peer takes another server, or this one when it is back.
+            self._places.release()
+            return False
         return True
 
-    def stop(self) -> None:
-        """Begin no further transaction, and wait for those that run."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def drain(self, seconds: float) -> None:
+        """Begin no further transaction, and wait for those that run, but not for ever."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._changed:
+            self._changed.wait_for(lambda: self._running == 0, seconds)
 
     def _run(self, conversation: Conversation, finished: Callable[[Conversation], None]) -> None:
+        with self._changed:
+            self._running += 1
         status, message = self._answer(conversation)
-        with self._mutex:
-            self.answered[status] = self.answered.get(status, 0) + 1
         # The peer may use the id again as soon as it has the answer.
         finished(conversation)
         self._places.release()
         if message is not None:
             conversation.send(message)
+        with self._changed:
+            self._running -= 1
+            self.answered[status] = self.answered.get(status, 0) + 1
+            self._changed.notify_all()
 
     def _answer(self, conversation: Conversation) -> tuple[int, Any]:
         ids = {"transaction_id": conversation.request.txid, "channel": conversation.request.channel_id}
