@@ -7,11 +7,9 @@ from typing import Any
 
 from chaincode.blocks import OperationResult, TransactionBody
 from chaincode.fabric import names
-from tests.support.embedded import signed
+from tests.support.embedded import signed, signing_key
 from tests.support.fake_peer import FakePeer
-from tests.support.ledger import KEYS, Keys
 from wire.codec import from_plain
-from wire.signing import SigningKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +28,6 @@ class Emulated:
         began = peer.call(names.GENESIS, genesis)
         assert began.status == 200, began.message
         self._count = 0
-        self._keys: dict[str, SigningKey] = {
-            key.public.key_id: key for key in (getattr(KEYS, name) for name in Keys.__dataclass_fields__)
-        }
 
     def run(self, creator: str, timestamp_ms: int, operations: Sequence[str]) -> Outcome:
         """Send one transaction."""
@@ -40,7 +35,7 @@ class Emulated:
         body = TransactionBody(
             transaction_id=f"tx-{self._count}", timestamp_ms=timestamp_ms, operations=tuple(operations)
         )
-        done = self.peer.call(names.SUBMIT, signed(body, self._keys[creator]), timestamp_ms=timestamp_ms)
+        done = self.peer.call(names.SUBMIT, signed(body, signing_key(creator)), timestamp_ms=timestamp_ms)
         assert done.status == 200, done.message
         return Outcome(results=results_of(done.payload), events=())
 

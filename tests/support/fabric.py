@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 
 from chaincode.blocks import TransactionBody, TransactionRecord
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
+from deploy.fabric.nodes.chaincode import server_address
 from deploy.fabric.operator import Operator
 from deploy.fabric.profiles import profile
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
@@ -24,8 +26,8 @@ from deploy.servers.process import MARKER
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peer
 from portal.ledger.fabric.ledger import FabricLedger
-from tests.support.embedded import signed
-from tests.support.ledger import KEYS, Keys
+from tests.support.embedded import signed, signing_key
+from tests.support.ledger import KEYS
 from wire.signing import SigningKey
 
 _ROOT = NETWORK_DIRECTORY.parent
@@ -120,13 +122,10 @@ class OnFabric:
 
     def __init__(self, ledger: FabricLedger) -> None:
         self.ledger = ledger
-        self._keys: dict[str, SigningKey] = {
-            key.public.key_id: key for key in (getattr(KEYS, name) for name in Keys.__dataclass_fields__)
-        }
 
     def run(self, creator: str, _timestamp_ms: int, operations: Sequence[str]) -> TransactionRecord:
         """Submit one transaction."""
-        return self.ledger.submit(transaction(self._keys[creator], operations))
+        return self.ledger.submit(transaction(signing_key(creator), operations))
 
     def items(self, prefix: str) -> list[tuple[str, str]]:
         """Return keys and values."""
@@ -150,3 +149,21 @@ def health(network: FabricNetwork, organisation: str) -> dict[str, Any]:
     port = node.ports["health" if network.network.sequence % 2 else "health_next"]
     answer: dict[str, Any] = json.loads(httpx.get(f"http://{network.network.host}:{port}/healthz", timeout=5).text)
     return answer
+
+
+def connects_to_chaincode(network: FabricNetwork, organisation: str, *, certified: bool) -> bool:
+    """Return whether somebody gets a connection to an organisation's chaincode server; `certified` like its peer."""
+    tls = network.places.node(network.node(Role.PEER, organisation)) / "tls"
+    pair = {
+        "private_key": (tls / "key.pem").read_bytes(),
+        "certificate_chain": (tls / "cert.pem").read_bytes(),
+    }
+    root = network.places.ca_root(organisation).read_bytes()
+    credentials = grpc.ssl_channel_credentials(root, **(pair if certified else {}))
+    address = server_address(network.network, network.node(Role.CHAINCODE, organisation))
+    with grpc.secure_channel(address, credentials) as channel:
+        connect: Any = channel.stream_stream("/protos.Chaincode/Connect")
+        try:
+            return bool(next(connect(iter(()), timeout=5)))
+        except grpc.RpcError:
+            return False

@@ -64,7 +64,7 @@ class FakePeer:
         self._queries: dict[str, list[Any]] = {}
         self._ready = threading.Event()
         self._count = 0
-        connect = self._grpc.stream_stream(
+        connect: Any = self._grpc.stream_stream(
             "/protos.Chaincode/Connect", lambda message: message.SerializeToString(), Message.FromString
         )
         self._stream: Any = connect(iter(self._out.get, None))

@@ -14,6 +14,7 @@ from deploy.servers.waiting import wait_for
 
 _NAME = "CHAINFAAS_PROGRAM"
 _START_SECONDS = 60
+_STOP_SECONDS = 15
 
 
 class PortTaken(DeployError):
@@ -37,9 +38,12 @@ class Daemons:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
+        #: Those that this process started itself: it has to take note when they end.
+        self._children: list[subprocess.Popen[bytes]] = []
 
     def running(self) -> dict[str, int]:
         """Return the process ids by name."""
+        self._children = [child for child in self._children if child.poll() is None]
         return {name: pid for pid in marked_processes(self._root) if (name := _name_of(pid))}
 
     def log(self, name: str) -> Path:
@@ -62,6 +66,7 @@ class Daemons:
                         "or make the network elsewhere with `--data DIRECTORY --free-ports`"
                     )
         processes = [(daemon, self._launch(daemon)) for daemon in missing]
+        self._children += [process for _, process in processes]
         for daemon, process in processes:
             self._wait(daemon, process)
         return [daemon.name for daemon in missing]
@@ -76,12 +81,15 @@ class Daemons:
             signal.pidfd_send_signal(handle, signal.SIGKILL if kill else signal.SIGTERM)
         finally:
             os.close(handle)
-        wait_for(f"{name} to end", lambda: self.running().get(name) != pid, 15)
+        wait_for(f"{name} to end", lambda: self.running().get(name) != pid, _STOP_SECONDS)
         return True
 
     def stop_all(self) -> int:
         """End all processes of the network, and return how many there were."""
-        return stop_leftovers(self._root)
+        count = stop_leftovers(self._root)
+        for child in self._children:
+            child.wait(_STOP_SECONDS)
+        return count
 
     def _launch(self, daemon: Daemon) -> "subprocess.Popen[bytes]":
         log = self.log(daemon.name)

@@ -1,7 +1,6 @@
 """The shim protocol as the server speaks it, against a fake peer over a real socket."""
 
 import threading
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from chaincode.fabric.server import ChaincodeServer
 from chaincode.fabric.transactions import Transactions
 from tests.support.embedded import signed
 from tests.support.emulated import Emulated, results_of
-from tests.support.fake_peer import Completed, FakePeer
+from tests.support.fake_peer import FakePeer
 from tests.support.ledger import KEYS, NOON, World, marketplace
 from tests.support.waiting import wait_for
 from wire.signing import OPERATION
@@ -66,9 +65,7 @@ def test_a_peer_that_cannot_gather_is_asked_key_by_key_with_the_same_outcome(ser
 def test_hundreds_of_transactions_at_once_are_each_answered_once(peer: FakePeer) -> None:
     Emulated(peer, GENESIS)
 
-    begun: list[Future[Completed]] = [
-        peer.begin(names.SUBMIT, mint(f"r-{number}", f"t-{number}"), timestamp_ms=NOON) for number in range(600)
-    ]
+    begun = [peer.begin(names.SUBMIT, mint(f"r-{number}", f"t-{number}"), timestamp_ms=NOON) for number in range(600)]
 
     assert {future.result(60).status for future in begun} == {200}
     assert peer.kinds["COMPLETED"] == 601
