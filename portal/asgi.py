@@ -9,7 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.db import DatabaseError, connection
+from django.core.signals import request_finished
+from django.db import DatabaseError, connection, connections
 
 from portal.dispatch import Application, Dispatcher
 from portal.environment import setting
@@ -24,12 +25,20 @@ def _database_answers() -> bool:
             return bool(cursor.fetchone() == (1,))
     except DatabaseError:
         return False
+    finally:
+        connection.close()
+
+
+def _close_connections(**_sender: object) -> None:
+    connections.close_all()
 
 
 def build() -> Dispatcher:
     """Return the application of this process, from the environment."""
     logs.configure(level=setting("CHAINFAAS_LOG_LEVEL"))
     portal = get_asgi_application()
+    # Each request has a thread of its own here: a connection that is kept would be kept for nobody.
+    request_finished.connect(_close_connections)
     from portal.gateway.app import application as gateway  # noqa: PLC0415 - once Django is set up
 
     return Dispatcher(

@@ -1,11 +1,13 @@
 """Which part of the portal answers a connection: gateway, Django, or the server itself (health and metrics)."""
 
 import ipaddress
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from wire.codec import canonical_json
 
@@ -51,7 +53,7 @@ class Dispatcher:
 
     async def _tell_metrics(self, scope: Scope, send: Send) -> None:
         if _from_loopback(scope):
-            await _answer(send, 200, CONTENT_TYPE_LATEST, generate_latest())
+            await _answer(send, 200, CONTENT_TYPE_LATEST, _metrics())
         else:
             await _answer(send, 404, "text/plain; charset=utf-8", b"There is nothing here.\n")
 
@@ -70,6 +72,15 @@ def _from_loopback(scope: Scope) -> bool:
         return ipaddress.ip_address(client).is_loopback and not forwarded
     except ValueError:
         return False
+
+
+def _metrics() -> bytes:
+    """Return this process's numbers, or those of all workers together where gunicorn runs several."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call] # the library's
+    return generate_latest(together)
 
 
 async def _answer(send: Send, status: int, content_type: str, body: bytes) -> None:

@@ -73,7 +73,8 @@ class Agent:
         removed = self._parts.runner.remove_leftovers()
         open_jobs = self._parts.journal.accepted()
         for entry in open_jobs:
-            self._spool.report(self._receipts.crashed(entry.ticket, now_ms=self._parts.clock()))
+            if entry.ticket:
+                self._spool.report(self._receipts.crashed(entry.job_id, entry.ticket, now_ms=self._parts.clock()))
         log.info(
             "agent.started",
             extra={
@@ -102,13 +103,14 @@ class Agent:
         self._slots.drain()
         self._slots.cancel_all()
         is_clean = self._slots.wait_until_empty(_KILL_SECONDS)
+        if is_clean:
+            self._pool.stop()
         self._wait_for_acknowledgements()
         self._heartbeat.stop()
         self._spool.stop()
         self._parts.broker.stop()
         self._intake.stop()
         if is_clean:
-            self._pool.stop()
             self._parts.journal.close()
         log.info("agent.stopped", extra={"clean": is_clean})
         return is_clean

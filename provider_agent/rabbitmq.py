@@ -135,6 +135,9 @@ class RabbitBroker:
                     self._serve(connection, inbox)
             except (AMQPError, OSError) as error:
                 log.warning("broker.away", extra={"cause": type(error).__name__, "detail": str(error)})
+            except Exception:
+                # An agent without its broker's thread would idle for ever: connect anew instead.
+                log.exception("broker.unforeseen", extra={"provider_id": str(self._login.provider_id)})
             finally:
                 self._connection = None
             self._stopping.wait(pause * (1 + self._jitter() / 4))
@@ -168,6 +171,8 @@ class RabbitBroker:
             tag = method.delivery_tag
             take(body, lambda: self._soon(lambda: channel.basic_ack(tag), connection))
 
+        # The broker cancels a consumer whose queue is deleted; closing makes `_serve` see it.
+        channel.add_on_cancel_callback(lambda _: channel.close())
         channel.basic_consume(queue, deliver)
         return channel
 

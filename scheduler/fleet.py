@@ -1,5 +1,6 @@
 """The providers: who is enrolled, what each said last, and which of its slots this scheduler has given away."""
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from wire.messages import Heartbeat
 _ENDED = 64
 _MAX_SLOTS = 1_024
 _MAX_AMOUNT = 2**31 - 1
+_NAME = re.compile(r"[\w.+/-]{0,16}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -28,6 +30,8 @@ class Member:
     ended: deque[str] = field(default_factory=lambda: deque(maxlen=_ENDED))
     #: Slots that something else takes, as of the last heartbeat.
     strangers: int = 0
+    #: Whether it said since then that it has no slot.
+    full: bool = False
     #: Whether the last heartbeat was shown to people.
     shown: bool = True
     #: Since when its agent is not connected to the broker; none while it is.
@@ -35,7 +39,9 @@ class Member:
 
     def free_slots(self) -> int:
         """Return how many more jobs it may get."""
-        return self.heartbeat.slots - len(self.jobs) - self.strangers if self.heartbeat else 0
+        if self.full or self.heartbeat is None:
+            return 0
+        return self.heartbeat.slots - len(self.jobs) - self.strangers
 
 
 class Fleet:
@@ -81,8 +87,18 @@ class Fleet:
         ours = [job for job in heartbeat.running if job in member.jobs or job in member.ended]
         member.strangers = max(0, heartbeat.slots - heartbeat.free_slots - len(ours))
         member.heartbeat, member.heard_at_ms, member.shown = heartbeat, now_ms, False
-        member.gone_since_ms = None
+        member.gone_since_ms, member.full = None, False
         self.awaited.discard(provider_id)
+
+    def recall(self, seen: Iterable[SeenProvider]) -> None:
+        """Take over what providers said to an earlier scheduler, until they are heard here.
+
+        Their slots are counted by the open jobs; one that had none free gets nothing before it is heard.
+        """
+        for item in seen:
+            if member := self._members.get(item.provider_id):
+                member.heartbeat, member.heard_at_ms = _heartbeat(item), item.seen_at_ms
+                member.full = not item.free_slots
 
     def take(self, provider_id: UUID, job_id: str) -> None:
         """Give one of the provider's slots to a job."""
@@ -97,8 +113,8 @@ class Fleet:
 
     def full(self, provider_id: UUID) -> None:
         """Note that a provider had no slot after all; its next heartbeat tells more."""
-        if (member := self._members.get(provider_id)) and member.heartbeat:
-            member.strangers = max(member.strangers, member.heartbeat.slots - len(member.jobs))
+        if member := self._members.get(provider_id):
+            member.full = True
 
     def note_connection(self, provider_id: UUID, *, connected: bool, now_ms: int) -> int:
         """Note whether an agent is connected to the broker; return for how long it has not been."""
@@ -137,6 +153,22 @@ def plausible(heartbeat: Heartbeat, provider_id: UUID) -> bool:
         heartbeat.provider_id == str(provider_id)
         and 0 <= heartbeat.free_slots <= heartbeat.slots <= _MAX_SLOTS
         and all(0 <= amount <= _MAX_AMOUNT for amount in amounts)
+        and _NAME.fullmatch(heartbeat.architecture) is not None
+        and _NAME.fullmatch(heartbeat.agent_version) is not None
+    )
+
+
+def _heartbeat(seen: SeenProvider) -> Heartbeat:
+    return Heartbeat(
+        provider_id=str(seen.provider_id),
+        sent_at_ms=seen.seen_at_ms,
+        agent_version=seen.agent_version,
+        architecture=seen.architecture,
+        slots=seen.slots,
+        free_slots=seen.free_slots,
+        cpu_millis=seen.cpu_millis,
+        memory_mb=seen.memory_mb,
+        price_nano_per_ms=seen.price_nano_per_ms,
     )
 
 

@@ -38,12 +38,25 @@ class GroupCommit:
         self._waiting: deque[_Unit] = deque()
         self._wake = asyncio.Event()
         self.epoch = 0
+        #: How it was learned that another scheduler has taken over; empty before.
+        self._superseded = ""
         #: Whether the last call reached the database.
         self.available = True
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Make a blocking call to the store on its thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+        """Make a blocking call to the store on its thread; while the database is away it is tried again."""
+        loop, (delay, longest) = asyncio.get_running_loop(), _RETRY_SECONDS
+        while True:
+            try:
+                answer = await loop.run_in_executor(self._thread, function)
+            except StoreUnavailable as error:
+                log.warning("store.unavailable", extra={"why": str(error)})
+                self.available = False
+            else:
+                self.available = True
+                return answer
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            delay = min(delay * 2, longest)
 
     async def commit(self, *changes: Change) -> Sequence[Verdict]:
         """Make some changes in one transaction; return once they are on disk.
@@ -68,6 +81,8 @@ class GroupCommit:
         return await unit.verdicts
 
     def _join(self, changes: tuple[Change, ...]) -> _Unit:
+        if self._superseded:
+            raise EpochSuperseded(self._superseded)
         unit = _Unit(changes, asyncio.get_running_loop().create_future())
         self._waiting.append(unit)
         return unit
@@ -94,6 +109,7 @@ class GroupCommit:
         try:
             verdicts = iter(await self._apply(changes))
         except EpochSuperseded as error:
+            self._superseded = str(error)
             self._fail([*units, *self._waiting], error)
             raise
         except Exception:
@@ -114,20 +130,10 @@ class GroupCommit:
             await self._write([unit])
 
     async def _apply(self, changes: Sequence[Change]) -> Sequence[Verdict]:
-        delay, longest = _RETRY_SECONDS
-        while True:
-            try:
-                with metrics.COMMIT_SECONDS.time():
-                    verdicts = await self.call(lambda: self._store.apply(self.epoch, changes))
-            except StoreUnavailable as error:
-                log.warning("store.unavailable", extra={"changes": len(changes), "why": str(error)})
-                self.available = False
-            else:
-                self.available = True
-                metrics.BATCH.observe(len(changes))
-                return verdicts
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-            delay = min(delay * 2, longest)
+        with metrics.COMMIT_SECONDS.time():
+            verdicts = await self.call(lambda: self._store.apply(self.epoch, changes))
+        metrics.BATCH.observe(len(changes))
+        return verdicts
 
     @staticmethod
     def _fail(units: Sequence[_Unit], error: Exception) -> None:

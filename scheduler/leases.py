@@ -51,7 +51,8 @@ class Lease:
     def extend(self, *, now_ms: int, away_ms: int) -> None:
         """Give the time back in which the broker or this scheduler was away, and time to be heard again."""
         earliest = now_ms + clocks.AWAY_GRACE_MS
-        self.accept_until_ms = max(self.accept_until_ms + away_ms, earliest)
+        # An agent that took the job has said so meanwhile: its word waits in the broker's queue.
+        self.accept_until_ms = max(self.accept_until_ms + away_ms, now_ms + clocks.GONE_MS)
         self.run_until_ms = max(self.run_until_ms + away_ms, earliest)
         self.heard_until_ms = max(self.heard_until_ms + away_ms, earliest)
 

@@ -67,12 +67,29 @@ class OpenInvocation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SeenProvider:
+    """What people are shown of a provider's last heartbeat."""
+
+    provider_id: UUID
+    seen_at_ms: int
+    architecture: str
+    slots: int
+    free_slots: int
+    cpu_millis: int
+    memory_mb: int
+    price_nano_per_ms: int
+    agent_version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TakeOver:
     """What a scheduler starts with."""
 
     epoch: int
     jobs: tuple[OpenJob, ...]
     invocations: tuple[OpenInvocation, ...]
+    #: What providers' last heartbeats said, as far as it was stored.
+    seen: tuple[SeenProvider, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -184,21 +201,6 @@ class EndInvocation:
 
 
 Change = StoreInvocation | PlaceJob | AcceptJob | StartJob | FinishJob | FailJob | EndInvocation
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SeenProvider:
-    """What people are shown of a provider's last heartbeat."""
-
-    provider_id: UUID
-    seen_at_ms: int
-    architecture: str
-    slots: int
-    free_slots: int
-    cpu_millis: int
-    memory_mb: int
-    price_nano_per_ms: int
-    agent_version: str
 
 
 class JobStore(Protocol):

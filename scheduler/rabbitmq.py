@@ -15,7 +15,7 @@ from pika.delivery_mode import DeliveryMode
 from pika.exceptions import AMQPError
 from pika.spec import Basic, BasicProperties
 
-from scheduler.errors import BrokerUnavailable, Undeliverable
+from scheduler.errors import BrokerUnavailable, SchedulerError, Undeliverable
 from scheduler.ports import Consumer, ProviderSpec
 from wire import envelope, names
 from wire.messages import Cancel, InvocationReply, JobOrder, Message, ResultAcknowledged
@@ -286,16 +286,22 @@ class _Session:
         return take
 
     async def _handle(self, consumer: Consumer, delivery: Basic.Deliver, body: bytes) -> None:
-        tag = int(delivery.delivery_tag or 0)
+        tag, ids = int(delivery.delivery_tag or 0), {"queue": consumer.queue, "key": delivery.routing_key}
         try:
             await consumer.handler(body, delivery.routing_key)
-        except Exception as error:  # noqa: BLE001 - the port's contract: whatever was raised, the delivery goes back
-            log.info("delivery.returned", extra={"queue": consumer.queue, "why": repr(error)})
-            if self._consuming.is_open:
-                self._consuming.basic_nack(tag, requeue=True)
+        except SchedulerError as error:
+            log.info("delivery.returned", extra=ids | {"why": repr(error)})
+            self._give_back(tag)
+        except Exception:
+            log.exception("delivery.returned", extra=ids)
+            self._give_back(tag)
         else:
             if self._consuming.is_open:
                 self._consuming.basic_ack(tag)
+
+    def _give_back(self, tag: int) -> None:
+        if self._consuming.is_open:
+            self._consuming.basic_nack(tag, requeue=True)
 
     def _on_confirm(self, frame: Any) -> None:
         method = frame.method

@@ -80,6 +80,7 @@ class InMemoryStore:
             epoch=self.epoch,
             jobs=tuple(_open_job(job) for job in self.jobs.values() if job.state in OPEN_JOB_STATES),
             invocations=tuple(self._open_invocation(item.request) for item in pending),
+            seen=tuple(self.shown.values()),
         )
 
     def version(self, version_id: UUID) -> VersionSpec | None:

@@ -52,17 +52,18 @@ class MemoryLedger:
 
     def __init__(self, genesis: Genesis) -> None:
         self.state = {key: encode(record).decode() for key, record in genesis.state()}
-        self._count = 0
+        #: Transactions so far; it makes their ids.
+        self.count = 0
 
     def run(self, creator: str, timestamp_ms: int, operations: Sequence[str]) -> Outcome:
         """Run one transaction."""
-        self._count += 1
+        self.count += 1
         return batch.run(self.stub(creator, timestamp_ms), operations)
 
     def stub(self, creator: str, timestamp_ms: int) -> MemoryStub:
         """Return the view that the next transaction has."""
         return MemoryStub(
-            state=self.state, transaction_id=f"tx-{self._count}", timestamp_ms=timestamp_ms, creator=creator
+            state=self.state, transaction_id=f"tx-{self.count}", timestamp_ms=timestamp_ms, creator=creator
         )
 
     def items(self, prefix: str) -> list[tuple[str, str]]:

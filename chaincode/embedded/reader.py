@@ -74,6 +74,14 @@ class LedgerReader:
         with closing(store.connect_reader(self._path)) as connection:
             yield from store.state_items(connection, prefix)
 
+    def history(self, key: str) -> Iterator[tuple[int, TransactionRecord]]:
+        """Yield the transactions that wrote a key's value, newest first, each with its block's number.
+
+        A key that was deleted has no history: where that matters, an event tells.
+        """
+        with closing(store.connect_reader(self._path)) as connection:
+            yield from store.history(connection, key)
+
     def verify(self, progress: Progress | None = None, genesis: Genesis | None = None) -> Verified:
         """Prove the ledger from its first block: hashes, chain, signatures, replay, world state, money.
 

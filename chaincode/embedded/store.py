@@ -23,10 +23,11 @@ SCHEMA = (
     """CREATE TABLE block_transaction (
         transaction_id TEXT PRIMARY KEY, block INTEGER NOT NULL, position INTEGER NOT NULL,
         creator TEXT NOT NULL, timestamp_ms INTEGER NOT NULL, envelope TEXT NOT NULL,
-        results TEXT NOT NULL, writes TEXT NOT NULL, events TEXT NOT NULL,
+        results TEXT NOT NULL, writes TEXT NOT NULL, events TEXT NOT NULL, earlier TEXT NOT NULL,
         UNIQUE (block, position)
     ) STRICT""",
-    "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    # `block` wrote the value; that block's transaction names in `earlier` which block wrote the value before.
+    "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL, block INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 Row = tuple[Any, ...]
 #: Names in one SELECT; SQLite takes 32,766.
@@ -102,45 +103,71 @@ def write_block(connection: sqlite3.Connection, block: Block) -> None:
     head = (block.number, block.previous_hash, block.hash, block.timestamp_ms, block.signature)
     connection.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?)", head)
     for position, record in enumerate(block.transactions):
-        row = row_of(record, block.number, position)
-        connection.execute("INSERT INTO block_transaction VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        write_state(connection, record.writes)
+        row = row_of(record, block.number, position, written_at(connection, tuple(record.writes)))
+        connection.execute("INSERT INTO block_transaction VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        write_state(connection, record.writes, block.number)
 
 
-def row_of(record: TransactionRecord, number: int, position: int) -> Row:
-    """Return the columns of a transaction."""
+def row_of(record: TransactionRecord, number: int, position: int, earlier: Mapping[str, int]) -> Row:
+    """Return the columns of a transaction; `earlier` are the blocks that wrote the same keys before."""
     plain = plain_record(record)
     results, writes, events = (canonical_json(plain[name]).decode() for name in ("results", "writes", "events"))
     told = (record.transaction_id, number, position, record.creator, record.timestamp_ms, record.envelope)
-    return (*told, results, writes, events)
+    return (*told, results, writes, events, canonical_json(earlier).decode())
 
 
-def write_state(connection: sqlite3.Connection, writes: Mapping[str, str | None]) -> None:
-    """Apply writes to the world state."""
-    kept = ((key, value) for key, value in writes.items() if value is not None)
-    connection.executemany("INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", kept)
+def write_state(connection: sqlite3.Connection, writes: Mapping[str, str | None], number: int) -> None:
+    """Apply writes of a block to the world state."""
+    kept = ((key, value, number) for key, value in writes.items() if value is not None)
+    put = "INSERT INTO state VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, block = excluded.block"
+    connection.executemany(put, kept)
     deleted = ((key,) for key, value in writes.items() if value is None)
     connection.executemany("DELETE FROM state WHERE key = ?", deleted)
 
 
 def read_state(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
     """Return the values of those keys that have one."""
-    found: dict[str, str] = {}
+    return dict(_select(connection, "key, value", keys))
+
+
+def written_at(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Return the block that wrote the value of each key that has one."""
+    return dict(_select(connection, "key, block", keys))
+
+
+def _select(connection: sqlite3.Connection, columns: str, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
     for start in range(0, len(keys), _AT_ONCE):
         part = keys[start : start + _AT_ONCE]
         marks = ",".join("?" * len(part))
-        query = f"SELECT key, value FROM state WHERE key IN ({marks})"  # noqa: S608 - only question marks
-        found.update(connection.execute(query, part))
-    return found
+        query = f"SELECT {columns} FROM state WHERE key IN ({marks})"  # noqa: S608 - only names and question marks
+        yield from connection.execute(query, part)
 
 
 def state_items(connection: sqlite3.Connection, prefix: str) -> Iterator[tuple[str, str]]:
     """Yield the keys that begin with `prefix` and their values, in the order of the keys."""
+    yield from ((key, value) for key, value, _ in state_rows(connection, prefix))
+
+
+def state_rows(connection: sqlite3.Connection, prefix: str) -> Iterator[tuple[str, str, int]]:
+    """Yield keys, values, and the blocks that wrote them, in the order of the keys."""
     # The largest code point comes after every key: keys are ASCII.
-    rows: Iterator[tuple[str, str]] = connection.execute(
-        "SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key", (prefix, f"{prefix}\U0010ffff")
+    rows: Iterator[tuple[str, str, int]] = connection.execute(
+        "SELECT key, value, block FROM state WHERE key >= ? AND key < ? ORDER BY key", (prefix, f"{prefix}\U0010ffff")
     )
     yield from rows
+
+
+def history(connection: sqlite3.Connection, key: str) -> Iterator[tuple[int, TransactionRecord]]:
+    """Yield the transactions that wrote a key's value, newest first, each with its block's number."""
+    number = written_at(connection, [key]).get(key)
+    while number is not None:
+        earlier = None
+        for row in reversed(rows_of(connection, number)):
+            record = _transaction(row)
+            if key in record.writes:
+                yield number, record
+                earlier = json.loads(row[-1]).get(key)
+        number = earlier
 
 
 def rows_of(connection: sqlite3.Connection, number: int) -> list[Row]:
@@ -176,7 +203,7 @@ def _block(row: Row) -> Block:
 
 
 def _transaction(row: Row) -> TransactionRecord:
-    transaction_id, _block_number, _position, creator, timestamp_ms, envelope, results, writes, events = row
+    transaction_id, _block_number, _position, creator, timestamp_ms, envelope, results, writes, events, _ = row
     try:
         return TransactionRecord(
             transaction_id=transaction_id,

@@ -20,8 +20,6 @@ from wire.signing import BLOCK, PublicKey
 #: Hears how many blocks are proved, of how many.
 Progress = Callable[[int, int], None]
 
-_SHADOW = "CREATE TABLE origin (key TEXT PRIMARY KEY, block INTEGER NOT NULL) STRICT, WITHOUT ROWID"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
@@ -64,7 +62,7 @@ class _Proof:
         self.connection = connection
         #: The world state as it follows from the blocks, in a temporary file of SQLite's.
         self.shadow = sqlite3.connect("", isolation_level=None)
-        for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", *store.SCHEMA, _SHADOW):
+        for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", *store.SCHEMA):
             self.shadow.execute(statement)
         self.expected = genesis
         self.key: PublicKey | None = None
@@ -83,10 +81,11 @@ class _Proof:
         self._chained(block)
         rows = store.rows_of(self.connection, number)
         for position, (record, row) in enumerate(zip(block.transactions, rows, strict=True)):
-            if row != store.row_of(record, number, position):
-                raise self._damage(f"transaction {record.transaction_id} is not stored as it was written")
             if number:
                 self._replayed(block, record)
+            earlier = store.written_at(self.shadow, tuple(record.writes))
+            if row != store.row_of(record, number, position, earlier):
+                raise self._damage(f"transaction {record.transaction_id} is not stored as it was written")
             self._apply(record)
         self.previous_hash = block.hash
 
@@ -94,13 +93,13 @@ class _Proof:
         """Prove that the file holds nothing else, and that the money adds up."""
         if store.count(self.connection)[1] != self.transactions:
             raise self._damage("is followed by transactions of no block")
-        for stored, replayed in zip_longest(_state(self.connection), _state(self.shadow)):
+        for stored, replayed in zip_longest(*self._states()):
             if stored != replayed:
                 key = min(item[0] for item in (stored, replayed) if item)
                 raise LedgerDamaged(f"block {self._origin(key)}: the world state differs from the blocks at {key}")
-        if drift := supply.drift(_state(self.shadow)):
+        if drift := supply.drift(store.state_items(self.shadow, "")):
             raise self._damage(f"the sum of all money is {drift} micro-credits off")
-        if holds := supply.unexplained_holds(_state(self.shadow)):
+        if holds := supply.unexplained_holds(store.state_items(self.shadow, "")):
             raise self._damage(f"held money without a job: {holds}")
 
     def _chained(self, block: Block) -> None:
@@ -142,19 +141,13 @@ class _Proof:
 
     def _apply(self, record: TransactionRecord) -> None:
         self.transactions += 1
-        store.write_state(self.shadow, record.writes)
-        origins = ((key, self.number) for key in record.writes)
-        self.shadow.executemany(
-            "INSERT INTO origin VALUES (?, ?) ON CONFLICT DO UPDATE SET block = excluded.block", origins
-        )
+        store.write_state(self.shadow, record.writes, self.number)
+
+    def _states(self) -> tuple[Iterator[tuple[str, str, int]], ...]:
+        return store.state_rows(self.connection, ""), store.state_rows(self.shadow, "")
 
     def _origin(self, key: str) -> int:
-        row = self.shadow.execute("SELECT block FROM origin WHERE key = ?", (key,)).fetchone()
-        return self.number if row is None else int(row[0])
+        return store.written_at(self.shadow, [key]).get(key, self.number)
 
     def _damage(self, what: str) -> LedgerDamaged:
         return LedgerDamaged(f"block {self.number}: {what}")
-
-
-def _state(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    return store.state_items(connection, "")

@@ -49,8 +49,9 @@ class DockerEngine:
             raise DeployError(f"{self.directory} is too long a path for the Docker Engine's sockets: choose a shorter")
         self.directory.mkdir(parents=True, exist_ok=True)
         secret_file(self.directory / "daemon.json", "{}")
-        # A killed engine leaves it behind, and a reused process id would stop the next one from starting.
-        (self.directory / "pid").unlink(missing_ok=True)
+        # A killed engine leaves these behind; a reused process id would stop the next one from starting.
+        for left in ("pid", "exec/containerd/containerd.pid"):
+            (self.directory / left).unlink(missing_ok=True)
         return Program(
             name="docker", command=[dockerd, *self._options()], ready=self.answers, stop_seconds=20, rank=SERVERS
         )

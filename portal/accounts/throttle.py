@@ -28,6 +28,7 @@ SIGN_IN_ADDRESS = Bound(attempts=50, window=timedelta(minutes=15))
 SIGN_IN_ACCOUNT = Bound(attempts=100, window=timedelta(minutes=15))
 SIGN_UP_ADDRESS = Bound(attempts=50, window=timedelta(hours=1))
 DEPOSITS = Bound(attempts=60, window=timedelta(hours=1))
+IMAGE_CHECKS = Bound(attempts=300, window=timedelta(hours=1))
 ENROLMENT_ADDRESS = Bound(attempts=20, window=timedelta(minutes=15))
 
 
@@ -84,7 +85,8 @@ def sign_in(username: str, *, password: str, address: str, now: datetime) -> Acc
     charge(pair, SIGN_IN_PAIR, now)
     charge(f"sign-in:{party}", SIGN_IN_ADDRESS, now)
     charge(account, SIGN_IN_ACCOUNT, now)
-    found = authenticate(username=name, password=password)
+    # Some databases take no NUL in a text, and no name has one.
+    found = authenticate(username=name, password=password) if name.isprintable() else None
     if not isinstance(found, Account):
         raise SignInFailed
     forgive(pair)
@@ -115,6 +117,14 @@ def limit_deposits(account: Account, now: datetime) -> None:
     :raises TooManyAttempts: when there were too many.
     """
     charge(f"deposit:{account.id}", DEPOSITS, now)
+
+
+def limit_image_checks(account: Account, now: datetime) -> None:
+    """Count a question to an image registry, which the portal asks in a developer's name.
+
+    :raises TooManyAttempts: when there were too many.
+    """
+    charge(f"image-check:{account.id}", IMAGE_CHECKS, now)
 
 
 def refund_enrolment(address: str) -> None:

@@ -9,6 +9,7 @@ from django.db.models import Max
 
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
+from portal.accounts.throttle import limit_image_checks
 from portal.functions.drafts import FunctionDraft, VersionDraft, check_function, check_version
 from portal.functions.errors import FunctionMovedOn, NameTaken, VersionMissing, WrongState
 from portal.functions.images import PinnedImage, Registry, parse_link
@@ -22,12 +23,15 @@ def register_function(owner: Account, *, draft: FunctionDraft, registry: Registr
     :raises FunctionInvalid: naming every field that is wrong.
     :raises ImageRefused: when the image cannot be used.
     :raises NameTaken: when the owner has a function of this name.
+    :raises TooManyAttempts: when the owner has asked registries too often.
     """
     require_role(owner, Role.DEVELOPER)
     check_function(draft)
     if Function.objects.filter(owner=owner, name=draft.name, deleted_at__isnull=True).exists():
         raise NameTaken(fields={"name": [NameTaken.__doc__ or ""]})
-    pinned = registry.pin(parse_link(draft.version.image_link), draft.version.architecture)
+    link = parse_link(draft.version.image_link)
+    limit_image_checks(owner, now)
+    pinned = registry.pin(link, draft.version.architecture)
     try:
         with transaction.atomic():
             function = Function.objects.create(
@@ -46,11 +50,14 @@ def add_version(function: Function, *, draft: VersionDraft, registry: Registry, 
     :raises ImageRefused: when the image cannot be used.
     :raises WrongState: when the function was deleted.
     :raises FunctionMovedOn: when another version was added at the same moment.
+    :raises TooManyAttempts: when the owner has asked registries too often.
     """
     check_version(draft)
     if function.state == FunctionState.DELETED:
         raise WrongState("The function was deleted.")
-    pinned = registry.pin(parse_link(draft.image_link), draft.architecture)
+    link = parse_link(draft.image_link)
+    limit_image_checks(function.owner, now)
+    pinned = registry.pin(link, draft.architecture)
     newest = function.versions.aggregate(newest=Max("number"))["newest"] or 0
     try:
         with transaction.atomic():

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,16 @@ class Bounds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """What a caller wants a function to do."""
+
+    invocation_id: UUID
+    caller_id: UUID | None
+    body: bytes
+    input_type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Calls:
     """Answers `/f/<developer>/<function>`."""
 
@@ -66,20 +77,53 @@ class Calls:
         self._check_rate(endpoint)
         commit_only = "respond-async" in _preferences(request)
         with self.waiting.place(str(invocation_id), commit_only=commit_only) as reply:
-            order = InvocationRequest(
-                invocation_id=str(invocation_id),
-                version_id=str(endpoint.version_id),
-                caller_id=str(caller_id) if caller_id else None,
-                input=await self._input(request, endpoint),
-                input_type=_input_type(request),
-                requested_at_ms=self.clock(),
-                deadline_at_ms=self.clock() + self.bounds.placing_seconds * 1000,
-                replies_to=self.broker.replies_to,
-                respond_async=commit_only,
-            )
+            body, input_type = await self._input(request, endpoint), _input_type(request)
+            call = Call(invocation_id=invocation_id, caller_id=caller_id, body=body, input_type=input_type)
+            order = self._order(endpoint, call, respond_async=commit_only)
+            return await self._serve(endpoint, order, reply, request.gone())
+
+    async def answer_owner(self, route: CallFunction, call: Call) -> Answer:
+        """Serve a call that the portal makes for a function's developer, whoever else may call it.
+
+        :raises Refused: when it is not let through.
+        """
+        endpoint = await self._endpoint(route)
+        if call.caller_id != endpoint.developer_id:
+            raise Refused(Reason.FORBIDDEN)
+        if len(call.body) > endpoint.limits.input_bytes:
+            raise Refused(Reason.INPUT_TOO_LARGE)
+        self._check_rate(endpoint)
+        with self.waiting.place(str(call.invocation_id), commit_only=False) as reply:
+            return await self._serve(endpoint, self._order(endpoint, call), reply, _never())
+
+    def _order(self, endpoint: Endpoint, call: Call, *, respond_async: bool = False) -> InvocationRequest:
+        now_ms = self.clock()
+        return InvocationRequest(
+            invocation_id=str(call.invocation_id),
+            version_id=str(endpoint.version_id),
+            caller_id=str(call.caller_id) if call.caller_id else None,
+            input=call.body,
+            input_type=call.input_type,
+            requested_at_ms=now_ms,
+            deadline_at_ms=now_ms + self.bounds.placing_seconds * 1000,
+            replies_to=self.broker.replies_to,
+            respond_async=respond_async,
+        )
+
+    async def _serve(
+        self,
+        endpoint: Endpoint,
+        order: InvocationRequest,
+        reply: asyncio.Future[InvocationReply],
+        leaving: Coroutine[Any, Any, None],
+    ) -> Answer:
+        gone: asyncio.Future[None] = asyncio.ensure_future(leaving)
+        try:
             if not await self._send(order):
-                return no_answer(invocation_id)
-            return await self._wait(request, endpoint, order, reply)
+                return no_answer(UUID(order.invocation_id))
+            return await self._wait(endpoint, order, reply, gone)
+        finally:
+            gone.cancel()
 
     async def _endpoint(self, route: CallFunction) -> Endpoint:
         endpoint = await self.endpoints.get((route.developer, route.function))
@@ -124,21 +168,25 @@ class Calls:
         return True
 
     async def _wait(
-        self, request: Request, endpoint: Endpoint, order: InvocationRequest, reply: asyncio.Future[InvocationReply]
+        self,
+        endpoint: Endpoint,
+        order: InvocationRequest,
+        reply: asyncio.Future[InvocationReply],
+        gone: asyncio.Future[None],
     ) -> Answer:
         seconds = self.bounds.placing_seconds + endpoint.limits.timeout_ms / 1000 + self.bounds.grace_seconds
-        gone: asyncio.Future[None] = asyncio.ensure_future(request.gone())
         either: set[asyncio.Future[Any]] = {reply, gone}
-        try:
-            await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
+        await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if reply.done():
             return _answer(reply.result(), order, endpoint)
         if gone.done():
             raise CallerGone
         # Its reply may have been lost with a connection; the database is the truth.
         return await self.results.late(UUID(order.invocation_id)) or no_answer(UUID(order.invocation_id))
+
+
+async def _never() -> None:
+    await asyncio.Event().wait()
 
 
 def _answer(reply: InvocationReply, order: InvocationRequest, endpoint: Endpoint) -> Answer:

@@ -1,11 +1,11 @@
 """The ASGI application: from a request to the part that answers it, and every failure to a JSON error."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from portal.gateway.calls import Calls
+from portal.gateway.calls import Call, Calls
 from portal.gateway.errors import CallerGone, Refused
 from portal.gateway.http import Answer, Receive, Request, Scope, Send
 from portal.gateway.metrics import ANSWERS, CALLERS_GONE, SECONDS, STRAY_REPLIES, WAITING
@@ -51,6 +51,12 @@ class Gateway:
         await self.broker.stop()
         await self.records.close()
 
+    async def run(self, route: CallFunction, call: Call) -> Answer:
+        """Run a function once for its developer, who asks on the portal."""
+        return await self._answer(self.calls.answer_owner(route, call), call.invocation_id) or refusal(
+            Refused(Reason.NO_ANSWER), call.invocation_id
+        )
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self.start()
@@ -61,15 +67,15 @@ class Gateway:
 
     async def _serve(self, request: Request, send: Send) -> None:
         request_id = self.new_id()
-        answer = await self._answer(request, request_id)
+        answer = await self._answer(self._dispatch(request, request_id), request_id)
         if answer is not None:
             await answer.send(send)
 
-    async def _answer(self, request: Request, request_id: UUID) -> Answer | None:
+    async def _answer(self, answering: Awaitable[Answer], request_id: UUID) -> Answer | None:
         reason = ""
         try:
             with SECONDS.time():
-                answer = await self._dispatch(request, request_id)
+                answer = await answering
         except CallerGone:
             CALLERS_GONE.inc()
             log.info("gateway.caller_gone", extra={"request_id": request_id})

@@ -4,7 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from portal.invocations.models import Invocation, Job, Result
-from scheduler.ports import OpenInvocation, OpenJob
+from portal.providers.models import Provider, ProviderState
+from scheduler.ports import OpenInvocation, OpenJob, SeenProvider
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from wire.messages import InvocationReply, InvocationRequest
 from wire.money import cost_of
@@ -32,6 +33,26 @@ def invocations() -> tuple[OpenInvocation, ...]:
     """Return the pending invocations, the oldest first."""
     pending = Invocation.objects.filter(state=InvocationState.PENDING).order_by("requested_at")
     return tuple(_open(invocation) for invocation in pending.prefetch_related("jobs"))
+
+
+def seen_providers() -> tuple[SeenProvider, ...]:
+    """Return what the last heartbeats said, as far as it was stored."""
+    seen = Provider.objects.filter(state=ProviderState.ACTIVE, last_seen_at__isnull=False)
+    return tuple(
+        SeenProvider(
+            provider_id=provider.id,
+            seen_at_ms=_ms(provider.last_seen_at),
+            architecture=provider.architecture,
+            slots=provider.slots,
+            free_slots=provider.free_slots,
+            cpu_millis=provider.cpu_millis,
+            memory_mb=provider.memory_mb,
+            price_nano_per_ms=provider.price_nano_per_ms,
+            agent_version=provider.agent_version,
+        )
+        for provider in seen
+        if provider.last_seen_at
+    )
 
 
 def outcome(invocation_id: UUID) -> InvocationReply | None:

@@ -6,17 +6,20 @@ from datetime import datetime
 from chaincode.blocks import Event
 from portal.invocations.models import Job, Result
 
-#: So many results are deleted at a time: no transaction is held up.
+#: So many rows are touched by one statement.
 _AT_ONCE = 500
+#: After these events a job is never paid.
+_UNPAID = frozenset({"job.failed.v1", "job.superseded.v1", "job.expired.v1"})
 
 
 def record_payments(events: Sequence[Event], at: datetime) -> None:
     """Note on the jobs' rows what the ledger paid for them, in the follower's database transaction."""
-    for event in events:
-        if event.name == "job.settled.v1":
-            Job.objects.filter(id=event.subject).update(paid_at=at, cost_micro=event.body["cost_micro"])
-        elif event.name == "job.failed.v1":
-            Job.objects.filter(id=event.subject).update(cost_micro=0)
+    paid = [event for event in events if event.name == "job.settled.v1"]
+    rows = [Job(id=event.subject, paid_at=at, cost_micro=event.body["cost_micro"]) for event in paid]
+    Job.objects.bulk_update(rows, ["paid_at", "cost_micro"], batch_size=_AT_ONCE)
+    unpaid = [event.subject for event in events if event.name in _UNPAID]
+    for start in range(0, len(unpaid), _AT_ONCE):
+        Job.objects.filter(id__in=unpaid[start : start + _AT_ONCE]).update(cost_micro=0)
 
 
 def delete_expired_results(now: datetime) -> int:

@@ -46,7 +46,9 @@ class DjangoStore:
         """Count the epoch up and return what is open."""
         with _reachable(), transaction.atomic():
             epoch = leadership.take_over(SCHEDULER, now=moment(now_ms))
-            return TakeOver(epoch=epoch, jobs=open_work.jobs(), invocations=open_work.invocations())
+            return TakeOver(
+                epoch=epoch, jobs=open_work.jobs(), invocations=open_work.invocations(), seen=open_work.seen_providers()
+            )
 
     def version(self, version_id: UUID) -> VersionSpec | None:
         """Return a version that is live or was."""

@@ -8,7 +8,8 @@ from portal.accounts.models import Account, Role, RoleState
 
 def page(request: HttpRequest) -> dict[str, object]:
     """Return the roles of the account that asks, and the zone in which times are shown."""
-    account = request.user
+    # A request that is refused early, as for another host name, never met who asks.
+    account = getattr(request, "user", None)
     held: set[str] = set()
     if isinstance(account, Account):
         held = set(account.roles.filter(state=RoleState.ACTIVE).values_list("role", flat=True))

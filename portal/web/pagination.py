@@ -23,6 +23,12 @@ class Page(Generic[M]):
     older: int | None
 
 
+def before_of(request: HttpRequest) -> int | None:
+    """Return where the page that `?before=` asks for begins; None: at the newest."""
+    asked = request.GET.get("before", "")
+    return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 19 else None  # noqa: PLR2004 - 64 bits
+
+
 def page_of(rows: QuerySet[M], request: HttpRequest, size: int = PAGE_SIZE) -> Page[M]:
     """Return the page that `?page=` asks for; the first one when it asks for nothing sensible."""
     asked = request.GET.get("page", "1")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.web.views import accounts, administration, functions, invocations, ledger, money, providers, start
+from portal.web.views import accounts, administration, functions, invocations, ledger, money, providers, running, start
 
 app_name = "web"
 urlpatterns = [
@@ -27,6 +27,7 @@ urlpatterns = [
     path("functions/<slug:name>/stop", functions.stop, name="stop"),
     path("functions/<slug:name>/start", functions.start, name="start_function"),
     path("functions/<slug:name>/delete", functions.delete, name="delete"),
+    path("functions/<slug:name>/run", running.run, name="run"),
     path("functions/<slug:name>/invocations", invocations.of_function, name="function_invocations"),
     path("invocations", invocations.invocations, name="invocations"),
     path("invocations/<uuid:invocation_id>", invocations.invocation, name="invocation"),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Event as Flag
-from threading import Lock
 from typing import Any, cast
 
 import docker
@@ -18,7 +18,7 @@ from requests import RequestException
 
 from provider_agent.containers import sandbox
 from provider_agent.containers.attach import attached
-from provider_agent.containers.registries import RegistryNotPublic, registry_of, require_public
+from provider_agent.containers.pulling import Puller, PullFailed
 from provider_agent.containers.streams import Ending, Transcript, exchange
 from provider_agent.errors import AgentError
 from provider_agent.ports import Clock, RunReport
@@ -38,6 +38,11 @@ _KILLED = 137
 _CANNOT_START = 127
 _BAD_REQUEST = 400
 _IMAGES_MAX = 64
+_EXIT_STATES = {
+    Ending.TOO_LARGE: ExitState.OUTPUT_TOO_LARGE,
+    Ending.TIMED_OUT: ExitState.TIMED_OUT,
+    Ending.CANCELLED: ExitState.CRASHED,  # Not wanted any more; nobody is to pay for it.
+}
 _FAILURES = (DockerException, RequestException, OSError)
 _GVISOR = "runsc"
 _UNIX = "unix://"
@@ -45,10 +50,6 @@ _UNIX = "unix://"
 
 class DockerUnreachable(AgentError):
     """Docker Engine does not answer."""
-
-
-class PullFailed(AgentError):
-    """The image is not here and could not be had in time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +65,45 @@ class DockerFacts:
     data_directory: str
 
 
+class DockerImages:
+    """Docker Engine's images, as pulling needs them."""
+
+    def __init__(self, client: docker.APIClient, data_directory: Path) -> None:
+        #: Any, for the stubs lack half of what it does.
+        self._client: Any = client
+        self._data_directory = data_directory
+
+    def has(self, image: str) -> bool:
+        """Return whether an image is here."""
+        try:
+            self._client.inspect_image(image)
+        except ImageNotFound:
+            return False
+        except _FAILURES as error:
+            raise PullFailed(str(error)) from error
+        return True
+
+    def free_bytes(self) -> int | None:
+        """Return how much room is left for images."""
+        try:
+            return shutil.disk_usage(self._data_directory).free
+        except OSError:
+            return None
+
+    def pull(self, image: str, seconds: float) -> Iterator[Mapping[str, object]]:
+        """Ask Docker to pull and yield its words. The SDK's own `pull` has no time limit."""
+        name, _, digest = image.partition("@")
+        url = f"{self._client.base_url}/v{self._client.api_version}/images/create"
+        silence = max(min(seconds, _PULL_SILENCE_SECONDS), 0.001)
+        wanted = {"fromImage": name, "tag": digest}
+        try:
+            with self._client.post(url, params=wanted, stream=True, timeout=(_QUICK_SECONDS, silence)) as response:
+                response.raise_for_status()
+                yield from (json.loads(line) for line in response.iter_lines() if line)
+        except _FAILURES as error:
+            raise PullFailed(str(error)) from error
+
+
 class DockerRunner:
     """Runs tickets with Docker Engine on this machine, at a `unix://` address."""
 
@@ -72,15 +112,15 @@ class DockerRunner:
             raise DockerUnreachable(f"{address}: expected the address of a Docker Engine on this machine, {_UNIX}/…")
         self._socket = Path(address.removeprefix(_UNIX))
         self._provider_id = provider_id
-        self._allowed = allowed_registries
         self._clock = clock
         #: Any, for the stubs lack half of what it does.
         self._patient: Any = _client(address, _PATIENT_SECONDS)
         self._quick = _client(address, _QUICK_SECONDS)
-        self._pulls: dict[str, Lock] = {}
-        self._pulls_lock = Lock()
+        #: Of images by digest: what they declare never changes.
         self._volumes: dict[str, frozenset[str]] = {}
-        self._runtime = _GVISOR if _GVISOR in self.facts().runtimes else None
+        facts = self.facts()
+        self._runtime = _GVISOR if _GVISOR in facts.runtimes else None
+        self._puller = Puller(DockerImages(self._patient, Path(facts.data_directory)), allowed_registries)
 
     def close(self) -> None:
         """Close the connections to Docker Engine."""
@@ -138,6 +178,8 @@ class DockerRunner:
 
     def run(self, ticket: Ticket, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
         """Run a ticket's container to its end."""
+        if cancelled.is_set():
+            return RunReport(exit_state=_EXIT_STATES[Ending.CANCELLED])
         try:
             container, pull_ms = self._create(ticket, cancelled)
             return self._follow(container, ticket, cancelled, lambda: started(pull_ms), pull_ms)
@@ -155,7 +197,8 @@ class DockerRunner:
             return self._created(ticket), 0
         except ImageNotFound:
             began = time.monotonic()
-        self._pull(ticket, cancelled)
+        until = began + (ticket.pull_by_ms - self._clock()) / 1000
+        self._puller.ensure(ticket.image, until=until, cancelled=cancelled)
         pull_ms = int((time.monotonic() - began) * 1000)
         return self._created(ticket), pull_ms
 
@@ -166,54 +209,6 @@ class DockerRunner:
         what = sandbox.container(ticket, volumes=self._volumes[ticket.image], runtime=self._runtime)
         made = self._patient.create_container_from_config(what, name=sandbox.container_name(ticket.job_id))
         return str(made["Id"])
-
-    def _pull(self, ticket: Ticket, cancelled: Flag) -> None:
-        """Pull an image once, however many jobs wait for it.
-
-        :raises PullFailed: when it is not here by the ticket's time.
-        """
-        until = time.monotonic() + (ticket.pull_by_ms - self._clock()) / 1000
-        with self._pulls_lock:
-            lock = self._pulls.setdefault(ticket.image, Lock())
-        if not lock.acquire(timeout=max(until - time.monotonic(), 0)):
-            raise PullFailed("another job's pull of it takes too long")
-        try:
-            if not self._has_image(ticket.image):
-                self._fetch(ticket.image, until, cancelled)
-        finally:
-            lock.release()
-
-    def _has_image(self, image: str) -> bool:
-        try:
-            self._patient.inspect_image(image)
-        except ImageNotFound:
-            return False
-        return True
-
-    def _fetch(self, image: str, until: float, cancelled: Flag) -> None:
-        try:
-            require_public(registry_of(image) or "", self._allowed)
-            for line in self._progress(image, until):
-                if "error" in line:
-                    raise PullFailed(str(line["error"]))
-                if cancelled.is_set() or time.monotonic() > until:
-                    raise PullFailed("it was not here in time, or not wanted any more")
-        except (RegistryNotPublic, RequestException, DockerException) as error:
-            raise PullFailed(str(error)) from error
-
-    def _progress(self, image: str, until: float) -> Iterator[Mapping[str, object]]:
-        """Ask Docker to pull and yield its words; leaving the iteration ends the pull.
-
-        The SDK's own `pull` has no time limit.
-        """
-        name, _, digest = image.partition("@")
-        url = f"{self._patient.base_url}/v{self._patient.api_version}/images/create"
-        silence = max(min(until - time.monotonic(), _PULL_SILENCE_SECONDS), 0.001)
-        with self._patient.post(
-            url, params={"fromImage": name, "tag": digest}, stream=True, timeout=(_QUICK_SECONDS, silence)
-        ) as response:
-            response.raise_for_status()
-            yield from (json.loads(line) for line in response.iter_lines() if line)
 
     def _follow(
         self, container: str, ticket: Ticket, cancelled: Flag, running: Callable[[], None], pull_ms: int
@@ -281,11 +276,7 @@ def _client(address: str, seconds: int) -> docker.APIClient:
 
 def _exit_state(ending: Ending, state: Mapping[str, Any]) -> ExitState:
     if ending is not Ending.CLOSED:
-        return {
-            Ending.TOO_LARGE: ExitState.OUTPUT_TOO_LARGE,
-            Ending.TIMED_OUT: ExitState.TIMED_OUT,
-            Ending.CANCELLED: ExitState.CRASHED,  # Not wanted any more; nobody is to pay for it.
-        }[ending]
+        return _EXIT_STATES[ending]
     if state["ExitCode"] == 0:
         return ExitState.SUCCEEDED
     return ExitState.OUT_OF_MEMORY if state["OOMKilled"] else ExitState.FUNCTION_ERROR

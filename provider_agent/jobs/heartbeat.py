@@ -15,7 +15,7 @@ _PAUSE_SECONDS = 1.0
 
 
 class HeartbeatLoop:
-    """Publishes what `make` returns, every `interval_seconds` and after each `beat_soon`."""
+    """Publishes what `make` returns: every `interval_seconds`, and after each `beat_soon` while connected."""
 
     def __init__(self, broker: Broker, make: Callable[[], Heartbeat], *, interval_seconds: float) -> None:
         self._broker = broker
@@ -26,7 +26,7 @@ class HeartbeatLoop:
         self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin, with one at once."""
+        """Begin, with one at once if connected."""
         self._thread.start()
 
     def beat_soon(self) -> None:
@@ -42,6 +42,14 @@ class HeartbeatLoop:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._changed.clear()
-            self._broker.publish(self._make())
-            self._stopping.wait(_PAUSE_SECONDS)
+            if self._broker.is_connected:
+                self._beat()
+                self._stopping.wait(_PAUSE_SECONDS)
             self._changed.wait(self._interval_seconds - _PAUSE_SECONDS)
+
+    def _beat(self) -> None:
+        """Publish once. An error nobody foresaw costs one heartbeat, not all that would follow."""
+        try:
+            self._broker.publish(self._make())
+        except Exception:
+            log.exception("heartbeat.unforeseen")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
 
-from provider_agent.jobs.journal import Entry, Journal, JournalState, JournalUnusable
+from provider_agent.jobs.journal import Entry, Journal, JournalState, JournalUnusable, digest_of
 from provider_agent.jobs.policy import Situation, Terms, refusal
 from provider_agent.jobs.pool import Job, RunnerPool, Tools
 from provider_agent.jobs.slots import Slots
@@ -102,7 +102,7 @@ class Intake:
     def _decide(self, ticket: Ticket, jws: str) -> None:
         desk = self._desk
         known = desk.journal.find(ticket.job_id)
-        if known and known.ticket == jws:
+        if known and known.ticket_digest == digest_of(jws):
             self._tell_again(known)
             return
         reason = refusal(ticket, desk.terms, self._situation(known))
@@ -132,7 +132,7 @@ class Intake:
     def _refuse(self, ticket: Ticket, jws: str, reason: RefusalReason) -> None:
         """Refuse a trusted ticket. A repeated one is not written down: its job's row tells of the first."""
         tools = self._desk.tools
-        refused = tools.receipts.refused(jws, reason, now_ms=tools.clock())
+        refused = tools.receipts.refused(ticket.job_id, jws, reason=reason, now_ms=tools.clock())
         log.info("job.refused", extra={"job_id": ticket.job_id, "reason": reason.value})
         tools.metrics.refused(reason)
         if reason is RefusalReason.REPEATED or tools.spool.is_full():
@@ -164,3 +164,6 @@ class Intake:
             except JournalUnusable as error:
                 # Not acknowledged: the broker delivers it again after the next connection.
                 log.error("intake.unusable", extra={"cause": str(error)})  # noqa: TRY400 - the cause is enough
+            except Exception:
+                # As above; the next delivery is not to suffer for this one.
+                log.exception("intake.unforeseen")

@@ -13,18 +13,21 @@ from pathlib import Path
 from threading import Lock
 
 from provider_agent.errors import AgentError
+from wire.signing import sha256_hex
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job (
     job_id TEXT PRIMARY KEY,
     state TEXT NOT NULL CHECK (state IN ('accepted', 'reported', 'acknowledged')),
-    ticket TEXT NOT NULL,
+    ticket TEXT,
+    ticket_digest TEXT NOT NULL,
     pay_until_ms INTEGER NOT NULL,
     report BLOB,
     attempts INTEGER NOT NULL DEFAULT 0,
     next_at_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS job_due ON job (next_at_ms) WHERE state = 'reported';
+CREATE INDEX IF NOT EXISTS job_forgettable ON job (pay_until_ms);
 CREATE TABLE IF NOT EXISTS epoch (newest INTEGER NOT NULL) STRICT;
 INSERT INTO epoch SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epoch);
 """
@@ -49,12 +52,19 @@ class Entry:
 
     job_id: str
     state: JournalState
-    #: The JWS, byte for byte.
-    ticket: str
+    #: The JWS, byte for byte; none once the report holds it.
+    ticket: str | None
+    #: SHA-256 of the JWS.
+    ticket_digest: str
     #: The event that ends the job, as it is sent; none while it is accepted.
     report: bytes | None
     #: How often the report was sent.
     attempts: int
+
+
+def digest_of(ticket: str) -> str:
+    """Return how a ticket's JWS is told from another for the same job, long after it was dropped."""
+    return sha256_hex(ticket.encode())
 
 
 class Journal:
@@ -94,8 +104,9 @@ class Journal:
         """Note a job that will be run; False when it was known before, and nothing changed."""
         with self._transaction() as database:
             added = database.execute(
-                "INSERT OR IGNORE INTO job (job_id, state, ticket, pay_until_ms) VALUES (?, 'accepted', ?, ?)",
-                (job_id, ticket, pay_until_ms),
+                "INSERT OR IGNORE INTO job (job_id, state, ticket, ticket_digest, pay_until_ms)"
+                " VALUES (?, 'accepted', ?, ?, ?)",
+                (job_id, ticket, digest_of(ticket), pay_until_ms),
             )
             return added.rowcount == 1
 
@@ -103,16 +114,16 @@ class Journal:
         """Note a job that is not taken, with its report, in one step: it is never open."""
         with self._transaction() as database:
             database.execute(
-                "INSERT OR IGNORE INTO job (job_id, state, ticket, pay_until_ms, report, attempts, next_at_ms)"
+                "INSERT OR IGNORE INTO job (job_id, state, ticket_digest, pay_until_ms, report, attempts, next_at_ms)"
                 " VALUES (?, 'reported', ?, ?, ?, 1, ?)",
-                (job_id, ticket, pay_until_ms, report, next_at_ms),
+                (job_id, digest_of(ticket), pay_until_ms, report, next_at_ms),
             )
 
     def report(self, job_id: str, report: bytes, *, next_at_ms: int) -> bool:
         """Note how an accepted job ended; False when that is known already, and nothing changed."""
         with self._transaction() as database:
             moved = database.execute(
-                "UPDATE job SET state = 'reported', report = ?, attempts = 1, next_at_ms = ?"
+                "UPDATE job SET state = 'reported', ticket = NULL, report = ?, attempts = 1, next_at_ms = ?"
                 " WHERE job_id = ? AND state = 'accepted'",
                 (report, next_at_ms, job_id),
             )
@@ -156,7 +167,7 @@ class Journal:
         """Return how many reports wait for their acknowledgement, and their bytes."""
         with self._transaction() as database:
             count, size = database.execute(
-                "SELECT count(*), coalesce(sum(length(report) + length(ticket)), 0) FROM job WHERE state = 'reported'"
+                "SELECT count(*), coalesce(sum(length(report)), 0) FROM job WHERE state = 'reported'"
             ).fetchone()
             return int(count), int(size)
 
@@ -170,11 +181,18 @@ class Journal:
     def _entries(self, where: str, *values: object) -> list[Entry]:
         with self._transaction() as database:
             rows = database.execute(
-                f"SELECT job_id, state, ticket, report, attempts FROM job WHERE {where}",  # noqa: S608 - our own text
+                f"SELECT job_id, state, ticket, ticket_digest, report, attempts FROM job WHERE {where}",  # noqa: S608 - our own text
                 values,
             ).fetchall()
         return [
-            Entry(job_id=row[0], state=JournalState(row[1]), ticket=row[2], report=row[3], attempts=row[4])
+            Entry(
+                job_id=row[0],
+                state=JournalState(row[1]),
+                ticket=row[2],
+                ticket_digest=row[3],
+                report=row[4],
+                attempts=row[5],
+            )
             for row in rows
         ]
 

@@ -60,7 +60,7 @@ class RunnerPool:
         except Exception:
             log.exception("job.unforeseen", extra={"job_id": job_id})
             self._slots.leave(job_id)
-            self._tools.spool.report(self._tools.receipts.crashed(job.jws, now_ms=self._tools.clock()))
+            self._tools.spool.report(self._tools.receipts.crashed(job_id, job.jws, now_ms=self._tools.clock()))
         finally:
             self._tools.runner.remove(job_id)
 
@@ -70,7 +70,7 @@ class RunnerPool:
             job.ticket, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms)
         )
         self._slots.leave(job_id)
-        tools.spool.report(tools.receipts.finished(job.jws, report, now_ms=tools.clock()))
+        tools.spool.report(tools.receipts.finished(job_id, job.jws, report=report, now_ms=tools.clock()))
         tools.metrics.finished(report)
         log.info(
             "job.finished",

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from provider_agent.ports import RunReport
 from wire import signing
-from wire.codec import decode
 from wire.envelope import dump
-from wire.messages import Finished, Receipt, Refused, Ticket
+from wire.messages import Finished, Receipt, Refused
 from wire.outcomes import EXIT_SENTENCES, ExitState, RefusalReason
 from wire.signing import SigningKey, sha256_hex
 
@@ -17,11 +16,11 @@ class ReceiptWriter:
 
     key: SigningKey
 
-    def finished(self, ticket: str, report: RunReport, *, now_ms: int) -> Finished:
+    def finished(self, job_id: str, ticket: str, *, report: RunReport, now_ms: int) -> Finished:
         """Return the event for a run that ended, however it ended."""
         return Finished(
-            job_id=_job_id(ticket),
-            receipt=self._receipt(ticket, report, now_ms),
+            job_id=job_id,
+            receipt=self._receipt(job_id, ticket, report=report, now_ms=now_ms),
             ticket=ticket,
             output=report.output,
             exit_code=report.exit_code,
@@ -29,19 +28,19 @@ class ReceiptWriter:
             log_tail=report.log_tail,
         )
 
-    def crashed(self, ticket: str, *, now_ms: int) -> Finished:
+    def crashed(self, job_id: str, ticket: str, *, now_ms: int) -> Finished:
         """Return the event for a job that this agent took and lost."""
         report = RunReport(exit_state=ExitState.CRASHED, log_tail=EXIT_SENTENCES[ExitState.CRASHED])
-        return self.finished(ticket, report, now_ms=now_ms)
+        return self.finished(job_id, ticket, report=report, now_ms=now_ms)
 
-    def refused(self, ticket: str, reason: RefusalReason, *, now_ms: int) -> Refused:
+    def refused(self, job_id: str, ticket: str, *, reason: RefusalReason, now_ms: int) -> Refused:
         """Return the event for a trusted ticket that is not taken."""
-        receipt = self._receipt(ticket, RunReport(exit_state=ExitState.REFUSED), now_ms)
-        return Refused(job_id=_job_id(ticket), reason=reason, receipt=receipt)
+        receipt = self._receipt(job_id, ticket, report=RunReport(exit_state=ExitState.REFUSED), now_ms=now_ms)
+        return Refused(job_id=job_id, reason=reason, receipt=receipt)
 
-    def _receipt(self, ticket: str, report: RunReport, now_ms: int) -> str:
+    def _receipt(self, job_id: str, ticket: str, *, report: RunReport, now_ms: int) -> str:
         receipt = Receipt(
-            job_id=_job_id(ticket),
+            job_id=job_id,
             ticket_digest=sha256_hex(signing.payload_of(ticket)),
             run_ms=report.run_ms,
             exit_state=report.exit_state,
@@ -49,7 +48,3 @@ class ReceiptWriter:
             finished_at_ms=now_ms,
         )
         return self.key.sign(dump(receipt), signing.RECEIPT)
-
-
-def _job_id(ticket: str) -> str:
-    return decode(Ticket, signing.payload_of(ticket)).job_id

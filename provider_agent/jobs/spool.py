@@ -23,6 +23,7 @@ _AT_ONCE = 100
 _TICK_SECONDS = 1.0
 #: A job is forgotten so long after it could be paid.
 _FORGET_MS = 3_600_000
+_FORGET_EVERY_MS = 60_000
 
 
 class Spool:
@@ -37,6 +38,7 @@ class Spool:
         self._jitter = jitter
         self._wake = Flag()
         self._stopping = False
+        self._forget_at_ms = 0
         self._thread = Thread(target=self._run, name="spool", daemon=True)
 
     def start(self) -> None:
@@ -55,9 +57,13 @@ class Spool:
         return count >= REPORTS_MAX or size >= BYTES_MAX
 
     def report(self, report: Report) -> None:
-        """Write down how a job of the journal ended, and send it. If it cannot be written down it is sent once."""
+        """Write down how a job of the journal ended, and send it. If it cannot be written down it is sent once.
+
+        The first report of a job is its only one: a second would contradict it over the same signature.
+        """
         try:
-            self._journal.report(report.job_id, dump(report), next_at_ms=self._clock() + self.pause_ms(1))
+            if not self._journal.report(report.job_id, dump(report), next_at_ms=self._clock() + self.pause_ms(1)):
+                return
         except JournalUnusable as error:
             log.error("spool.unusable", extra={"job_id": report.job_id, "cause": str(error)})  # noqa: TRY400 - the cause is enough
         self._broker.publish(report)
@@ -97,7 +103,9 @@ class Spool:
     def send_due(self) -> None:
         """Send what is due, some at once; forget what can no longer be paid."""
         now_ms = self._clock()
-        self._journal.forget(before_ms=now_ms - _FORGET_MS)
+        if now_ms >= self._forget_at_ms:
+            self._forget_at_ms = now_ms + _FORGET_EVERY_MS
+            self._journal.forget(before_ms=now_ms - _FORGET_MS)
         if not self._broker.is_connected:
             return
         for entry in self._journal.due(now_ms, _AT_ONCE):
@@ -116,5 +124,8 @@ class Spool:
                 self.send_due()
             except JournalUnusable as error:
                 log.error("spool.unusable", extra={"cause": str(error)})  # noqa: TRY400 - the cause is enough
+            except Exception:
+                # What waits stays in the journal, and is tried again at the next tick.
+                log.exception("spool.unforeseen")
             self._wake.wait(_TICK_SECONDS)
             self._wake.clear()

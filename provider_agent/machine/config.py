@@ -9,10 +9,10 @@ from provider_agent.errors import AgentError
 from provider_agent.machine.home import Home
 from wire.codec import decode, encode
 from wire.errors import Malformed
+from wire.limits import BOUNDS, MIB
 
 #: Names of architectures as images use them.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-_MIB = 1024 * 1024
 
 
 class NotEnrolled(AgentError):
@@ -88,10 +88,16 @@ def architecture() -> str:
 def default_offer() -> Offer:
     """Return an offer that leaves a home PC usable: a slot for each processor, and half of the memory for all."""
     processors = os.cpu_count() or 1
-    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
     return Offer(
         price_nano_per_ms=10,
         slots=processors,
-        memory_mb=memory_mb // 2 // processors,
-        cpu_millis=processors * 1000,
+        memory_mb=_within("memory_mb", memory_mb // 2 // processors),
+        cpu_millis=_within("cpu_millis", processors * 1000),
     )
+
+
+def _within(limit: str, value: int) -> int:
+    """Return what is nearest to a value and within the marketplace's bounds on a job."""
+    low, high = BOUNDS[limit]
+    return max(low, min(value, high))

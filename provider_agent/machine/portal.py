@@ -84,11 +84,13 @@ class Portal:
         :raises PortalUnreachable: when it does not answer.
         """
         with self._client() as client:
-            response = client.post(f"{self.url}/api/v1/enrolments", json={"code": code, "statement": statement})
+            request = {"code": code, "statement": statement}
+            with client.stream("POST", f"{self.url}/api/v1/enrolments", json=request) as response:
+                body = _bounded(response)
         if response.status_code != httpx.codes.OK:
-            raise PortalRefused(_hint(response))
+            raise PortalRefused(_hint(response.status_code, body))
         try:
-            return decode(EnrolmentAnswer, response.content[:_ANSWER_MAX_BYTES])
+            return decode(EnrolmentAnswer, body)
         except Malformed as error:
             raise PortalRefused(f"{self.url} answered something else than an enrolment: {error}") from error
 
@@ -128,9 +130,18 @@ def _advice(error: Exception) -> str:
     return ". If the portal uses an authority of its own, name its certificate with --ca" if private else ""
 
 
-def _hint(response: httpx.Response) -> str:
+def _bounded(response: httpx.Response) -> bytes:
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > _ANSWER_MAX_BYTES:
+            raise PortalRefused("the portal's answer is too large to be an enrolment")
+    return body
+
+
+def _hint(status: int, body: bytes) -> str:
     try:
-        problem = decode(PortalProblem, response.content[:_ANSWER_MAX_BYTES])
+        problem = decode(PortalProblem, body)
     except Malformed:
-        return f"the portal answered with status {response.status_code}"
+        return f"the portal answered with status {status}"
     return f"{problem.hint} (request {problem.request_id})" if problem.request_id else problem.hint

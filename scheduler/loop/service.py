@@ -71,6 +71,7 @@ class Scheduler:
         start = await desk.commit.call(lambda: desk.store.take_over(now_ms=desk.clock()))
         desk.commit.epoch = start.epoch
         await desk.refresh_providers()
+        desk.fleet.recall(start.seen)
         jobs = {job.invocation_id: job for job in start.jobs}
         for pending in start.invocations:
             version = await desk.version(UUID(pending.request.version_id))
@@ -140,7 +141,13 @@ class Scheduler:
         watch = Watch(self.desk)
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            await watch.tick()
+            try:
+                await watch.tick()
+            except EpochSuperseded:
+                raise
+            except Exception:
+                # What one look broke on must not end the looking: leases would never end.
+                log.exception("watch.broke", extra={"epoch": self.desk.epoch})
 
     async def _finish_what_is_in_hand(self) -> None:
         await self.desk.broker.stop_consuming()

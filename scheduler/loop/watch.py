@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from scheduler import clocks, metrics
-from scheduler.errors import BrokerUnavailable, ChangeFailed, StoreUnavailable
+from scheduler.errors import BrokerUnavailable
 from scheduler.loop import endings, placing, retries
 from scheduler.loop.desk import Desk
 from scheduler.ports import ProviderSpec
@@ -96,12 +96,13 @@ class Watch:
         """Show what heartbeats said, learn who is enrolled, and notice a scheduler that has taken over."""
         desk = self.desk
         seen = desk.fleet.heard(now_ms=now_ms)
-        try:
-            await desk.commit.commit()
-            await desk.commit.call(lambda: desk.store.seen(desk.epoch, seen))
-            await desk.refresh_providers()
-        except (StoreUnavailable, ChangeFailed) as error:
-            log.warning("store.unavailable", extra={"why": str(error)})
+        await desk.commit.commit()
+        await desk.commit.call(lambda: desk.store.seen(desk.epoch, seen))
+        await desk.refresh_providers()
+        for _, job in desk.live.jobs():
+            if desk.fleet.spec(job.provider_id) is None:
+                log.info("provider.revoked", extra={"job_id": job.job_id, "provider_id": job.provider_id})
+                placing.expire(desk, job.job_id)
 
     def _due(self, what: str, now_ms: int, every_ms: int) -> bool:
         if now_ms < self._due_at_ms.get(what, 0):

@@ -57,6 +57,11 @@ class AgentFarSide:
         """Return how many orders are not delivered yet."""
         return int(self._channel.queue_declare(self.login.jobs_queue, passive=True).method.message_count)
 
+    def make_again(self, queue: str) -> None:
+        """Delete a queue and declare it again."""
+        self._channel.queue_delete(queue)
+        self._channel.queue_declare(queue, durable=True)
+
     def drop_connection(self) -> None:
         """Close the agent's connection as an administrator can; the broker's list of them lags behind."""
         wait_for("the broker to close the agent's connection", self._closed_some, 15)

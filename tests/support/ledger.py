@@ -8,6 +8,7 @@ from chaincode.blocks import Event, OperationResult, OperationStatus
 from chaincode.contracts import keys, supply
 from chaincode.contracts.genesis import Genesis
 from chaincode.contracts.operations import (
+    Approve,
     Arguments,
     ConfirmResult,
     CreateJob,
@@ -54,9 +55,11 @@ class Keys:
     block: SigningKey = field(default_factory=SigningKey.generate)
     alice: SigningKey = field(default_factory=SigningKey.generate)
     kate: SigningKey = field(default_factory=SigningKey.generate)
+    bob: SigningKey = field(default_factory=SigningKey.generate)
+    working: SigningKey = field(default_factory=SigningKey.generate)
     stranger: SigningKey = field(default_factory=SigningKey.generate)
 
-    def genesis(self, fees: FeePolicy = NO_FEES) -> Genesis:
+    def genesis(self, fees: FeePolicy = NO_FEES, *, mint_needs_approval: bool = False) -> Genesis:
         """Return the genesis that pins the first of them."""
         return Genesis(
             controller_key_pem=self.controller.public.pem,
@@ -66,6 +69,7 @@ class Keys:
             organisations={"controller": self.ours.public.pem, "peers": self.peers.public.pem},
             fee_policy=fees,
             block_key_pem=self.block.public.pem,
+            mint_needs_approval=mint_needs_approval,
         )
 
 
@@ -156,11 +160,13 @@ class World:
         return self.run(text)[0].detail
 
     def mint(self, account_id: str, credits_: int, reference: str = "") -> str:
-        """Let the treasury create credits."""
+        """Let the treasury create credits, with both organisations' approval where the ledger asks for it."""
         self._ids += 1
         arguments = Mint(
             account_id=account_id, amount_micro=credits_ * CREDIT, reference=reference or f"wire-{self._ids}"
         )
+        if self.get(Genesis, keys.genesis()).mint_needs_approval:
+            return self.enact(arguments, by=KEYS.treasury)
         return self.do(arguments, author=KEYS.treasury)
 
     def deposit(self, account_id: str, credits_: int) -> str:
@@ -198,6 +204,22 @@ class World:
     def confirm(self, job_id: str = "job6", observed_ms: int = 12_500, output_digest: str = OUTPUT) -> str:
         """Confirm a result."""
         return self.do(ConfirmResult(job_id=job_id, output_digest=output_digest, observed_ms=observed_ms))
+
+    def approve(self, proposal_id: str, text: str, *authorities: SigningKey) -> list[str]:
+        """Let authorities approve an operation; by default one of each organisation."""
+        approval = Approve(proposal_id=proposal_id, digest=sha256_hex(text.encode()))
+        return [self.do(approval, author=key) for key in authorities or (KEYS.ours, KEYS.peers)]
+
+    def enact(self, arguments: Arguments, *, by: SigningKey = KEYS.ours) -> str:
+        """Propose an operation and let both organisations approve it; return the first refusal, else `applied`."""
+        self._ids += 1
+        operation_id = f"{arguments.kind}:{self._ids}"
+        text = operation_text(operation_id, arguments)
+        others = [key for key in (KEYS.ours, KEYS.peers) if key is not by]
+        told = [self.send(by.sign(text.encode(), OPERATION))]
+        if told == ["applied"]:
+            told += self.approve(operation_id, text, *others)
+        return next((answer for answer in told if answer != "applied"), "applied")
 
     def supersede(self, job_id: str = "job6") -> str:
         """Give up on a job."""

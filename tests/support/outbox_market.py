@@ -1,8 +1,10 @@
 """A small market on the outbox: keys, genesis, a clock that is set by hand, and jobs from creation to confirmation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Protocol
 from uuid import UUID, uuid4
 
 from chaincode.contracts.genesis import Genesis
@@ -30,6 +32,14 @@ CREDIT = 1_000_000
 PRICE = 1_000_000
 MAX_MS = 20_000
 OUTPUT = sha256_hex(b"output")
+
+
+class Clock(Protocol):
+    """Tells the time, also in milliseconds."""
+
+    def __call__(self) -> datetime: ...
+
+    def ms(self) -> int: ...
 
 
 class ManualClock:
@@ -70,7 +80,8 @@ def genesis() -> Genesis:
 class Market:
     """One developer with a version, one provider, and jobs between them; everything goes into the outbox."""
 
-    clock: ManualClock
+    clock: Clock
+    keys: Mapping[KeyName, SigningKey] = field(default_factory=signing_keys)
     developer_id: UUID = field(default_factory=uuid4)
     owner_id: UUID = field(default_factory=uuid4)
     provider_id: UUID = field(default_factory=uuid4)
@@ -118,7 +129,7 @@ class Market:
             arguments=arguments,
             subject=str(subject),
             now=self.clock(),
-            author=signing_keys()[author] if author else None,
+            author=self.keys[author] if author else None,
         )
 
     def creates(self, *, max_ms: int = MAX_MS) -> str:

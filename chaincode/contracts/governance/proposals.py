@@ -10,7 +10,7 @@ from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, Transaction, transaction
 from chaincode.contracts.genesis import Genesis
-from chaincode.contracts.operations import Approve, Arguments, Reject
+from chaincode.contracts.operations import Approve, Arguments, Mint, Reject
 from chaincode.contracts.records import Proposal, ProposalState, Role
 from wire.codec import from_plain, to_plain
 
@@ -21,6 +21,8 @@ def propose(ctx: Context, governed: Transaction, arguments: Arguments, digest: s
     """Note an operation that waits for approval; one that could not be enacted now is refused now."""
     ctx.require(*governed.proposers)
     governed.apply(ctx, arguments)
+    if isinstance(arguments, Mint) and not _genesis(ctx).mint_needs_approval:
+        return
     ctx.forget()
     by_authority = ctx.author.role is Role.AUTHORITY
     proposal = Proposal(
@@ -61,7 +63,7 @@ class ProposalContract(Contract):
         if ctx.author.holder in proposal.approved_by:
             raise Refused(Refusal.APPROVED_ALREADY)
         approved = replace(proposal, approved_by=tuple(sorted((*proposal.approved_by, ctx.author.holder))))
-        if not _organisations(ctx) <= set(approved.approved_by):
+        if not set(_genesis(ctx).organisations) <= set(approved.approved_by):
             _store(ctx, approved, "proposal.approved.v1")
             return
         governed = self._find(proposal.kind)
@@ -81,8 +83,8 @@ class ProposalContract(Contract):
         _store(ctx, rejected, "proposal.rejected.v1")
 
 
-def _organisations(ctx: Context) -> frozenset[str]:
-    return frozenset(ctx.record(Genesis, keys.genesis(), Refusal.RAISED).organisations)
+def _genesis(ctx: Context) -> Genesis:
+    return ctx.record(Genesis, keys.genesis(), Refusal.RAISED)
 
 
 def _open_proposal(ctx: Context, proposal_id: str) -> Proposal:

@@ -13,11 +13,6 @@ from chaincode.contracts.records import PayoutState, Reference, Role, Supply
 from wire.money import MAX_MICRO
 
 
-def _mint_reads(arguments: Mint) -> Iterator[str]:
-    yield keys.supply()
-    yield keys.reference(arguments.reference)
-
-
 def _refuse_reads(arguments: RefusePayout) -> Iterator[str]:
     yield keys.payout(arguments.payout_id)
 
@@ -25,10 +20,9 @@ def _refuse_reads(arguments: RefusePayout) -> Iterator[str]:
 class TreasuryContract(Contract):
     """Mint, burn, and payouts that are not paid."""
 
-    @transaction(Mint, reads=_mint_reads)
+    @governed(Mint, by=(Role.TREASURY,))
     def mint(self, ctx: Context, arguments: Mint) -> None:
         """Create money against an external reference, once."""
-        ctx.require(Role.TREASURY)
         checks.identifiers(account_id=arguments.account_id)
         checks.amounts(amount_micro=arguments.amount_micro)
         _use_reference(ctx, arguments.reference)

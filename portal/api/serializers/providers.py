@@ -76,7 +76,7 @@ class EnrolmentOrder(Order):
     """A machine asks to become a provider."""
 
     code = serializers.CharField(max_length=64)
-    statement = serializers.CharField(max_length=4096, help_text="JWS of an enrolment statement; docs/enrolment.md.")
+    statement = serializers.CharField(max_length=4096, help_text="JWS of an enrolment statement (wire/enrolment.py).")
 
 
 class BrokerView(serializers.Serializer[Any]):

@@ -1,7 +1,7 @@
 """Making the controller's keys: what is missing is made, what is there stays; safe to repeat and to cut short."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +32,8 @@ from wire.signing import PublicKey, SigningKey
 #: How long the root key vouches for a ticket key, and how long before its end a repeated run renews its word.
 VOUCHED = timedelta(days=90)
 RENEWED_BEFORE = timedelta(days=30)
+#: Once the genesis is made, these are better kept on other machines.
+_MAY_BE_ELSEWHERE = (KeyName.AUTHORITY_CONTROLLER, KeyName.AUTHORITY_PEERS)
 
 
 class Outcome(StrEnum):
@@ -40,6 +42,8 @@ class Outcome(StrEnum):
     MADE = "made"
     RENEWED = "renewed"
     KEPT = "kept"
+    #: Not there, and need not be.
+    ELSEWHERE = "absent"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,9 +64,12 @@ def make_keys(directory: Path, *, fee_policy: FeePolicy, now: datetime) -> Itera
     :raises KeyUnusable: when a file is there that does not fit the others; nothing is overwritten.
     """
     files.prepare(directory)
-    _refuse_lost_keys(directory)
+    is_new = not (directory / GENESIS_FILE).exists()
+    if not is_new:
+        _refuse_lost_keys(directory)
     for name in KeyName:
-        yield _ensure_key(directory, name)
+        is_elsewhere = not is_new and name in _MAY_BE_ELSEWHERE and not (directory / name).exists()
+        yield _elsewhere(name) if is_elsewhere else _ensure_key(directory, name)
     yield _vouch(directory, now)
     yield _ensure_key(directory, CA_KEY_FILE)
     yield _certify(directory, now)
@@ -71,11 +78,13 @@ def make_keys(directory: Path, *, fee_policy: FeePolicy, now: datetime) -> Itera
 
 def _refuse_lost_keys(directory: Path) -> None:
     """Refuse to replace a key that others have pinned: the genesis is made last, so once it is there none is new."""
-    if not (directory / GENESIS_FILE).exists():
-        return
-    for name in (*KeyName, CA_KEY_FILE):
-        if name != KeyName.TICKET and not (directory / name).exists():
+    for name in sorted({*KeyName, CA_KEY_FILE} - {KeyName.TICKET, *_MAY_BE_ELSEWHERE}):
+        if not (directory / name).exists():
             raise KeyMissing(f"{directory / name} is lost: restore it from its backup (docs/keys.md)")
+
+
+def _elsewhere(name: str) -> Made:
+    return Made(name=name, outcome=Outcome.ELSEWHERE, detail="not on this machine")
 
 
 def _ensure(path: Path, content: Callable[[], bytes]) -> Outcome:
@@ -126,11 +135,11 @@ def _certify(directory: Path, now: datetime) -> Made:
 
 
 def _describe_genesis(directory: Path, fee_policy: FeePolicy) -> Made:
-    genesis = _genesis(directory, fee_policy)
-    outcome = _ensure(directory / GENESIS_FILE, lambda: genesis.text().encode())
+    outcome = _ensure(directory / GENESIS_FILE, lambda: _genesis(directory, fee_policy).text().encode())
     stored = load_genesis(directory)
-    if replace(stored, fee_policy=fee_policy) != genesis:
-        raise KeyUnusable(f"{directory / GENESIS_FILE} names other keys than the files beside it: restore those")
+    for name, pem in _pinned(stored).items():
+        if (directory / name).exists() and load_signing_key(name, directory).public.pem != pem:
+            raise KeyUnusable(f"{directory / name} is another key than {GENESIS_FILE} names: restore the right one")
     policy = stored.fee_policy
     detail = f"platform {policy.platform_ppm} ppm, peers {policy.peers_ppm} ppm"
     return Made(name=GENESIS_FILE, outcome=outcome, detail=detail)
@@ -147,3 +156,15 @@ def _genesis(directory: Path, fee_policy: FeePolicy) -> Genesis:
         fee_policy=fee_policy,
         block_key_pem=pem[KeyName.BLOCK],
     ).checked()
+
+
+def _pinned(genesis: Genesis) -> dict[KeyName, str]:
+    return {
+        KeyName.RECORDER: genesis.controller_key_pem,
+        KeyName.ROOT: genesis.ticket_root_key_pem,
+        KeyName.CUSTODY: genesis.custody_key_pem,
+        KeyName.TREASURY: genesis.treasury_key_pem,
+        KeyName.AUTHORITY_CONTROLLER: genesis.organisations["controller"],
+        KeyName.AUTHORITY_PEERS: genesis.organisations["peers"],
+        KeyName.BLOCK: genesis.block_key_pem,
+    }

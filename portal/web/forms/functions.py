@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from portal.accounts.names import validate_name
 from portal.functions.drafts import (
     ARCHITECTURES,
     MAX_DESCRIPTION,
@@ -16,7 +17,7 @@ from portal.functions.drafts import (
 from portal.functions.images import MAX_LINK
 from portal.functions.models import Access, FunctionVersion
 from portal.web.forms.base import CreditsField, PageForm
-from wire.limits import BOUNDS, KIB, Limits
+from wire.limits import BOUNDS, INLINE_MAX_BYTES, KIB, Limits
 
 _DEFAULTS = Limits()
 #: Well above what providers ask for as long as they do not say otherwise (`chainfaas-agent enroll --price`).
@@ -163,6 +164,7 @@ class FunctionForm(VersionForm):
 
     name = forms.CharField(
         max_length=39,
+        validators=[validate_name],
         help_text="1 to 39 lower-case letters, digits and hyphens, such as word-count. It is part of the address.",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
@@ -172,6 +174,25 @@ class FunctionForm(VersionForm):
         """Return what was asked for."""
         values = self.cleaned_data
         return FunctionDraft(name=values["name"], description=values["description"], version=self.draft())
+
+
+class RunForm(PageForm):
+    """One call from the browser."""
+
+    input = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=INLINE_MAX_BYTES,
+        help_text="The function gets it on standard input. Files: use the command on the function's page.",
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+    )
+    input_type = forms.RegexField(
+        r"^[\x20-\x7e]+$",
+        label="Content type",
+        max_length=100,
+        initial="text/plain; charset=utf-8",
+        error_messages={"invalid": "Use a content type such as text/plain."},
+    )
 
 
 class DeleteForm(PageForm):

@@ -31,9 +31,10 @@ class TopUpForm(PageForm):
 
     username = forms.CharField(label="Account", max_length=39, help_text="The account's name.")
     amount = CreditsField(label="Credits")
-    reference = forms.CharField(
-        max_length=64,
-        help_text="Of the payment outside, such as an invoice's number. The same reference never pays twice.",
+    reference = forms.RegexField(
+        r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z",
+        help_text="Of the payment outside, such as invoice-2026-17. The same reference never pays twice.",
+        error_messages={"invalid": "Use 1 to 64 letters, digits and . _ : -, such as invoice-2026-17."},
     )
 
     def clean_amount(self) -> int:

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.web.costs import amount_text
 from wire.money import credits_text
 from wire.outcomes import EXIT_SENTENCES, REFUSAL_SENTENCES, ExitState, RefusalReason
 from wire.problems import PROBLEMS, Reason
@@ -18,20 +19,40 @@ _SECOND = 1000
 _MINUTE = 60 * _SECOND
 #: How a state is coloured: good, on its way, or not.
 _TONES = {
-    "good": {"active", "published", "succeeded", "finished", "settled", "committed", "confirmed", "online"},
-    "busy": {"pending", "placed", "accepted", "started", "submitted", "created", "receipted", "draft", "claimed"},
+    "good": {"active", "published", "succeeded", "finished", "settled", "committed", "online"},
+    "busy": {
+        "pending",
+        "placed",
+        "accepted",
+        "started",
+        "submitted",
+        "created",
+        "receipted",
+        "confirmed",
+        "draft",
+        "claimed",
+    },
     "bad": {"failed", "lost", "refused", "set_aside", "mismatch", "expired"},
 }
 
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """Return a moment in the account's time zone."""
+    """Return a moment in the account's time zone, to the second."""
+    return _NOTHING if value is None else _time_element(value, "%-d %b %Y, %H:%M:%S")
+
+
+@register.filter
+def exact_moment(value: datetime | None) -> SafeString | str:
+    """Return a moment in the account's time zone, to the millisecond."""
     if value is None:
         return _NOTHING
-    local = timezone.localtime(value)
+    return _time_element(value, f"%-d %b %Y, %H:%M:%S.{value.microsecond // 1000:03d}")
+
+
+def _time_element(value: datetime, form: str) -> SafeString:
     exact = value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return format_html('<time datetime="{}">{}</time>', exact, local.strftime("%-d %b %Y, %H:%M:%S"))
+    return format_html('<time datetime="{}">{}</time>', exact, timezone.localtime(value).strftime(form))
 
 
 @register.filter
@@ -50,7 +71,7 @@ def duration(milliseconds: int | None) -> str:
 @register.filter
 def money(micro: int | None) -> str:
     """Return an amount in credits."""
-    return _NOTHING if micro is None else f"{credits_text(micro)} credits"
+    return _NOTHING if micro is None else amount_text(micro)
 
 
 @register.filter
@@ -104,3 +125,39 @@ def short(identifier: object) -> str:
     """Return the beginning of a long id or digest; its full text stands elsewhere on the page or behind the link."""
     text = str(identifier)
     return f"{text[:12]}…" if len(text) > 13 else text  # noqa: PLR2004 - no saving below that
+
+
+@register.filter
+def whole(text: str) -> int:
+    """Return the whole number that a header says."""
+    return int(text)
+
+
+@register.filter
+def spaced(word: str) -> str:
+    """Return a name of ours as people read it: `timed_out` becomes `timed out`."""
+    return word.replace("_", " ")
+
+
+@register.filter
+def begins(path: str, prefix: str) -> bool:
+    """Return whether a path lies under a prefix."""
+    return path == prefix or path.startswith(f"{prefix}/")
+
+
+@register.filter
+def begins_with(name: str, prefix: str) -> bool:
+    """Return whether a name begins with a prefix."""
+    return name.startswith(prefix)
+
+
+@register.filter
+def at_least_one(amount: int) -> int:
+    """Return an amount that a meter can end at."""
+    return max(1, amount)
+
+
+@register.filter
+def most_of(amount: int) -> int:
+    """Return where a budget becomes scarce: four fifths of it."""
+    return max(1, amount) * 4 // 5

@@ -11,10 +11,11 @@ from portal.invocations import queries as invocations
 from portal.ledger import operations as ledger_operations
 from portal.ledger import queries as ledger
 from portal.providers import queries as providers
+from portal.web.costs import amount_text
 from portal.web.forms.money import TopUpForm
 from portal.web.pagination import page_of
 from portal.web.views.acting import account_of, action, attempt, for_administrators, page
-from wire.money import Micro, credits_text
+from wire.money import Micro
 
 
 @page
@@ -76,7 +77,7 @@ def top_up(request: HttpRequest) -> HttpResponse:
         return _overview(request, form)
     attempt(
         request,
-        f"{credits_text(values['amount'])} credits for {account.username} are on their way to the ledger.",
+        f"{amount_text(values['amount'])} for {account.username} on the way to the ledger.",
         lambda: ledger_operations.mint(
             account.id, amount=Micro(values["amount"]), reference=values["reference"], now=timezone.now()
         ),

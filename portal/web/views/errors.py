@@ -1,5 +1,7 @@
 """Pages of what went wrong, in the style of all others."""
 
+import logging
+import sys
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +10,8 @@ from django.shortcuts import render
 from portal.errors import PortalError
 from portal.request_ids import request_id
 from wire.problems import PROBLEMS
+
+log = logging.getLogger(__name__)
 
 _TITLES = {
     400: "That cannot be read",
@@ -42,17 +46,17 @@ def refusal(request: HttpRequest, refused: PortalError) -> HttpResponse:
     return response
 
 
-def bad_request(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
     """Return the page of a request that makes no sense."""
     return _page(request, _Told(status=400, hint="Go back, reload the page and try again."))
 
 
-def forbidden(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
     """Return the page of what this account may not do."""
     return _page(request, _Told(status=403, hint="This account may not do that."))
 
 
-def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
     """Return the page of an address that does not exist."""
     return _page(request, _Told(status=404, hint="Check the address. It may also be another account's."))
 
@@ -66,6 +70,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
 def failed(request: HttpRequest) -> HttpResponse:
     """Return the page of an unexpected failure; it needs neither database nor session."""
     shown = {"title": _TITLES[500], "request_id": request_id(request)}
+    log.error("web.failed", extra={"request_id": shown["request_id"]}, exc_info=sys.exc_info())
     return HttpResponse(_FAILED.format(**shown), status=500)
 
 

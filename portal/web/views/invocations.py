@@ -10,11 +10,9 @@ from portal.functions import queries as functions
 from portal.invocations import queries
 from portal.invocations.models import Invocation
 from portal.invocations.times import five_times
+from portal.web.output import shown_text
 from portal.web.pagination import page_of
 from portal.web.views.acting import account_of, page
-
-#: Larger outputs are not shown but named.
-_SHOWN_BYTES = 16_384
 
 
 @page
@@ -56,10 +54,4 @@ def _output(viewer: Account, found: Invocation) -> dict[str, object] | None:
     if kept is None:
         return None
     output = bytes(kept[0].output)
-    shown: dict[str, object] = {"size": len(output), "digest": kept[0].output_digest, "text": None}
-    if len(output) <= _SHOWN_BYTES:
-        try:
-            shown["text"] = output.decode()
-        except UnicodeDecodeError:
-            shown["text"] = None
-    return shown
+    return {"size": len(output), "digest": kept[0].output_digest, "text": shown_text(output)}

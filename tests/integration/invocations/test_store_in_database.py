@@ -12,8 +12,8 @@ from portal.ledger.models import Balance, OutboxOperation, Reservation
 from portal.providers.models import Provider
 from scheduler.ports import StoreInvocation, Verdict, VersionSpec
 from scheduler.states import JobState
-from tests.support.marketplace import MAX_COST, NOW_MS, FakeProvider, make_finish, make_request
-from tests.support.store_contract import Bench, StoreContract
+from tests.support.scheduling.marketplace import MAX_COST, NOW_MS, FakeProvider, make_finish, make_request
+from tests.support.scheduling.store_contract import Bench, StoreContract
 
 pytestmark = pytest.mark.django_db
 

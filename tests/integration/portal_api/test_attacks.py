@@ -177,6 +177,9 @@ def test_a_request_id_from_outside_is_not_believed(people: People, api: Clients)
         "ledger/blocks/99999999999999999999999999",
         "ledger/jobs/" + "x" * 5_000,
         "ledger/transactions/%27%20OR%201=1",
+        "ledger/transactions/%00",
+        "ledger/operations/%00",
+        "ledger/accounts/%00",
         "tokens/not-a-uuid",
         "nowhere",
     ],
@@ -287,3 +290,8 @@ def test_a_code_is_shown_once_and_belongs_to_its_owner(people: People, api: Clie
     assert made["text"] not in api.call(people.provider, "GET", "enrolment-codes").content.decode()
     assert api.call(people.stranger, "GET", "enrolment-codes").json()["results"] == []
     assert EnrolmentCode.objects.get().owner == people.provider
+
+
+@pytest.mark.parametrize("path", ["account", "nowhere", "openapi.json"])
+def test_no_copy_is_kept_of_an_answer(path: str, people: People, api: Clients) -> None:
+    assert "no-store" in api.call(people.developer, "GET", path).headers["Cache-Control"]

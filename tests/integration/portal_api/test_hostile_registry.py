@@ -12,8 +12,8 @@ from portal.functions.errors import ImageMissing, ImageRefused, ImageUnsuitable,
 from portal.functions.images import ImageLink, PinnedImage, parse_link
 from portal.functions.manifests import DOCKER_MANIFEST, OCI_INDEX, digest_of
 from portal.functions.registry import HttpRegistry
-from tests.support.hostile_registry import Behaviour, HostileRegistry, Reply, hostile_registry
-from tests.support.image_bytes import ImageBytes, as_json, index_of
+from tests.support.portal.hostile_registry import Behaviour, HostileRegistry, Reply, hostile_registry
+from tests.support.portal.image_bytes import ImageBytes, as_json, index_of
 
 IMAGE = ImageBytes()
 MANIFEST = Reply(headers={"Content-Type": DOCKER_MANIFEST}, body=IMAGE.manifest)

@@ -10,7 +10,7 @@ from pika.exceptions import ProbableAuthenticationError
 
 from portal.providers.broker_admin import ProviderAccess, RabbitAdmin, hash_password
 from portal.providers.errors import BrokerUnavailable
-from tests.support.broker_admin_contract import BrokerAdminContract, new_access
+from tests.support.portal.broker_admin_contract import BrokerAdminContract, new_access
 from tests.support.servers import Broker
 from tests.support.waiting import wait_for
 from wire import names

@@ -11,8 +11,8 @@ from portal.functions.errors import ImageUnsuitable, RegistryFailed, RegistryNot
 from portal.functions.images import parse_link
 from portal.functions.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, digest_of
 from portal.functions.registry import HttpRegistry
-from tests.support.image_bytes import ImageBytes, index_of
-from tests.support.registry_contract import RegistryContract
+from tests.support.portal.image_bytes import ImageBytes, index_of
+from tests.support.portal.registry_contract import RegistryContract
 
 
 class RealShelf:

@@ -15,16 +15,12 @@ from deploy.servers.registry import Registry
 from provider_agent.containers.docker_runner import DockerRunner
 from provider_agent.containers.registries import listed
 from provider_agent.ports import RunReport
-from tests.support import images as real_images
 from tests.support.images import Images
 from tests.support.tickets import PROVIDER_ID, a_ticket, now_ms
 from wire.limits import Limits
 from wire.messages import Ticket
 
 Run = Callable[..., RunReport]
-
-#: The real ones, whatever stand-in has the same name elsewhere.
-images = real_images.images
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from deploy.servers.tls import server_tls
 from provider_agent.rabbitmq import BrokerRefused, BrokerUnreachable, RabbitBroker, try_login
 from tests.support.agent_broker import SECONDS, BrokerContract, Collector, a_heartbeat
 from tests.support.agent_far_side import AgentFarSide
 from tests.support.servers import Broker
+from tests.support.tls_proxy import tls_proxy
 from tests.support.waiting import wait_for
 from wire import names
 
@@ -88,3 +91,29 @@ def test_a_login_can_be_tried(far: AgentFarSide) -> None:
         try_login(replace(far.login, jobs_queue="jobs.absent"))
     with pytest.raises(BrokerUnreachable):
         try_login(replace(far.login, url="amqp://127.0.0.1:1"))
+
+
+def test_an_agent_whose_queue_was_deleted_and_made_again_comes_back(near: RabbitBroker, far: AgentFarSide) -> None:
+    inbox = Collector()
+    near.start(inbox)
+    wait_for("the connection", lambda: near.is_connected, SECONDS)
+
+    far.make_again(far.login.jobs_queue)
+    far.send_order(b"order")
+
+    wait_for("the order", lambda: inbox.jobs == [b"order"], SECONDS)
+
+
+def test_the_broker_is_reached_over_tls_with_a_private_authority_only(
+    far: AgentFarSide, broker: Broker, tmp_path: Path
+) -> None:
+    tls, stranger = server_tls(tmp_path / "tls"), server_tls(tmp_path / "stranger")
+    with tls_proxy(broker.port, tls) as port:
+        login = replace(far.login, url=f"amqps://localhost:{port}", authority=tls.ca_file)
+
+        try_login(login)
+
+        with pytest.raises(BrokerUnreachable):
+            try_login(replace(login, authority=stranger.ca_file))
+        with pytest.raises(BrokerUnreachable):
+            try_login(replace(login, authority=None))

@@ -132,6 +132,25 @@ def test_a_reader_sees_blocks_while_the_writer_writes_and_cannot_write_itself(re
         connection.execute("DELETE FROM state")
 
 
+def test_the_history_of_a_key_names_every_transaction_that_wrote_it(recorded: Recorded) -> None:
+    world = World(ledger=recorded)
+    world.create()
+    created = recorded.ledger.height - 1
+    world.create("job8")
+    world.receipt()
+    world.confirm()
+
+    history = list(recorded.ledger.history(keys.job("job6")))
+
+    assert [number for number, _ in history] == [created + 3, created + 2, created]
+    assert [record.events[0].name for _, record in history] == [
+        "job.settled.v1",
+        "job.receipted.v1",
+        "job.created.v1",
+    ]
+    assert list(recorded.ledger.history("job~unknown")) == []
+
+
 def hold_lock(path: Path, held: EventType, end: EventType) -> None:
     lock = WriterLock(path)
     held.set()

@@ -111,13 +111,14 @@ def test_an_altered_or_added_or_deleted_record_of_the_world_state_is_found_with_
         [
             ("UPDATE state SET value = ? WHERE key = ?", (mine, keys.account("alice"))),
             ("DELETE FROM state WHERE key = ?", (keys.account("alice"),)),
+            ("UPDATE state SET block = 1 WHERE key = ?", (keys.account("alice"),)),
         ]
     ):
         altered = Path(shutil.copy(copy, tmp_path / f"{number}.sqlite3"))
         alter(altered, statement, *values)
         with pytest.raises(LedgerDamaged, match=r"block 2: the world state differs from the blocks at account~alice"):
             verify(altered)
-    alter(copy, "INSERT INTO state VALUES (?, ?)", keys.account("mallory"), mine)
+    alter(copy, "INSERT INTO state VALUES (?, ?, 1)", keys.account("mallory"), mine)
     with pytest.raises(LedgerDamaged, match="account~mallory"):
         verify(copy)
 
@@ -127,7 +128,7 @@ def test_a_removed_block_and_a_foreign_transaction_are_found(copy: Path, tmp_pat
     alter(copy, "DELETE FROM block WHERE number = ?", ALTERED)
     with pytest.raises(LedgerDamaged, match=f"block {ALTERED}: is missing"):
         verify(copy)
-    alter(other, "INSERT INTO block_transaction VALUES ('x', 99, 0, '', 0, '', '', '', '')")
+    alter(other, "INSERT INTO block_transaction VALUES ('x', 99, 0, '', 0, '', '', '', '', '')")
     with pytest.raises(LedgerDamaged, match="transactions of no block"):
         verify(other)
 

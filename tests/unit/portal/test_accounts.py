@@ -184,6 +184,14 @@ def test_an_address_tries_a_bounded_number_of_accounts() -> None:
         throttle.sign_in("another", password=WRONG, address="192.0.2.1", now=NOW)
 
 
+@pytest.mark.parametrize("name", ["", "\0", "dora\0", "' OR 1=1 --", "x" * 10_000])
+def test_a_name_that_nobody_can_have_is_nobodys(name: str, people: People) -> None:
+    assert people
+
+    with pytest.raises(SignInFailed):
+        throttle.sign_in(name, password=PASSWORD, address="192.0.2.1", now=NOW)
+
+
 def test_signing_in_often_is_no_attack(people: People) -> None:
     for _ in range(throttle.SIGN_IN_ADDRESS.attempts + 1):
         assert throttle.sign_in("dora", password=PASSWORD, address="192.0.2.1", now=NOW) == people.developer

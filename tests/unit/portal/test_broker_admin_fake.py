@@ -3,7 +3,7 @@
 import pytest
 
 from portal.providers.testing import InMemoryBrokerAdmin
-from tests.support.broker_admin_contract import BrokerAdminContract
+from tests.support.portal.broker_admin_contract import BrokerAdminContract
 
 
 class TestInMemoryBrokerAdmin(BrokerAdminContract):

@@ -4,8 +4,8 @@ import pytest
 
 from portal.functions.images import parse_link
 from portal.functions.testing import FakeRegistry
-from tests.support.image_bytes import ImageBytes
-from tests.support.registry_contract import RegistryContract
+from tests.support.portal.image_bytes import ImageBytes
+from tests.support.portal.registry_contract import RegistryContract
 
 
 class FakeShelf:

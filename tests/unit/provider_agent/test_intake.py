@@ -316,3 +316,18 @@ def test_a_dump_of_what_was_sent_holds_no_input(bench: Bench) -> None:
 
     event = bench.finished()[0]
     assert b"secret-input" not in dump(dataclasses.replace(event, ticket=""))
+
+
+def test_a_job_has_one_report_even_when_something_fails_after_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: RunReport) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.pool._tools.metrics, "finished", fail)
+
+    bench.send(a_ticket())
+    bench.send(a_ticket())
+
+    receipts = [parse_as(Receipt, signing.payload_of(event.receipt)) for event in bench.finished(2)]
+    wait_for("both containers to be removed", lambda: not bench.runner.present, SECONDS)
+    assert [receipt.exit_state for receipt in receipts] == [ExitState.SUCCEEDED] * 2
+    assert len(bench.finished()) == 2

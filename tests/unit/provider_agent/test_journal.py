@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provider_agent.jobs.journal import Journal, JournalState, JournalUnusable
+from provider_agent.jobs.journal import Journal, JournalState, JournalUnusable, digest_of
 
 #: Accepts a job, reports another, tells that it did, and waits to be killed.
 _VICTIM = """
@@ -77,7 +77,8 @@ def test_an_acknowledged_report_is_dropped_and_its_job_stays_known(journal: Jour
 
     entry = journal.find("a")
     assert entry
-    assert (entry.state, entry.report) == (JournalState.ACKNOWLEDGED, None)
+    assert (entry.state, entry.report, entry.ticket) == (JournalState.ACKNOWLEDGED, None, None)
+    assert entry.ticket_digest == digest_of("t")
     assert journal.waiting() == (0, 0)
 
 
@@ -92,7 +93,7 @@ def test_a_refusal_is_never_open(journal: Journal) -> None:
     journal.refuse("a", b"no", ticket="t", pay_until_ms=1, next_at_ms=0)
 
     assert journal.accepted() == []
-    assert journal.waiting() == (1, 3)
+    assert journal.waiting() == (1, 2)
 
 
 def test_the_epoch_never_goes_back(journal: Journal) -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from scheduler.states import JobState
-from tests.support.marketplace import NOW_MS, FakeProvider, make_signer
-from tests.support.stage import Stage
+from tests.support.scheduling.marketplace import NOW_MS, FakeProvider, make_signer
+from tests.support.scheduling.stage import Stage
 from wire import envelope, signing
 from wire.messages import Accepted, InvocationRequest, Refused, ResultAcknowledged, Started, Ticket
 from wire.outcomes import ExitState, RefusalReason

@@ -6,8 +6,8 @@ import pytest
 
 from scheduler.errors import SchedulerError
 from scheduler.testing import InMemoryBroker
-from tests.support.broker_contract import BrokerContract
-from tests.support.marketplace import REPLIES, FakeProvider
+from tests.support.scheduling.broker_contract import BrokerContract
+from tests.support.scheduling.marketplace import REPLIES, FakeProvider
 from wire import names
 from wire.messages import Message
 

@@ -9,8 +9,8 @@ from scheduler import clocks
 from scheduler.errors import EpochSuperseded
 from scheduler.states import InvocationState, JobState
 from tests.support.asynchronous import eventually
-from tests.support.marketplace import NOW_MS, TIMEOUT_MS, FakeProvider
-from tests.support.stage import Stage
+from tests.support.scheduling.marketplace import NOW_MS, TIMEOUT_MS, FakeProvider
+from tests.support.scheduling.stage import Stage
 from wire import names
 from wire.messages import Accepted, Cancel, InvocationRequest, Refused, ResultAcknowledged, Started
 from wire.outcomes import ExitState, RefusalReason
@@ -323,5 +323,23 @@ def test_while_the_database_is_away_work_waits_and_then_goes_on() -> None:
             await saying
 
             assert [reply.output for reply in stage.replies()] == [b"answer"]
+
+    asyncio.run(play())
+
+
+def test_the_jobs_of_a_revoked_provider_go_elsewhere_at_the_next_look() -> None:
+    async def play() -> None:
+        async with Stage(2) as stage:
+            await stage.hear()
+            request = await stage.call()
+            first = chosen(stage)
+            await stage.say(first, "accepted", Accepted(job_id=job_of(request), accepted_at_ms=NOW_MS))
+            stage.ticket(first)
+            del stage.store.enrolled[first.id]
+
+            await stage.pass_time(2_000)
+
+            assert chosen(stage) is not first
+            assert stage.job_states(request) == [JobState.LOST, JobState.PLACED]
 
     asyncio.run(play())

@@ -4,8 +4,8 @@ import asyncio
 from uuid import UUID, uuid4
 
 from scheduler.states import InvocationState, JobState
-from tests.support.marketplace import MAX_COST, NOW_MS, PRICE, FakeProvider
-from tests.support.stage import Stage
+from tests.support.scheduling.marketplace import MAX_COST, NOW_MS, PRICE, FakeProvider
+from tests.support.scheduling.stage import Stage
 from wire import envelope, names, signing
 from wire.messages import (
     Accepted,

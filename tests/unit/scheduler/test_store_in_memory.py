@@ -5,8 +5,8 @@ import pytest
 from scheduler.ports import VersionSpec
 from scheduler.states import JobState
 from scheduler.testing import InMemoryStore
-from tests.support.marketplace import FakeProvider
-from tests.support.store_contract import StoreContract
+from tests.support.scheduling.marketplace import FakeProvider
+from tests.support.scheduling.store_contract import StoreContract
 
 
 class InsideMemory:

@@ -4,9 +4,10 @@ import asyncio
 
 from scheduler import clocks
 from scheduler.states import InvocationState, JobState
-from tests.support.marketplace import NOW_MS, FakeProvider
-from tests.support.stage import Stage
+from tests.support.scheduling.marketplace import NOW_MS, FakeProvider
+from tests.support.scheduling.stage import Stage
 from wire.messages import Accepted, InvocationRequest
+from wire.problems import Reason
 
 
 class _Successor(Stage):
@@ -15,7 +16,7 @@ class _Successor(Stage):
     def __init__(self, first: Stage, *, after_ms: int = 0) -> None:
         super().__init__(0, store=first.store, signer=first.desk.signer)
         self.clock.forward(after_ms)
-        self.providers = first.providers
+        self.providers, self.version = first.providers, first.version
         self.broker.queues, self.broker.read = first.broker.queues, first.broker.read
 
 
@@ -71,7 +72,7 @@ def test_a_ticket_that_is_too_old_is_not_sent_again_but_its_job_given_up() -> No
             assert second.job_states(request) == [JobState.PLACED]
 
             await second.hear()
-            await second.pass_time(clocks.AWAY_GRACE_MS)
+            await second.pass_time(clocks.GONE_MS)
 
             assert second.job_states(request) == [JobState.LOST, JobState.PLACED]
 
@@ -101,5 +102,39 @@ def test_the_slots_of_open_jobs_stay_taken() -> None:
             await second.call()
 
             assert not second.orders(provider)
+
+    asyncio.run(play())
+
+
+def test_what_providers_said_lately_is_known_to_the_next_scheduler() -> None:
+    async def play() -> None:
+        async with Stage(2) as first:
+            idle, full = first.providers
+            await first.hear(idle)
+            await first.hear(full, slots=1, free_slots=0)
+            await first.tick()
+        async with _Successor(first, after_ms=clocks.HEARTBEAT_MS) as second:
+            for _ in range(2):
+                await second.call()
+            await second.call()
+
+            assert len(second.orders(idle)) == 2
+            assert not second.orders(full)
+            assert second.replies() == []
+
+    asyncio.run(play())
+
+
+def test_what_was_said_long_ago_is_not_believed() -> None:
+    async def play() -> None:
+        async with Stage() as first:
+            await first.hear()
+            await first.tick()
+            first.disconnect(first.providers[0])
+        async with _Successor(first, after_ms=clocks.SILENCE_MS) as second:
+            await second.desk.settle(1)
+            await second.call()
+
+            assert [reply.reason for reply in second.replies()] == [Reason.NO_PROVIDER]
 
     asyncio.run(play())

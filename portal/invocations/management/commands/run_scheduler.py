@@ -14,7 +14,7 @@ from portal.environment import SettingError, integer_setting, secret_setting, se
 from portal.invocations.store import DjangoStore
 from portal.ledger.keys import WORKING_KEY_FILE, KeyName, KeyUnusable, read_file, signing_key
 from scheduler import metrics
-from scheduler.errors import EpochSuperseded, StoreUnavailable
+from scheduler.errors import EpochSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.health import HealthServer
 from scheduler.loop.desk import Desk
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 #: Another scheduler has taken over: whoever starts this one again would take over from that one.
 EXIT_SUPERSEDED = 3
-EXIT_NO_DATABASE = 4
 
 
 class Command(BaseCommand):
@@ -47,9 +46,6 @@ class Command(BaseCommand):
         except EpochSuperseded as error:
             log.error("scheduler.superseded", extra={"why": str(error)})  # noqa: TRY400 - expected, no traceback
             sys.exit(EXIT_SUPERSEDED)
-        except StoreUnavailable as error:
-            log.error("scheduler.no_database", extra={"why": str(error)})  # noqa: TRY400 - expected, no traceback
-            sys.exit(EXIT_NO_DATABASE)
 
 
 async def _run(signer: Signer, login: BrokerLogin, address: tuple[str, int]) -> None:

@@ -1,14 +1,18 @@
 """A database with one published function and its developer's deposit, for tests of the scheduler's own process.
 
-`python -m tests.support.scheduler_world <provider id> <owner id> <queue secret> <deposit>` reads the provider's public
+`python -m tests.support.scheduling.world <provider id> <owner id> <queue secret> <deposit>` reads the provider's public
 key from standard input and prints the ids as JSON; the settings come from the environment.
 """
 
 import json
 import sys
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import django
+
+if TYPE_CHECKING:
+    from portal.accounts.models import Account
 
 PRICE_CEILING = 1_000
 
@@ -36,7 +40,7 @@ def main() -> None:
     sys.stdout.write(json.dumps({"version_id": str(_version(alice))}))
 
 
-def _version(owner: object) -> UUID:
+def _version(owner: "Account") -> UUID:
     from django.utils import timezone  # noqa: PLC0415
 
     from portal.functions.models import Function, FunctionVersion  # noqa: PLC0415

@@ -6,7 +6,7 @@ import pytest
 
 from portal.functions.errors import ImageMissing, ImageUnsuitable
 from portal.functions.images import Registry, parse_link
-from tests.support.image_bytes import ImageBytes
+from tests.support.portal.image_bytes import ImageBytes
 
 
 class Shelf(Protocol):

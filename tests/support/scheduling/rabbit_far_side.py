@@ -1,12 +1,10 @@
 """The far sides of a real broker: what gateways and agents do, by a plain connection of their own."""
 
-from collections.abc import Sequence
-
 import pika
 
 from scheduler.rabbitmq import BrokerLogin, RabbitBroker
 from tests.support import servers
-from tests.support.marketplace import REPLIES, FakeProvider
+from tests.support.scheduling.marketplace import REPLIES, FakeProvider
 from wire import envelope, names
 from wire.messages import Message
 from wire.topology import provider_queues
@@ -37,7 +35,10 @@ class RabbitFarSide:
 
     def attach(self, provider: FakeProvider) -> None:
         queue = names.jobs_queue(provider.spec.queue_secret)
-        self._tags[queue] = self._channel.basic_consume(queue, lambda *_: None)
+        taken = self._received.setdefault(queue, [])
+        self._tags[queue] = self._channel.basic_consume(
+            queue, lambda _channel, _method, _properties, body: taken.append(envelope.parse(body)), auto_ack=True
+        )
 
     def detach(self, provider: FakeProvider) -> None:
         self._channel.basic_cancel(self._tags.pop(names.jobs_queue(provider.spec.queue_secret)))
@@ -49,12 +50,23 @@ class RabbitFarSide:
         self._channel.queue_declare(REPLIES, exclusive=True)
 
     async def request(self, body: bytes) -> None:
-        self._channel.basic_publish("", names.INVOCATIONS, body)
+        self.publish_request(body)
 
     async def event(self, provider: FakeProvider, kind: str, body: bytes) -> None:
+        self.publish(provider, kind, body)
+
+    def publish_request(self, body: bytes) -> None:
+        self._channel.basic_publish("", names.INVOCATIONS, body)
+
+    def publish(self, provider: FakeProvider, kind: str, body: bytes) -> None:
         self._channel.basic_publish(names.PROVIDER_EVENTS, names.event_key(provider.id, kind), body)
 
-    def received(self, queue: str) -> Sequence[Message]:
+    def orders(self, provider: FakeProvider) -> list[Message]:
+        """Return the tickets that an attached provider got and that were not taken out."""
+        self._connection.process_data_events(0)
+        return self._received[names.jobs_queue(provider.spec.queue_secret)]
+
+    def received(self, queue: str) -> list[Message]:
         """Return everything that came into a queue so far."""
         messages = self._received.setdefault(queue, [])
         while True:

@@ -14,7 +14,7 @@ from scheduler.states import InvocationState, JobState
 from scheduler.testing import InMemoryBroker, InMemoryStore
 from scheduler.tickets import Signer
 from tests.support.asynchronous import eventually
-from tests.support.marketplace import (
+from tests.support.scheduling.marketplace import (
     MAX_COST,
     REPLIES,
     FakeProvider,

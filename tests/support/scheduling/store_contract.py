@@ -24,7 +24,7 @@ from scheduler.ports import (
 )
 from scheduler.states import JobState
 from scheduler.tickets import Signer
-from tests.support.marketplace import (
+from tests.support.scheduling.marketplace import (
     MAX_COST,
     NOW_MS,
     FakeProvider,
@@ -323,6 +323,8 @@ class StoreContract:
         )
 
         bench.store.seen(bench.epoch, [seen])
+
+        assert bench.store.take_over(now_ms=NOW_MS).seen == (seen,)
 
     def test_two_jobs_of_one_provider_do_not_touch_each_other(self, bench: Bench) -> None:
         one, two = bench.placed(), bench.placed()

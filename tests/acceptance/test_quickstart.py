@@ -1,0 +1,104 @@
+"""The README's first command: from nothing, a second time, and after everything was killed."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.demo.function import expected_answer
+from deploy.demo.story import INPUT
+from deploy.marketplace.client import tls_context
+from deploy.servers.process import marked_processes
+from tests.architecture.sources import ROOT
+from tests.support.waiting import wait_for
+from wire.signing import sha256_hex
+
+_KEYS = {
+    "result_sha256",
+    "job_id",
+    "run_ms",
+    "cost_micro",
+    "balances_before",
+    "balances_after",
+    "verify",
+    "drift_micro",
+    "ledger",
+    "times_ms",
+    "seconds",
+}
+_QUICKSTART = ROOT / "deploy" / "quickstart"
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[Path]:
+    """The directory of one quickstart; its path has to be short."""
+    with tempfile.TemporaryDirectory(prefix="chainfaas-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+def _once(data: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [_QUICKSTART, "--once", "--data", data], capture_output=True, check=False, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert set(report) == _KEYS
+    assert report["result_sha256"] == sha256_hex(expected_answer(INPUT))
+    assert report["verify"] is True
+    assert report["drift_micro"] == 0
+    assert list(marked_processes(data)) == []
+    return report
+
+
+@pytest.mark.timeout(300)
+def test_it_works_from_nothing_and_again_with_what_it_kept(data: Path) -> None:
+    first = _once(data)
+    second = _once(data)
+
+    assert second["job_id"] != first["job_id"]
+    assert second["balances_before"] == first["balances_after"]
+
+
+@pytest.mark.timeout(300)
+def test_it_works_after_everything_was_killed_and_serves_until_it_is_told_to_stop(data: Path) -> None:
+    with _serving(data) as running:
+        for pid in [*marked_processes(data), running.pid]:
+            os.kill(pid, signal.SIGKILL)
+
+    with _serving(data) as again:
+        ports = json.loads((data / "ports.json").read_text())
+        page = httpx.get(f"https://localhost:{ports['portal']}/", verify=tls_context(data / "tls" / "ca.crt"))
+        again.send_signal(signal.SIGINT)
+        status = again.wait(60)
+
+    assert page.status_code == httpx.codes.OK
+    assert status == 0
+    assert list(marked_processes(data)) == []
+
+
+def test_what_people_sign_in_with_is_for_its_owners_eyes_and_in_no_log(data: Path) -> None:
+    credentials = data / "credentials.json"
+    passwords = [account["password"] for account in json.loads(credentials.read_text())["accounts"]]
+
+    assert credentials.stat().st_mode & 0o077 == 0
+    secrets = [*passwords, *(path.read_text() for path in (data / "secrets").iterdir())]
+    for log in (data / "logs").iterdir():
+        text = log.read_text(errors="replace")
+        assert [secret for secret in secrets if secret in text] == [], log.name
+
+
+def _serving(data: Path) -> "subprocess.Popen[str]":
+    log = data / "quickstart.out"
+    with log.open("w") as output:
+        running = subprocess.Popen([_QUICKSTART, "--data", data], stdout=output, stderr=output, text=True)
+    wait_for("the quickstart to serve", lambda: running.poll() is not None or "Ctrl-C" in log.read_text(), 120)
+    assert running.poll() is None, log.read_text()[-3000:]
+    return running

@@ -1,0 +1,134 @@
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import httpx
+import pytest
+from django.db import OperationalError
+
+from portal.ledger.errors import CommitUnknown, LedgerDamaged, LedgerUnavailable, Superseded
+from portal.ledger.follower import Follower
+from portal.ledger.models import OutboxOperation, OutboxState
+from portal.ledger.recorder import Recorder
+from portal.ledger.service.auditor import Auditor
+from portal.ledger.service.http import serving
+from portal.ledger.service.loop import LedgerLoop
+from portal.ledger.service.metrics import Metrics
+from portal.ledger.testing import MemoryLedger
+from tests.support.outbox_market import ManualClock, Market
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.django_db
+
+
+class Scripted:
+    """Stands for recorder, follower or auditor: each step does the next thing of a script, then nothing."""
+
+    block = 0
+
+    def __init__(self, *script: Exception | bool) -> None:
+        self.script = iter(script)
+        self.steps = 0
+        self.at_the_end: Callable[[], None] = lambda: None
+
+    def step(self) -> bool:
+        self.steps += 1
+        for item in self.script:
+            if isinstance(item, Exception):
+                raise item
+            return item
+        self.at_the_end()
+        return False
+
+
+def loop_of(recorder: Any, *, follower: Any = None, metrics: Metrics | None = None) -> LedgerLoop:
+    loop = LedgerLoop(
+        recorder=cast("Recorder", recorder),
+        follower=cast("Follower", follower or Scripted()),
+        auditor=cast("Auditor", Scripted()),
+        metrics=metrics or Metrics(),
+        clock=lambda: datetime.now(UTC),
+    )
+    if isinstance(recorder, Scripted):
+        recorder.at_the_end = loop.stop
+    return loop
+
+
+@pytest.mark.parametrize("error", [LedgerUnavailable("full"), CommitUnknown("late"), OperationalError("gone")])
+def test_the_loop_survives_what_may_pass(error: Exception) -> None:
+    metrics = Metrics()
+    recorder = Scripted(True, error, True)
+
+    loop_of(recorder, metrics=metrics).run()
+
+    assert recorder.steps == 4
+    failures = metrics.registry.get_sample_value("chainfaas_ledger_failures_total", {"error": type(error).__name__})
+    assert failures == 1
+
+
+@pytest.mark.parametrize("error", [Superseded("newer"), LedgerDamaged("block 3")])
+def test_the_loop_ends_on_what_will_not_pass(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        loop_of(Scripted(error)).run()
+
+
+def test_the_metrics_tell_what_waits(ledger: MemoryLedger, market: Market, clock: ManualClock) -> None:
+    market.mints(1)
+    market.mints(1)
+    OutboxOperation.objects.filter(id=OutboxOperation.objects.latest("id").id).update(state=OutboxState.SET_ASIDE)
+    clock.forward(seconds=7)
+    metrics = Metrics()
+
+    metrics.measure_outbox(now=clock())
+
+    sample = metrics.registry.get_sample_value
+    assert sample("chainfaas_ledger_outbox_backlog") == 1
+    assert sample("chainfaas_ledger_outbox_oldest_seconds") == 7
+    assert sample("chainfaas_ledger_operations_set_aside") == 1
+    assert ledger.height == 1
+
+
+@contextmanager
+def served(loop: LedgerLoop, metrics: Metrics) -> Iterator[str]:
+    with serving(("127.0.0.1", 0), registry=metrics.registry, health=loop.health) as (host, port):
+        yield f"http://{host}:{port}"
+
+
+def get(url: str) -> tuple[int, str]:
+    answer = httpx.get(url, timeout=5)
+    return answer.status_code, answer.text
+
+
+def test_health_and_metrics_are_told_over_http() -> None:
+    metrics = Metrics()
+    loop = loop_of(Scripted())
+
+    with served(loop, metrics) as url:
+        status, body = get(f"{url}/healthz")
+        assert (status, json.loads(body)["healthy"]) == (200, True)
+        assert "chainfaas_ledger_drift_micro 0.0" in get(f"{url}/metrics")[1]
+        assert get(f"{url}/else")[0] == 404
+        loop._succeeded -= 60
+        assert get(f"{url}/healthz")[0] == 503
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_auditor_surveys_on_a_thread_of_its_own(
+    ledger: MemoryLedger, recorder: Recorder, follower: Follower, market: Market
+) -> None:
+    market.opens()
+    recorder.step()
+    follower.step()
+    auditor = Auditor(ledger=ledger, metrics=Metrics())
+
+    auditor.start()
+    wait_for("a survey", lambda: auditor._surveyed is not None, 10)
+    auditor.stop()
+
+    assert auditor.step()
+    assert auditor.last is not None
+    assert auditor.last.is_clean
+    assert "auditor" not in [thread.name for thread in threading.enumerate()]
