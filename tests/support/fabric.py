@@ -31,6 +31,7 @@ from tests.support.ledger import KEYS
 from wire.signing import SigningKey
 
 _ROOT = NETWORK_DIRECTORY.parent
+GENESIS = KEYS.genesis().text()
 _BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRIC_BINARIES", _ROOT / "var" / "fabric-bin"))
 
 
@@ -79,7 +80,7 @@ class FabricNetwork:
 
 
 @contextmanager
-def running_network(root: Path, *options: str) -> Iterator[FabricNetwork]:
+def running_network(root: Path, *options: str, genesis: str = GENESIS) -> Iterator[FabricNetwork]:
     """Yield a network in a directory; it ends with the block, and with this process however that ends."""
     guard = subprocess.Popen(
         [sys.executable, "-m", "deploy.servers.process", str(root)],
@@ -92,9 +93,9 @@ def running_network(root: Path, *options: str) -> Iterator[FabricNetwork]:
     try:
         built = made.command("build")
         assert built.returncode == 0, built.stderr
-        genesis = root.parent / f"{root.name}.genesis.json"
-        genesis.write_text(KEYS.genesis().text())
-        started = made.command("up", "--free-ports", "--genesis", str(genesis), *options)
+        path = root.parent / f"{root.name}.genesis.json"
+        path.write_text(genesis)
+        started = made.command("up", "--free-ports", "--genesis", str(path), *options)
         assert started.returncode == 0, started.stdout + started.stderr
         yield made
     finally:
@@ -105,14 +106,19 @@ def running_network(root: Path, *options: str) -> Iterator[FabricNetwork]:
 
 
 @pytest.fixture(scope="session")
-def fabric_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricNetwork]:
-    """The smallest network, with a ledger that begins with `KEYS`; skips at a desk without Go, fails so in CI."""
+def fabric_programs() -> None:
+    """Fabric's programs, or the means to build them; skips at a desk without Go, fails so in CI."""
     missing = [program for program in ("go", "gcc") if shutil.which(program) is None]
     if missing and not (_BINARIES / "peer").exists():
         reason = f"NOT TESTED, Fabric's programs cannot be built without {' and '.join(missing)}"
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def fabric_network(fabric_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricNetwork]:  # noqa: ARG001 - programs first
+    """The smallest network, with a ledger that begins with `KEYS`."""
     with running_network(tmp_path_factory.mktemp("fabric") / "network", "--small") as network:
         yield network
 

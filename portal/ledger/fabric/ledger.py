@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
 from chaincode.blocks import Block, TransactionRecord
+from chaincode.contracts.genesis import Genesis
+from chaincode.embedded.verification import Progress, Verified
 from chaincode.fabric import names
 from fabric_client.blocks import chaincode_transaction
 from fabric_client.deliver import BlockReader
@@ -25,6 +27,7 @@ from fabric_client.proposals import Call, Proposal, propose
 from portal.ledger.errors import LedgerDamaged, LedgerUnavailable, TransactionRefused
 from portal.ledger.fabric.errors import TransactionInvalid, in_our_words
 from portal.ledger.fabric.mapping import block_of, body_of, nonce_of, record_of
+from portal.ledger.fabric.verification import verify
 from wire.errors import WireError
 
 log = logging.getLogger(__name__)
@@ -92,6 +95,13 @@ class FabricReader:
                 if (found := self._all_items(prefix)) is not None:
                     return iter(found)
         raise LedgerUnavailable(f"the ledger moved while the keys {prefix}… were read")
+
+    def verify(self, *, genesis: Genesis, progress: Progress | None = None) -> Verified:
+        """Prove the ledger from its first block.
+
+        :raises LedgerDamaged: naming the block and what is wrong with it.
+        """
+        return verify(self, genesis, progress)
 
     def _all_items(self, prefix: str) -> list[tuple[str, str]] | None:
         """Return all items; None when blocks came between the pages."""

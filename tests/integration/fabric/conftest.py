@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from portal.ledger.fabric.ledger import FabricLedger
-from tests.support.fabric import FabricNetwork, OnFabric, fabric_network
+from tests.support.fabric import FabricNetwork, OnFabric, fabric_network, fabric_programs
 from tests.support.ledger import World, marketplace
 
-__all__ = ["fabric_network"]
+__all__ = ["fabric_network", "fabric_programs"]
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_a_ca_that_certifies_a_second_treasury_gains_nothing(fabric_network: Fab
     peer.channel.close()
 
 
-def test_the_recorder_cannot_mint(world: World, ledger: FabricLedger) -> None:
+def test_the_recorder_cannot_mint(ledger: FabricLedger) -> None:
     reference = secrets.token_hex(8)
     text = operation_text(f"account.mint:{reference}", Mint(account_id="bob", amount_micro=1, reference=reference))
 

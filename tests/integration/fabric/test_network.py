@@ -2,6 +2,7 @@
 
 import socket
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ def test_a_directory_that_holds_something_else_is_not_removed(tmp_path: Path) ->
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("fabric_programs")
 def test_the_whole_topology_survives_the_death_of_its_leading_orderer_and_of_peers(tmp_path: Path) -> None:
     with running_network(tmp_path / "network") as network, network.ledger() as ledger:
         assert len(network.network.of(Role.ORDERER)) == 3
@@ -159,4 +161,8 @@ def test_the_whole_topology_survives_the_death_of_its_leading_orderer_and_of_pee
             record = ledger.submit(transaction(KEYS.controller, ["{}"]))
             assert ledger.transaction(record.transaction_id) == record
             network.operator.daemons.start([network.operator.daemon(network.network, orderer)])
-            wait_for("the orderer", lambda name=orderer.name: name in processes(network), 10)
+            wait_for("the orderer", partial(_runs, network, orderer.name), 10)
+
+
+def _runs(network: FabricNetwork, name: str) -> bool:
+    return name in processes(network)
