@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -56,6 +57,16 @@ def _seek(identity: Identity, channel: str, first: int) -> Any:
         data=seek.SerializeToString(),
     ).SerializeToString()
     return common_pb2.Envelope(payload=payload, signature=identity.sign(payload))
+
+
+@dataclass(kw_only=True, slots=True)
+class _Place:
+    """How far a reader is."""
+
+    #: Of the next block.
+    number: int
+    #: The header of the block before, when it was read.
+    previous: Any = None
 
 
 class BlockReader:
@@ -116,17 +127,11 @@ class BlockReader:
 
     def _read(self, first: int, generation: int) -> None:
         """Read until `take` wants another place, from one peer after the other."""
-        number, previous = first, None
+        place = _Place(number=first)
         while self._wanted(generation):
             peer = self._peers.current
             try:
-                call, blocks = deliver(peer, self._peers.identity, self._channel, number)
-                self._hold(call, generation)
-                for block in blocks:
-                    self._verifier.check(block, previous)
-                    if not self._put(block, generation):
-                        return
-                    number, previous = number + 1, block.header
+                self._read_from(peer, place, generation)
             except PeerUnavailable as error:
                 if self._wanted(generation):
                     log.warning("fabric.deliver_ended", extra={"peer": peer.address, "reason": str(error)})
@@ -135,6 +140,16 @@ class BlockReader:
             except BlockDamaged as damage:
                 self._give_up(damage, generation)
                 return
+
+    def _read_from(self, peer: Peer, place: "_Place", generation: int) -> None:
+        """Read from one peer until it ends the stream, or until nobody wants the blocks any more."""
+        call, blocks = deliver(peer, self._peers.identity, self._channel, place.number)
+        self._hold(call, generation)
+        for block in blocks:
+            self._verifier.check(block, place.previous)
+            if not self._put(block, generation):
+                return
+            place.number, place.previous = place.number + 1, block.header
 
     def _hold(self, call: Any, generation: int) -> None:
         """Keep the running call, so that it can be cancelled."""

@@ -1,6 +1,7 @@
 """The Gateway service of one peer: endorse, submit, ask for the commit, evaluate; each fails in its own way."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -164,12 +165,14 @@ def _chaincode_refusal(message: str, answers: tuple[Answer, ...], transaction_id
 
 def _words(error: grpc.RpcError) -> tuple[str, tuple[Answer, ...]]:
     """Return what a failed call says, and what each node said about it."""
-    answers: list[Answer] = []
     trailing: Any = error.trailing_metadata()
-    for key, value in trailing or ():
-        if key == _STATUS_DETAILS:
-            for packed in status_pb2.Status.FromString(value).details:
-                detail = gateway_pb2.ErrorDetail()
-                if packed.Unpack(detail):
-                    answers.append(Answer(address=detail.address, msp_id=detail.msp_id, message=detail.message))
-    return f"{error.code().name}: {error.details()}", tuple(answers)
+    packed = [value for key, value in trailing or () if key == _STATUS_DETAILS]
+    answers = tuple(answer for value in packed for answer in _answers(value))
+    return f"{error.code().name}: {error.details()}", answers
+
+
+def _answers(status: bytes) -> Iterator[Answer]:
+    for packed in status_pb2.Status.FromString(status).details:
+        detail = gateway_pb2.ErrorDetail()
+        if packed.Unpack(detail):
+            yield Answer(address=detail.address, msp_id=detail.msp_id, message=detail.message)

@@ -148,12 +148,7 @@ class Operator:
         self.daemons.start([self.daemon(network, node) for node in network.of(Role.CA)])
         for organisation in network.organisations:
             with Enrolment(self.places, network, organisation) as enrolment:
-                enrolment.organisation()
-                for node in network.nodes:
-                    if node.organisation == organisation and node.role is not Role.CA:
-                        enrolment.node(node)
-                for user in (ADMINISTRATOR, *network.users[organisation]):
-                    enrolment.user(user)
+                enrolment.everybody((ADMINISTRATOR, *network.users[organisation]))
         self._say("the CAs run; every node and operator has its certificate")
 
     def _start_nodes(self, network: Network) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -37,9 +38,14 @@ class Enrolment:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def organisation(self) -> None:
-        """Write what the channel knows of the organisation."""
+    def everybody(self, users: Iterable[str]) -> None:
+        """Give all nodes of the organisation and its users their certificates, and the channel the root of its CA."""
         msp.write_organisation(self._places.organisation(self._organisation) / "msp", self._root)
+        for node in self._network.nodes:
+            if node.organisation == self._organisation and node.role is not Role.CA:
+                self.node(node)
+        for user in users:
+            self.user(user)
 
     def node(self, node: Node) -> None:
         """Give a peer or orderer its identity, and every server its TLS certificate."""

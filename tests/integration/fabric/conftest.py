@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from portal.ledger.fabric.ledger import FabricLedger
-from tests.support.fabric import FabricNetwork, OnFabric, fabric_network, fabric_programs
+from tests.support.fabric.network import FabricNetwork, OnFabric, fabric_network, fabric_programs
 from tests.support.ledger import World, marketplace
 
 __all__ = ["fabric_network", "fabric_programs"]

@@ -22,7 +22,7 @@ from fabric_client.proposals import Call, Proposal, propose
 from portal.ledger.errors import TransactionRefused
 from portal.ledger.fabric.errors import NotAdmitted
 from portal.ledger.fabric.ledger import FabricLedger
-from tests.support.fabric import FabricNetwork, connects_to_chaincode, health, transaction
+from tests.support.fabric.network import FabricNetwork, connects_to_chaincode, health, transaction
 from tests.support.ledger import KEYS, World
 from wire.signing import OPERATION, SigningKey
 

@@ -14,7 +14,7 @@ from portal.ledger.errors import TransactionRefused
 from portal.ledger.fabric.errors import ReadConflict
 from portal.ledger.fabric.ledger import FabricLedger, FabricReader
 from portal.ledger.fabric.mapping import GENESIS_TRANSACTION
-from tests.support.fabric import FabricNetwork, transaction
+from tests.support.fabric.network import FabricNetwork, transaction
 from tests.support.ledger import KEYS, MINUTE, World
 from tests.support.waiting import wait_for
 from wire.signing import OPERATION

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaincode.contracts.records import Job, JobState
-from tests.support.fabric import FabricNetwork, running_network
+from tests.support.fabric.network import FabricNetwork, running_network
 from tests.support.ledger_process import LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode

@@ -7,7 +7,7 @@ import pytest
 
 from chaincode.fabric.server import ChaincodeServer
 from chaincode.fabric.transactions import Transactions
-from tests.support.fake_peer import FakePeer
+from tests.support.fabric.fake_peer import FakePeer
 from tests.support.ledger import KEYS
 
 

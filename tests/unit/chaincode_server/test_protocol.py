@@ -13,8 +13,8 @@ from chaincode.fabric.errors import ChaincodeError
 from chaincode.fabric.server import ChaincodeServer
 from chaincode.fabric.transactions import Transactions
 from tests.support.embedded import signed
-from tests.support.emulated import Emulated, results_of
-from tests.support.fake_peer import FakePeer
+from tests.support.fabric.emulated import Emulated, results_of
+from tests.support.fabric.fake_peer import FakePeer
 from tests.support.ledger import KEYS, NOON, World, marketplace
 from tests.support.waiting import wait_for
 from wire.signing import OPERATION

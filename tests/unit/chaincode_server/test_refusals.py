@@ -9,8 +9,8 @@ from chaincode.contracts.records import FeePolicy
 from chaincode.fabric import names
 from chaincode.fabric.functions import FUNCTIONS
 from tests.support.embedded import signed
-from tests.support.emulated import Emulated
-from tests.support.fake_peer import FakePeer
+from tests.support.fabric.emulated import Emulated
+from tests.support.fabric.fake_peer import FakePeer
 from tests.support.ledger import KEYS, NOON
 
 GENESIS = KEYS.genesis().text()

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from chaincode.contracts.testing import MemoryLedger
-from tests.support.emulated import Emulated
-from tests.support.fake_peer import FakePeer
+from tests.support.fabric.emulated import Emulated
+from tests.support.fabric.fake_peer import FakePeer
 from tests.support.ledger import KEYS, MINUTE, World, marketplace
 from wire.outcomes import ExitState
 

@@ -8,7 +8,7 @@ from typing import Any
 from chaincode.blocks import OperationResult, TransactionBody
 from chaincode.fabric import names
 from tests.support.embedded import signed, signing_key
-from tests.support.fake_peer import FakePeer
+from tests.support.fabric.fake_peer import FakePeer
 from wire.codec import from_plain
 
 
