@@ -67,6 +67,14 @@ class Gateway:
         answer = self.evaluate(propose(self._identity, call), seconds=seconds)
         return int(ledger_pb2.BlockchainInfo.FromString(answer).height)
 
+    def configuration(self, channel: str, *, seconds: float) -> bytes:
+        """Return the channel's newest configuration block.
+
+        :raises PeerUnavailable: when there is no answer.
+        """
+        call = Call(channel=channel, chaincode="cscc", function="GetConfigBlock", arguments=(channel.encode(),))
+        return self.evaluate(propose(self._identity, call), seconds=seconds)
+
     def find(self, channel: str, transaction_id: str, *, seconds: float) -> Any | None:
         """Return a `ProcessedTransaction` of Fabric's, valid or not; None when the peer has no such transaction.
 

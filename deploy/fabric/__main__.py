@@ -182,6 +182,16 @@ def add_peer(operator: Operator, organisation: str) -> None:
 
 
 @main.command()
+@click.argument("organisation")
+@click.argument("name")
+@click.pass_obj
+@plainly
+def revoke(operator: Operator, organisation: str, name: str) -> None:
+    """Take all certificates of a user or node out of force, by a change of the channel."""
+    say(f"{name} is revoked; {organisation} has revoked {operator.revoke(organisation, name)} certificates")
+
+
+@main.command()
 @click.pass_obj
 @plainly
 def upgrade(operator: Operator) -> None:

@@ -13,6 +13,7 @@ from deploy.fabric.channel.configuration import make_channel_block
 from deploy.fabric.channel.lifecycle import Lifecycle
 from deploy.fabric.channel.membership import join, join_peer
 from deploy.fabric.channel.package import Package, package
+from deploy.fabric.channel.revocation import revoke
 from deploy.fabric.identities.authority import authority_daemon
 from deploy.fabric.identities.enrolment import ADMINISTRATOR, Enrolment
 from deploy.fabric.network import PORTS, Network, Node, Places, Role
@@ -108,8 +109,7 @@ class Operator:
         :raises DeployError: when there is no such organisation.
         """
         old = self.network()
-        if organisation not in old.organisations:
-            raise DeployError(f"there is no organisation {organisation}: {', '.join(old.organisations)}")
+        self._check_organisation(old, organisation)
         network, peer = networks.with_peer(old, organisation, ports_from(len(PORTS[Role.PEER])))
         with Enrolment(self.places, network, organisation) as enrolment:
             enrolment.node(peer)
@@ -120,6 +120,12 @@ class Operator:
         readiness.wait_for_height(self.places, network, peer, self._say)
         write_profiles(self.places, network)
         return peer
+
+    def revoke(self, organisation: str, name: str) -> int:
+        """Take all certificates of a name out of force; return how many the organisation has revoked."""
+        network = self.network()
+        self._check_organisation(network, organisation)
+        return revoke(self._tools, self.places, network, organisation, name)
 
     def down(self) -> int:
         """Stop everything and return how many processes there were; the data stays."""
@@ -143,6 +149,11 @@ class Operator:
             return chaincode_daemon(self.places, network, node, package(self.places, network).package_id)
         make = {Role.CA: authority_daemon, Role.ORDERER: orderer_daemon, Role.PEER: peer_daemon}[node.role]
         return make(self._tools, self.places, network, node)
+
+    @staticmethod
+    def _check_organisation(network: Network, organisation: str) -> None:
+        if organisation not in network.organisations:
+            raise DeployError(f"there is no organisation {organisation}: {', '.join(network.organisations)}")
 
     def _enrol(self, network: Network) -> None:
         self.daemons.start([self.daemon(network, node) for node in network.of(Role.CA)])

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from cryptography import x509
@@ -24,6 +25,7 @@ from portal.ledger.fabric.errors import NotAdmitted
 from portal.ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.network import FabricNetwork, connects_to_chaincode, health, transaction
 from tests.support.ledger import KEYS, World
+from tests.support.waiting import wait_for
 from wire.signing import OPERATION, SigningKey
 
 _SECONDS = 20
@@ -139,6 +141,29 @@ def test_a_ca_that_certifies_a_second_treasury_gains_nothing(fabric_network: Fab
 
     assert world.owns("bob") == before
     peer.channel.close()
+
+
+def test_a_revoked_certificate_is_refused_by_every_peer(fabric_network: FabricNetwork) -> None:
+    with Enrolment(fabric_network.places, fabric_network.network, "peers") as enrolment:
+        leaver = Identity.read("PeersMSP", enrolment.user("leaver"))
+    connections = [fabric_network.peer(organisation, leaver) for organisation in ("controller", "peers")]
+    assert complete(connections[0].gateway, propose(leaver, call(function=names.PROBE)))
+
+    revoked = fabric_network.command("revoke", "peers", "leaver")
+
+    assert revoked.returncode == 0, revoked.stderr
+    for peer in connections:
+        wait_for("the refusal", partial(_is_refused, peer.gateway, leaver), 10)
+        peer.channel.close()
+    assert fabric_network.command("up").returncode == 0
+
+
+def _is_refused(gateway: Gateway, identity: Identity) -> bool:
+    try:
+        gateway.endorse(propose(identity, call(function=names.PROBE)), seconds=_SECONDS)
+    except NotPermitted:
+        return True
+    return False
 
 
 def test_the_recorder_cannot_mint(ledger: FabricLedger) -> None:
