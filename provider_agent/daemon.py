@@ -104,7 +104,7 @@ def ask(home: Home) -> dict[str, Any] | None:
     """Return the status of the agent that runs with this home; None when none does."""
     try:
         address = json.loads(home.running.read_text())
-        answer = httpx.get(f"http://{LOOPBACK}:{int(address['port'])}/status", timeout=_ASK_SECONDS)
+        answer = httpx.get(f"http://{LOOPBACK}:{int(address['port'])}/status", timeout=_ASK_SECONDS, trust_env=False)
         found: dict[str, Any] = answer.json()
     except (OSError, ValueError, KeyError, httpx.HTTPError):
         return None

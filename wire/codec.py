@@ -8,6 +8,7 @@ import binascii
 import dataclasses
 import enum
 import json
+import re
 import types
 from collections.abc import Mapping
 from functools import cache
@@ -18,6 +19,10 @@ from wire.errors import Malformed
 T = TypeVar("T")
 #: Whole numbers on the wire fit in 64 bits.
 _INT_RANGE = range(-(2**63), 2**63)
+_MOST_LEVELS = 32
+#: One without its end counts to the end of the text: else a hostile text would be searched again from each quote.
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_BRACKETS = re.compile(r"[\[\]{}]")
 _OWN_TYPES = frozenset({str, int, bool, float, type(None)})
 
 
@@ -71,13 +76,28 @@ def parse_object(data: bytes | str) -> dict[str, Any]:
 
     :raises Malformed: when there is none.
     """
+    if _is_deep(data):
+        raise Malformed(f"not JSON: nested deeper than {_MOST_LEVELS} levels")
     try:
         plain = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(plain, dict):
         raise Malformed("expected a JSON object")
     return plain
+
+
+def _is_deep(data: bytes | str) -> bool:
+    """Tell whether a text nests deeper than any message; by itself, for Python's own limit depends on its stack."""
+    text = data if isinstance(data, str) else data.decode(errors="replace")
+    if text.count("[") + text.count("{") <= _MOST_LEVELS:
+        return False
+    level = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
+        level += 1 if bracket in "[{" else -1
+        if level > _MOST_LEVELS:
+            return True
+    return False
 
 
 def from_plain(cls: type[T], plain: Mapping[str, Any]) -> T:

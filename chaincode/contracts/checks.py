@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.keys import RESERVED_ACCOUNTS
-from wire.errors import Malformed
+from wire.errors import Malformed, WireError
 from wire.money import MAX_MICRO
 from wire.signing import PublicKey
 
@@ -22,6 +22,11 @@ _MAX_NUMBER = 2**53
 def refuse(name: str, expected: str) -> Refused:
     """Return the refusal of a field, to be raised."""
     return Refused(Refusal.MALFORMED, f"{name}: expected {expected}")
+
+
+def because(error: WireError) -> str:
+    """Return why something cannot be read, in words that are the same on every peer: Python's own are not."""
+    return "not JSON" if str(error).startswith("not JSON") else str(error)[:200]
 
 
 def identifiers(**values: str) -> None:

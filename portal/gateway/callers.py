@@ -4,7 +4,7 @@ from uuid import UUID
 
 from portal.gateway.cache import Cache
 from portal.gateway.errors import Refused
-from portal.gateway.http import Request
+from portal.gateway.http.exchange import Request
 from wire.problems import Reason
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}

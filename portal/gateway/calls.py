@@ -12,12 +12,12 @@ from portal.functions.queries import Endpoint
 from portal.gateway.cache import Cache
 from portal.gateway.callers import Callers
 from portal.gateway.errors import BrokerSilent, BrokerUnavailable, CallerGone, QueueFull, Refused
-from portal.gateway.http import Answer, Request
+from portal.gateway.http.answers import accepted, failure, no_answer, success
+from portal.gateway.http.exchange import Answer, Request
+from portal.gateway.http.routing import CallFunction
 from portal.gateway.ports import Broker, Clock, Monotonic
-from portal.gateway.problems import accepted, failure, no_answer, success
 from portal.gateway.rates import Rates
 from portal.gateway.results import Results
-from portal.gateway.routing import CallFunction
 from portal.gateway.waiting import Waiting
 from wire.messages import InvocationReply, InvocationRequest
 from wire.problems import Reason

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 from portal.gateway.calls import Call, Calls
 from portal.gateway.errors import CallerGone, Refused
-from portal.gateway.http import Answer, Receive, Request, Scope, Send
-from portal.gateway.metrics import ANSWERS, CALLERS_GONE, SECONDS, STRAY_REPLIES, WAITING
+from portal.gateway.http.answers import ok, refusal
+from portal.gateway.http.exchange import Answer, Receive, Request, Scope, Send
+from portal.gateway.http.routing import AskHealth, CallFunction, route
+from portal.gateway.metrics import ANSWERS, CALLERS_GONE, SECONDS, STRAY_REPLIES
 from portal.gateway.ports import Broker, Records
-from portal.gateway.problems import ok, refusal
 from portal.gateway.results import Results
-from portal.gateway.routing import AskHealth, CallFunction, route
 from portal.gateway.waiting import Waiting
 from wire.messages import InvocationReply
 from wire.problems import Reason
@@ -109,7 +109,6 @@ class Gateway:
 
 def deliver_to(waiting: Waiting) -> Callable[[InvocationReply], None]:
     """Return what hands replies to waiting callers, and counts those that nobody waits for."""
-    WAITING.set_function(lambda: len(waiting))
 
     def deliver(reply: InvocationReply) -> None:
         if not waiting.deliver(reply):

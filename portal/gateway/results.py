@@ -5,10 +5,10 @@ from uuid import UUID
 from portal.functions.models import Access
 from portal.gateway.callers import Callers
 from portal.gateway.errors import Refused
-from portal.gateway.http import Answer, Request
+from portal.gateway.http.answers import failure, ok, success
+from portal.gateway.http.exchange import Answer, Request
+from portal.gateway.http.routing import AskResult, AskStatus, status_path
 from portal.gateway.ports import Records, StoredInvocation
-from portal.gateway.problems import failure, ok, success
-from portal.gateway.routing import AskResult, AskStatus, status_path
 from scheduler.states import InvocationState
 from wire.messages import InvocationReply
 from wire.problems import Reason

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from portal.gateway.errors import Refused
+from portal.gateway.metrics import WAITING
 from wire.messages import InvocationReply
 from wire.problems import Reason
 
@@ -37,9 +38,11 @@ class Waiting:
             raise Refused(Reason.OVERLOADED, headers={"Retry-After": "1"})
         future: asyncio.Future[InvocationReply] = asyncio.get_running_loop().create_future()
         self._waiters[invocation_id] = _Waiter(future, commit_only)
+        WAITING.inc()
         try:
             yield future
         finally:
+            WAITING.dec()
             del self._waiters[invocation_id]
             future.cancel()
 

@@ -46,24 +46,34 @@ class Scheduler:
 
         :raises EpochSuperseded: when another scheduler has taken over.
         """
-        await self.take_over()
+        stopped = asyncio.create_task(stop.wait())
+        starting = asyncio.create_task(self.take_over())
+        await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            if starting.done():
+                starting.result()
+                await self._serve(stopped)
+        finally:
+            self.leads = False
+            for task in (starting, stopped):
+                task.cancel()
+            self.desk.commit.close()
+
+    async def _serve(self, stopped: "asyncio.Task[bool]") -> None:
         work = [
             asyncio.create_task(self.desk.commit.run()),
             asyncio.create_task(self.desk.broker.run(self.consumers(), self.connected)),
             asyncio.create_task(self._keep_watch()),
         ]
-        stopped = asyncio.create_task(stop.wait())
         try:
             done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
                 task.result()
             await self._finish_what_is_in_hand()
         finally:
-            self.leads = False
-            for task in (*work, stopped):
+            for task in work:
                 task.cancel()
-            await asyncio.gather(*work, stopped, return_exceptions=True)
-            self.desk.commit.close()
+            await asyncio.gather(*work, return_exceptions=True)
 
     async def take_over(self) -> None:
         """Count the epoch up and learn what is pending; nobody is judged before it could be heard."""

@@ -81,7 +81,8 @@ def test_tests_wait_for_conditions_and_never_sleep() -> None:
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    silent = [source.name for source in sources() if source.text.strip() and not ast.get_docstring(source.tree)]
+    """Not of tests: their names are sentences."""
+    silent = [source.name for source in _product() if source.text.strip() and not ast.get_docstring(source.tree)]
 
     assert silent == []
 

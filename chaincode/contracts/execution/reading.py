@@ -36,7 +36,7 @@ def read(text: str) -> Submitted | Refused:
     except Refused as refused:
         return refused
     except (BadSignature, Malformed) as error:
-        return Refused(Refusal.MALFORMED, str(error)[:200])
+        return Refused(Refusal.MALFORMED, checks.because(error))
     except UnicodeError:
         return Refused(Refusal.MALFORMED, "operation: expected text that UTF-8 can hold")
 

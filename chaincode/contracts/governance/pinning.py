@@ -8,7 +8,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.records import Owner, PinnedKey, Provider, Role, RoleKeys
 
 #: Roles of persons: each has one current key, on a record of its own.
-PERSONAL = frozenset({Role.PROVIDER, Role.OWNER})
+PERSONAL = (Role.PROVIDER, Role.OWNER)
 
 
 def pin(ctx: Context, role: Role, holder: str, pem: str) -> str:

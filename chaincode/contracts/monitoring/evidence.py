@@ -113,4 +113,4 @@ def _read(cls: type[M], jws: str, kind: str, key: PublicKey) -> M:
     except BadSignature as error:
         raise Refused(Refusal.BAD_SIGNATURE, str(error)) from error
     except WireError as error:
-        raise checks.refuse(cls.__name__.lower(), f"what its kind says: {error}") from error
+        raise checks.refuse(cls.__name__.lower(), f"what its kind says: {checks.because(error)}") from error

@@ -10,8 +10,8 @@ from django.shortcuts import render
 from portal.functions import queries
 from portal.functions.models import Function
 from portal.gateway.calls import Call
-from portal.gateway.http import Answer
-from portal.gateway.routing import CallFunction
+from portal.gateway.http.exchange import Answer
+from portal.gateway.http.routing import CallFunction
 from portal.web.forms.functions import RunForm
 from portal.web.output import shown_text
 from portal.web.views.acting import account_of, page

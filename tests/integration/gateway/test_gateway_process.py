@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 import httpx
 import pytest
 import uvicorn
-from asgiref.sync import sync_to_async
+from django.db import connections
 from django.utils import timezone
 
 from portal.accounts.models import Account, Role
@@ -26,9 +27,11 @@ from portal.gateway.testing import echo
 from portal.gateway.waiting import Waiting
 from portal.invocations.models import Invocation
 from tests.support.asynchronous import eventually
-from tests.support.rabbit_scheduler import RabbitScheduler
+from tests.support.gateway.rabbit_scheduler import RabbitScheduler
 from tests.support.servers import Broker
 from wire.messages import InvocationReply, InvocationRequest
+
+T = TypeVar("T")
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
 
@@ -105,10 +108,22 @@ async def listening(app: object) -> AsyncIterator[int]:
         await serving
 
 
+async def in_a_thread(query: Callable[[], T]) -> T:
+    """Ask the database outside the event loop, and leave no connection behind."""
+
+    def ask() -> T:
+        try:
+            return query()
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(ask)
+
+
 @pytest.fixture
 async def running(alice: Account, broker: Broker, address: Address) -> AsyncIterator[Running]:
-    version = await sync_to_async(publish_function)(alice)
-    token = await sync_to_async(make_token)(alice, name="test", now=timezone.now())
+    version = await in_a_thread(lambda: publish_function(alice))
+    token = await in_a_thread(lambda: make_token(alice, name="test", now=timezone.now()))
     state = Running(url="", port=0, version=version, token=token.text)
     scheduler = RabbitScheduler(broker, state.scheduler)
     rabbit = RabbitBroker(address, deliver_to(state.waiting), gateway_id="test")
@@ -159,7 +174,9 @@ async def test_a_stranger_s_call_is_refused(running: Running, client: httpx.Asyn
 
 async def test_a_stop_takes_effect_within_the_cache_s_second(running: Running, client: httpx.AsyncClient) -> None:
     assert (await client.post("/f/alice/echo")).status_code == 200
-    await Function.objects.filter(id=running.version.function_id).aupdate(state=FunctionState.STOPPED)
+    await in_a_thread(
+        lambda: Function.objects.filter(id=running.version.function_id).update(state=FunctionState.STOPPED)
+    )
 
     statuses: list[int] = []
 
@@ -184,6 +201,7 @@ async def test_a_reply_that_never_comes_is_found_in_the_database(running: Runnin
             deadline_at=timezone.now() + timedelta(seconds=1),
             ended_at=timezone.now(),
         )
+        connections.close_all()
         return []
 
     running.answer = fail_silently

@@ -26,7 +26,7 @@ from portal.providers.models import Provider
 from portal.providers.statements import read_application
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.support.machines import Machine
-from tests.support.outbox_market import ManualClock, Market, genesis, signing_keys
+from tests.support.outbox.market import ManualClock, Market, genesis, signing_keys
 from tests.support.people import NOW, People
 
 HOST = "localhost"

@@ -6,9 +6,14 @@ from uuid import uuid4
 import pytest
 
 from portal.functions.models import Function, FunctionState
-from portal.gateway.calls import Call
-from portal.gateway.http import Answer
-from portal.gateway.routing import CallFunction
+from portal.functions.queries import find_endpoint
+from portal.gateway import app as gateway_app
+from portal.gateway.calls import Bounds, Call
+from portal.gateway.gateway import deliver_to
+from portal.gateway.http.exchange import Answer
+from portal.gateway.http.routing import CallFunction
+from portal.gateway.testing import InMemoryBroker, InMemoryRecords
+from portal.gateway.waiting import Waiting
 from portal.invocations.models import DailySpending, Job
 from portal.web.views import running
 from tests.integration.web.conftest import Browser
@@ -173,8 +178,17 @@ def test_running_once_says_why_it_did_not_succeed(dora: Browser, monkeypatch: py
     assert "No provider is online that fits." in text
 
 
-@pytest.mark.usefixtures("published")
-def test_without_a_broker_running_once_says_so(dora: Browser) -> None:
+def test_without_a_broker_running_once_says_so(
+    dora: Browser, published: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = find_endpoint("dora", published.name)
+    assert endpoint is not None
+    waiting = Waiting(1)
+    records = InMemoryRecords(endpoints={("dora", published.name): endpoint})
+    broker = InMemoryBroker(deliver_to(waiting))
+    gateway = gateway_app.assemble(records, broker=broker, waiting=waiting, bounds=Bounds())
+    monkeypatch.setattr(gateway_app, "application", gateway)
+
     text = dora.post("/functions/word-count/run", input="", input_type="text/plain").content.decode()
 
     assert "The controller cannot be reached." in text

@@ -70,8 +70,13 @@ def test_a_job_is_created_once(world: World) -> None:
 
 
 def test_a_job_that_the_deposit_does_not_cover_is_refused_alone(world: World) -> None:
-    assert [world.create(f"job{number}") for number in range(6)] == ["applied"] * 5 + ["deposit_too_low"]
+    assert [world.create(f"job{number}") for number in range(5)] == ["applied"] * 5
+    before = dict(world.ledger.items(""))
+
+    assert world.create("job5") == "deposit_too_low"
+
     assert world.account("bob").held == 100 * CREDIT
+    assert dict(world.ledger.items("")) == before
 
 
 def test_the_daily_budget_counts_what_jobs_may_cost_and_gives_back_what_they_did_not(world: World) -> None:

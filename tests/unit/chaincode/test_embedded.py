@@ -14,7 +14,7 @@ import pytest
 from chaincode.blocks import OperationStatus, TransactionBody
 from chaincode.contracts import keys
 from chaincode.contracts.genesis import BadGenesis, Genesis
-from chaincode.contracts.operations import operation_text
+from chaincode.contracts.operations import RotateKey, operation_text
 from chaincode.embedded import store
 from chaincode.embedded.errors import (
     LedgerDamaged,
@@ -104,6 +104,17 @@ def test_a_transaction_of_a_stranger_or_altered_on_its_way_is_refused(recorded: 
     ):
         with pytest.raises(TransactionRefused):
             recorded.ledger.submit(envelope)
+
+
+def test_a_provider_submits_with_its_own_key_until_that_is_replaced(recorded: Recorded) -> None:
+    rotation = operation_text("key.rotate:1", RotateKey(public_key_pem=KEYS.stranger.public.pem))
+
+    record = recorded.ledger.submit(signed(body("t1", NOON, rotation), KEYS.alice))
+
+    assert [result.status for result in record.results] == [OperationStatus.APPLIED]
+    with pytest.raises(TransactionRefused, match="was replaced or revoked"):
+        recorded.ledger.submit(signed(body("t2"), KEYS.alice))
+    assert recorded.ledger.submit(signed(body("t2"), KEYS.stranger))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ FEES_TEXT = operation_text(FEES_ID, FEES)
 
 @pytest.fixture
 def world() -> World:
-    return World(ledger=MemoryLedger(KEYS.genesis(mint_needs_approval=True)))
+    return World(ledger=MemoryLedger(KEYS.genesis()))
 
 
 def send(world: World, text: str, key: SigningKey) -> str:
@@ -134,14 +134,6 @@ def test_a_rejected_or_stale_proposal_is_not_enacted(world: World) -> None:
     assert world.approve(MINT_ID, MINT_TEXT) == ["wrong_state"] * 2
     assert world.approve(FEES_ID, FEES_TEXT, KEYS.peers) == ["too_late"]
     assert world.do(rejection, author=KEYS.ours) == "wrong_state"
-
-
-def test_the_treasury_may_mint_alone_only_where_the_genesis_says_so() -> None:
-    world = World(ledger=MemoryLedger(KEYS.genesis()))
-
-    assert send(world, MINT_TEXT, KEYS.treasury) == "applied"
-
-    assert minted(world) == 5 * CREDIT
 
 
 def test_malformed_approvals_are_refused(world: World) -> None:

@@ -144,6 +144,14 @@ def test_an_owner_with_a_key_of_its_own_is_out_of_custody(world: World) -> None:
     assert own(world, key=NEW) == "in_custody_of_owner"
 
 
+def test_an_owner_moves_nobody_elses_money(world: World) -> None:
+    own(world)
+    own(world, "james", NEW)
+
+    assert world.do(Deposit(account_id="james", amount_micro=1), author=KEYS.bob) == "not_authorised"
+    assert world.do(Deposit(account_id="james", amount_micro=1), author=NEW) == "applied"
+
+
 def test_an_owners_key_is_replaced_by_itself_or_by_both_organisations(world: World) -> None:
     own(world)
     deposit = Deposit(account_id="bob", amount_micro=1)

@@ -21,9 +21,10 @@ from chaincode.embedded.verification import Verified
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import KEYS, NOON, OUTPUT, Keys, World, job_arguments, marketplace, receipt_jws
 from wire.codec import encode
+from wire.signing import BLOCK
 
 #: The block that the tests alter: a job from creation to payment; one block follows it.
-ALTERED = 12
+ALTERED = 20
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +64,9 @@ def test_an_untouched_ledger_is_proved_with_progress(original: Path) -> None:
 
     proved = verify(original, progress=lambda done, all_: heard.append((done, all_)), genesis=KEYS.genesis())
 
-    assert (proved.blocks, proved.transactions, proved.operations) == (14, 14, 15)
-    assert heard[0] == (1, 14)
-    assert heard[-1] == (14, 14)
+    assert (proved.blocks, proved.transactions, proved.operations) == (22, 22, 23)
+    assert heard[0] == (1, 22)
+    assert heard[-1] == (22, 22)
 
 
 def text_columns(table: str) -> list[str]:
@@ -116,7 +117,7 @@ def test_an_altered_or_added_or_deleted_record_of_the_world_state_is_found_with_
     ):
         altered = Path(shutil.copy(copy, tmp_path / f"{number}.sqlite3"))
         alter(altered, statement, *values)
-        with pytest.raises(LedgerDamaged, match=r"block 2: the world state differs from the blocks at account~alice"):
+        with pytest.raises(LedgerDamaged, match=r"block 6: the world state differs from the blocks at account~alice"):
             verify(altered)
     alter(copy, "INSERT INTO state VALUES (?, ?, 1)", keys.account("mallory"), mine)
     with pytest.raises(LedgerDamaged, match="account~mallory"):
@@ -158,6 +159,19 @@ def test_even_the_owner_of_the_block_key_cannot_change_what_was_signed(copy: Pat
     rewrite(copy, pay_mallory)
 
     with pytest.raises(LedgerDamaged, match=f"block {ALTERED}: the ledger knows no key"):
+        verify(copy)
+
+
+def test_a_block_that_names_another_one_before_it_is_found(copy: Path) -> None:
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        (block,) = store.read_blocks(connection, ALTERED, 1)
+    moved = replace(block, previous_hash="0" * 64)
+    digest = chain.block_hash(moved)
+    signature = KEYS.block.sign(digest.encode(), BLOCK)
+    change = "UPDATE block SET previous_hash = ?, hash = ?, signature = ? WHERE number = ?"
+    alter(copy, change, moved.previous_hash, digest, signature, ALTERED)
+
+    with pytest.raises(LedgerDamaged, match=f"block {ALTERED}: does not name the hash of the block before"):
         verify(copy)
 
 

@@ -9,11 +9,11 @@ from portal.functions.models import Access
 from portal.gateway.calls import Bounds
 from portal.gateway.errors import Refused
 from portal.gateway.gateway import deliver_to
-from portal.gateway.problems import success
+from portal.gateway.http.answers import success
 from portal.gateway.records import MAX_PENDING, DatabaseRecords
 from portal.gateway.waiting import Waiting
-from tests.support.asgi import Exchange, json_of, pieces
 from tests.support.asynchronous import eventually
+from tests.support.gateway.asgi import Exchange, json_of, pieces
 from tests.unit.gateway.conftest import Marketplace
 from wire.limits import Limits
 from wire.messages import InvocationReply

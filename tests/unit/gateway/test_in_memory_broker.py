@@ -3,7 +3,7 @@
 import pytest
 
 from portal.gateway.testing import InMemoryBroker
-from tests.support.gateway_broker import BrokerContract, Ends
+from tests.support.gateway.broker_contract import BrokerContract, Ends
 
 
 class TestInMemoryBroker(BrokerContract):

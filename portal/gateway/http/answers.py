@@ -4,8 +4,8 @@ import re
 from uuid import UUID
 
 from portal.gateway.errors import Refused
-from portal.gateway.http import Answer
-from portal.gateway.routing import status_path
+from portal.gateway.http.exchange import Answer
+from portal.gateway.http.routing import status_path
 from wire.codec import canonical_json
 from wire.messages import InvocationReply
 from wire.problems import PROBLEMS, Reason, problem_body

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.gateway.gateway import Gateway
-from portal.gateway.http import Event, Scope
+from portal.gateway.http.exchange import Event, Scope
 
 Headers = Iterable[tuple[bytes, bytes]]
 

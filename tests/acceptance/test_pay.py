@@ -1,0 +1,123 @@
+"""The example of document 002, number for number, as its four people see it through the API.
+
+Before JOB6 and JOB7 Bob, Alice, James and Kate have 600 each. JOB6, Bob's function on Alice's machine, ran 12 s, which
+cost 12, and was received. JOB7, James' function on Kate's, has run and was not received yet.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from chaincode.contracts.operations import Mint
+from chaincode.contracts.records import FeePolicy
+from portal.accounts import operations as accounts
+from portal.accounts.models import Account, Role
+from portal.ledger import leadership
+from portal.ledger.embedded import EmbeddedWriter
+from portal.ledger.follower import Follower
+from portal.ledger.keys import KeyName
+from portal.ledger.recorder import Recorder
+from tests.support.outbox_market import CREDIT, ManualClock, Market, genesis, signing_keys
+
+_EVERYBODY_HAS = 600
+_NO_FEES = FeePolicy(version=1, platform_ppm=0, peers_ppm=0)
+
+
+class Example:
+    """The portal's database, an embedded ledger without fees, and what brings the one to the other."""
+
+    def __init__(self, ledger: EmbeddedWriter, clock: ManualClock) -> None:
+        epoch = leadership.take_over(leadership.RECORDER, now=clock())
+        self._recorder = Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], epoch=epoch, clock=clock)
+        self._follower = Follower(ledger=ledger, epoch=epoch)
+        self._clock = clock
+        self.people = {
+            name: self._signs_up(name, role)
+            for name, role in {
+                "bob": Role.DEVELOPER,
+                "alice": Role.PROVIDER,
+                "james": Role.DEVELOPER,
+                "kate": Role.PROVIDER,
+            }.items()
+        }
+
+    def market_of(self, developer: str, provider: str) -> Market:
+        """Let two people do business: 600 for each, the developer's in deposit."""
+        market = Market(clock=self._clock, developer_id=self.people[developer].id, owner_id=self.people[provider].id)
+        market.opens(deposit=_EVERYBODY_HAS * CREDIT)
+        money = Mint(
+            account_id=str(market.owner_id), amount_micro=_EVERYBODY_HAS * CREDIT, reference=f"bank-{provider}"
+        )
+        market.enqueue(money, money.reference, KeyName.TREASURY)
+        return market
+
+    def settle(self) -> None:
+        """Bring everything to the ledger and back."""
+        while self._recorder.step() or self._follower.step():
+            pass
+
+    def asks(self, person: str, path: str) -> dict[str, Any]:
+        """Return what the API answers to somebody."""
+        token = accounts.make_token(self.people[person], name="test", now=self._clock()).text
+        client = Client(headers={"Authorization": f"Bearer {token}"}, SERVER_NAME="localhost")
+        answer: dict[str, Any] = client.get(f"/api/v1/{path}", secure=True).json()
+        return answer
+
+    def has(self, person: str) -> int:
+        """Return all that somebody owns, in whole credits."""
+        money = self.asks(person, "account/balance")
+        owned, rest = divmod(money["available_micro"] + money["deposit_micro"] + money["held_micro"], CREDIT)
+        assert rest == 0
+        return int(owned)
+
+    def _signs_up(self, name: str, role: Role) -> Account:
+        return accounts.sign_up(
+            name, email=f"{name}@example.org", password=token_urlsafe(), roles=[role], now=self._clock()
+        )
+
+
+@pytest.fixture
+def example(db: None, tmp_path: Path) -> Iterator[Example]:  # noqa: ARG001 - a fixture
+    clock = ManualClock()
+    pinned = replace(genesis(), fee_policy=_NO_FEES)
+    with EmbeddedWriter.open(
+        tmp_path / "ledger.sqlite3", block_key=signing_keys()[KeyName.BLOCK], genesis=pinned, clock=clock.ms
+    ) as ledger:
+        yield Example(ledger, clock)
+
+
+def test_job6_is_paid_with_12_and_job7_waits_to_be_received(example: Example) -> None:
+    first, second = example.market_of("bob", "alice"), example.market_of("james", "kate")
+    example.settle()
+    assert [example.has(person) for person in example.people] == [600, 600, 600, 600]
+
+    job6, job7 = first.creates(), second.creates()
+    first.receipts(job6, run_ms=12_000)
+    first.confirms(job6, observed_ms=12_100)
+    second.receipts(job7, run_ms=12_000)
+    example.settle()
+
+    assert {person: example.has(person) for person in example.people} == {
+        "bob": 588,
+        "alice": 612,
+        "james": 600,
+        "kate": 600,
+    }
+    paid, waiting = (
+        example.asks(person, f"ledger/jobs/{job}")["record"] for person, job in (("alice", job6), ("james", job7))
+    )
+    assert (paid["billed_ms"], paid["cost_micro"]) == (12_000, 12 * CREDIT)
+    assert (paid["received"], paid["payment_done"], paid["state"]) == (True, True, "settled")
+    assert (waiting["received"], waiting["payment_done"], waiting["state"]) == (False, False, "receipted")
+
+    second.confirms(job7, observed_ms=12_100)
+    example.settle()
+
+    assert {person: example.has(person) for person in ("james", "kate")} == {"james": 588, "kate": 612}
+    paid = example.asks("kate", f"ledger/jobs/{job7}")["record"]
+    assert (paid["received"], paid["payment_done"]) == (True, True)
