@@ -20,8 +20,8 @@ from chaincode.fabric.stub import FabricStub
 from wire.codec import canonical_json, encode, to_plain
 from wire.errors import WireError
 
-#: Fabric's blocks take 10 MB.
-MAX_ARGUMENT_BYTES = 8 * 1024 * 1024
+#: A transaction holds its arguments, what it writes and its events: a block of this network takes 20 MB.
+MAX_ARGUMENT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
