@@ -33,8 +33,6 @@ class Genesis:
     fee_policy: FeePolicy
     #: Signs the embedded ledger's blocks.
     block_key_pem: str
-    #: Whether minting waits for both organisations' approval, as burning does; without it the treasury mints alone.
-    mint_needs_approval: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "Genesis":

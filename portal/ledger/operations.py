@@ -1,16 +1,24 @@
 """Writes to the outbox: what has to reach the ledger is committed together with what makes it true."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
 from django.db import transaction
 
-from chaincode.contracts.operations import Arguments, Deposit, Mint, PublishVersion, RegisterProvider, operation_text
+from chaincode.contracts.operations import (
+    Approve,
+    Arguments,
+    Deposit,
+    Mint,
+    PublishVersion,
+    RegisterProvider,
+    operation_text,
+)
 from portal.functions.models import FunctionVersion
 from portal.ledger.errors import OperationConflict
-from portal.ledger.keys import KeyName, signing_key
+from portal.ledger.keys import AUTHORITIES, KeyName, signing_key
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.providers.models import Provider
 from wire import signing
@@ -120,7 +128,7 @@ def announce_provider(provider: Provider, *, now: datetime) -> None:
 
 
 def mint(account_id: UUID, *, amount: Micro, reference: str, now: datetime, treasury: SigningKey | None = None) -> str:
-    """Create money on an account against an external reference, and return the operation's id.
+    """Propose to create money on an account against an external reference, and return the operation's id.
 
     :raises OperationConflict: when the reference was used for another account or amount.
     """
@@ -133,6 +141,26 @@ def mint(account_id: UUID, *, amount: Micro, reference: str, now: datetime, trea
         author=treasury or signing_key(KeyName.TREASURY),
     )
     return operation_id
+
+
+def approval(organisation: str, *, operation_id: str, text: str, author: SigningKey) -> Outgoing:
+    """Return an organisation's approval of exactly this operation."""
+    return Outgoing(
+        operation_id=operation_id_of(Approve, f"{operation_id}:{organisation}"),
+        arguments=Approve(proposal_id=operation_id, digest=signing.sha256_hex(text.encode())),
+        subject=operation_id,
+        author=author,
+    )
+
+
+def approve_as_all(proposal_id: str, *, keys: Mapping[str, SigningKey], now: datetime) -> tuple[str, ...]:
+    """Approve an operation of the outbox in the name of each organisation whose key is given; return the ids."""
+    text = text_of(OutboxOperation.objects.get(operation_id=proposal_id).body)
+    approvals = [
+        approval(organisation, operation_id=proposal_id, text=text, author=key) for organisation, key in keys.items()
+    ]
+    enqueue_all(approvals, now=now)
+    return tuple(item.operation_id for item in approvals)
 
 
 def deposit(
@@ -154,16 +182,21 @@ def deposit(
 
 
 def top_up(account_id: UUID, *, amount: Micro, reference: str, now: datetime, to_deposit: bool) -> tuple[str, ...]:
-    """Mint money for an account and deposit it, once for each external reference; return the operations' ids.
+    """Propose, approve for both organisations and deposit, once for each reference; return the operations' ids.
+
+    Only who holds the treasury's and both authorities' keys can do that.
 
     :raises OperationConflict: when the reference was used for another account or amount.
+    :raises KeyMissing: when one of the keys is not in the keys directory.
     """
+    keys = {organisation: signing_key(name) for organisation, name in AUTHORITIES.items()}
     with transaction.atomic():
         minted = mint(account_id, amount=amount, reference=reference, now=now)
+        approved = approve_as_all(minted, keys=keys, now=now)
         if not to_deposit:
-            return (minted,)
+            return (minted, *approved)
         deposit_id = uuid5(_TOP_UPS, reference)
-        return (minted, deposit(account_id, amount=amount, deposit_id=deposit_id, now=now))
+        return (minted, *approved, deposit(account_id, amount=amount, deposit_id=deposit_id, now=now))
 
 
 def retry_set_aside(operation_id: str) -> bool:

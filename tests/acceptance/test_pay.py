@@ -22,7 +22,7 @@ from portal.ledger.embedded import EmbeddedWriter
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName
 from portal.ledger.recorder import Recorder
-from tests.support.outbox_market import CREDIT, ManualClock, Market, genesis, signing_keys
+from tests.support.outbox.market import CREDIT, ManualClock, Market, genesis, signing_keys
 
 _EVERYBODY_HAS = 600
 _NO_FEES = FeePolicy(version=1, platform_ppm=0, peers_ppm=0)

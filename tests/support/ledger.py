@@ -59,7 +59,7 @@ class Keys:
     working: SigningKey = field(default_factory=SigningKey.generate)
     stranger: SigningKey = field(default_factory=SigningKey.generate)
 
-    def genesis(self, fees: FeePolicy = NO_FEES, *, mint_needs_approval: bool = False) -> Genesis:
+    def genesis(self, fees: FeePolicy = NO_FEES) -> Genesis:
         """Return the genesis that pins the first of them."""
         return Genesis(
             controller_key_pem=self.controller.public.pem,
@@ -69,7 +69,6 @@ class Keys:
             organisations={"controller": self.ours.public.pem, "peers": self.peers.public.pem},
             fee_policy=fees,
             block_key_pem=self.block.public.pem,
-            mint_needs_approval=mint_needs_approval,
         )
 
 
@@ -160,14 +159,12 @@ class World:
         return self.run(text)[0].detail
 
     def mint(self, account_id: str, credits_: int, reference: str = "") -> str:
-        """Let the treasury create credits, with both organisations' approval where the ledger asks for it."""
+        """Let the treasury create credits, with both organisations' approval."""
         self._ids += 1
         arguments = Mint(
             account_id=account_id, amount_micro=credits_ * CREDIT, reference=reference or f"wire-{self._ids}"
         )
-        if self.get(Genesis, keys.genesis()).mint_needs_approval:
-            return self.enact(arguments, by=KEYS.treasury)
-        return self.do(arguments, author=KEYS.treasury)
+        return self.enact(arguments, by=KEYS.treasury)
 
     def deposit(self, account_id: str, credits_: int) -> str:
         """Let custody move credits into an account's deposit."""

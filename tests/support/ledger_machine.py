@@ -50,7 +50,7 @@ from wire.outcomes import ExitState
 from wire.signing import ENROLMENT, OPERATION, SigningKey, sha256_hex
 
 FEES = FeePolicy(version=1, platform_ppm=100_003, peers_ppm=50_001)
-GENESIS = KEYS.genesis(FEES, mint_needs_approval=True)
+GENESIS = KEYS.genesis(FEES)
 SPARE = tuple(SigningKey.generate() for _ in range(3))
 EVERY_KEY = tuple(getattr(KEYS, name) for name in KEYS.__dataclass_fields__)
 ACTING = (KEYS.controller, KEYS.custody, KEYS.treasury, KEYS.ours, KEYS.peers, KEYS.alice, KEYS.kate, KEYS.bob)

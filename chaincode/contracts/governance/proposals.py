@@ -10,7 +10,7 @@ from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, Transaction, transaction
 from chaincode.contracts.genesis import Genesis
-from chaincode.contracts.operations import Approve, Arguments, Mint, Reject
+from chaincode.contracts.operations import Approve, Arguments, Reject
 from chaincode.contracts.records import Proposal, ProposalState, Role
 from wire.codec import from_plain, to_plain
 
@@ -21,8 +21,6 @@ def propose(ctx: Context, governed: Transaction, arguments: Arguments, digest: s
     """Note an operation that waits for approval; one that could not be enacted now is refused now."""
     ctx.require(*governed.proposers)
     governed.apply(ctx, arguments)
-    if isinstance(arguments, Mint) and not _genesis(ctx).mint_needs_approval:
-        return
     ctx.forget()
     by_authority = ctx.author.role is Role.AUTHORITY
     proposal = Proposal(

@@ -32,14 +32,18 @@ class KeyName(StrEnum):
     RECORDER = "recorder.pem"
     #: Acts for owners who hold no key of their own.
     CUSTODY = "custody.pem"
-    #: Mints money.
+    #: Proposes to mint and burn money.
     TREASURY = "treasury.pem"
-    #: The controller organisation's authority over keys and fees.
+    #: The controller organisation's authority over money, keys and fees.
     AUTHORITY_CONTROLLER = "authority-controller.pem"
-    #: The peers organisation's authority over keys and fees.
+    #: The peers organisation's authority over money, keys and fees.
     AUTHORITY_PEERS = "authority-peers.pem"
     #: Signs the embedded ledger's blocks.
     BLOCK = "block.pem"
+
+
+#: Whose key speaks for which organisation.
+AUTHORITIES = {"controller": KeyName.AUTHORITY_CONTROLLER, "peers": KeyName.AUTHORITY_PEERS}
 
 
 class KeyUnusable(LedgerError):

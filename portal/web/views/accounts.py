@@ -16,7 +16,7 @@ from portal.accounts import operations, queries, throttle
 from portal.accounts.models import Account, Role, RoleState
 from portal.errors import PortalError
 from portal.web.forms.accounts import PasswordForm, RoleForm, SignInForm, SignUpForm, TimeZoneForm, TokenForm
-from portal.web.views.acting import account_of, action, attempt, page
+from portal.web.views.acting import account_of, action, attempt, form_page, page
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -154,7 +154,7 @@ def ask_role(request: HttpRequest) -> HttpResponse:
     return redirect("web:account")
 
 
-@page
+@form_page
 def tokens(request: HttpRequest) -> HttpResponse:
     """Show the account's tokens; make one, whose text is shown this once."""
     form, owner, made = TokenForm(request.POST or None), account_of(request), None

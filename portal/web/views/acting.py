@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.errors import AdministratorsOnly
 from portal.accounts.models import Account
@@ -24,7 +24,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def account_of(request: HttpRequest) -> Account:
-    """Return the account that is signed in; for views behind `page` and `action`."""
+    """Return the account that is signed in; for views behind `page`, `form_page` and `action`."""
     if not isinstance(request.user, Account):
         raise AdministratorsOnly
     return request.user
@@ -32,6 +32,11 @@ def account_of(request: HttpRequest) -> Account:
 
 def page(view: View[P]) -> View[P]:
     """Show a page to who is signed in; everybody else signs in first."""
+    return require_safe(login_required(view))
+
+
+def form_page(view: View[P]) -> View[P]:
+    """Show a page whose form is sent to the page itself."""
     return require_http_methods(["GET", "HEAD", "POST"])(login_required(view))
 
 

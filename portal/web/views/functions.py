@@ -22,7 +22,7 @@ from portal.providers.queries import asked_prices
 from portal.web.costs import cost_example
 from portal.web.forms.functions import DeleteForm, FunctionForm, NumberForm, VersionForm, initial_of
 from portal.web.pagination import page_of
-from portal.web.views.acting import account_of, action, attempt, page
+from portal.web.views.acting import account_of, action, attempt, form_page, page
 
 _LATEST = 10
 
@@ -34,7 +34,7 @@ def functions(request: HttpRequest) -> HttpResponse:
     return render(request, "web/functions.html", {"page": rows})
 
 
-@page
+@form_page
 def new_function(request: HttpRequest) -> HttpResponse:
     """Register a function."""
     owner = account_of(request)
@@ -53,7 +53,7 @@ def new_function(request: HttpRequest) -> HttpResponse:
     return _form_page(request, form, None)
 
 
-@page
+@form_page
 def new_version(request: HttpRequest, name: str) -> HttpResponse:
     """Add a version; it begins with what the newest one says."""
     function = queries.function_of(account_of(request), name)

@@ -16,7 +16,7 @@ from portal.ledger import queries as ledger
 from portal.providers import operations, queries
 from portal.web.forms.providers import MachineForm
 from portal.web.pagination import page_of
-from portal.web.views.acting import account_of, action, attempt, page
+from portal.web.views.acting import account_of, action, attempt, form_page, page
 
 
 @page
@@ -34,7 +34,7 @@ def providers(request: HttpRequest) -> HttpResponse:
     return render(request, "web/providers.html", shown)
 
 
-@page
+@form_page
 def new_machine(request: HttpRequest) -> HttpResponse:
     """Make a one-time code for a machine; its text is shown this once."""
     owner, made = account_of(request), None

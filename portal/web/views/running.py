@@ -14,7 +14,7 @@ from portal.gateway.http.exchange import Answer
 from portal.gateway.http.routing import CallFunction
 from portal.web.forms.functions import RunForm
 from portal.web.output import shown_text
-from portal.web.views.acting import account_of, page
+from portal.web.views.acting import account_of, form_page
 from wire.codec import parse_object
 
 
@@ -25,7 +25,7 @@ def through_gateway(route: CallFunction, call: Call) -> Answer:
     return async_to_sync(application.run)(route, call)
 
 
-@page
+@form_page
 def run(request: HttpRequest, name: str) -> HttpResponse:
     """Run the function once and show what it answers."""
     function = queries.function_of(account_of(request), name)

@@ -1,5 +1,7 @@
 """The first page: what this is to a visitor, what to do next to an account."""
 
+from datetime import datetime
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -11,6 +13,7 @@ from portal.functions import queries as functions
 from portal.invocations import queries as invocations
 from portal.ledger import queries as ledger
 from portal.providers import queries as providers
+from portal.providers.models import Provider
 
 _LATEST = 8
 
@@ -23,7 +26,7 @@ def start(request: HttpRequest) -> HttpResponse:
     account, now = request.user, timezone.now()
     shown = {
         "functions": functions.functions_of(account)[:_LATEST],
-        "providers": [(item, item in providers.online_providers(now)) for item in _active(account)],
+        "providers": _machines(account, now),
         "balance": ledger.balance(account.id),
         "invocations": invocations.invocations_of(account)[:_LATEST],
         "waiting_roles": accounts.roles_of(account).exclude(state=RoleState.ACTIVE),
@@ -31,5 +34,8 @@ def start(request: HttpRequest) -> HttpResponse:
     return render(request, "web/dashboard.html", shown)
 
 
-def _active(account: Account) -> list[object]:
-    return list(providers.active_providers().filter(owner=account).order_by("name")[:_LATEST])
+def _machines(account: Account, now: datetime) -> list[tuple[Provider, bool]]:
+    """Return the account's machines, and whether each is online."""
+    online = set(providers.online_providers(now).filter(owner=account).values_list("id", flat=True))
+    active = providers.active_providers().filter(owner=account).order_by("name")
+    return [(item, item.id in online) for item in active[:_LATEST]]

@@ -26,9 +26,9 @@ from portal.gateway.records import DatabaseRecords
 from portal.gateway.testing import echo
 from portal.gateway.waiting import Waiting
 from portal.invocations.models import Invocation
-from tests.support.asynchronous import eventually
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler
 from tests.support.servers import Broker
+from tests.support.waiting import eventually
 from wire.messages import InvocationReply, InvocationRequest
 
 T = TypeVar("T")

@@ -10,11 +10,11 @@ import pytest
 from portal.gateway import rabbitmq
 from portal.gateway.errors import BrokerSilent, BrokerUnavailable
 from portal.gateway.rabbitmq import Address, RabbitBroker
-from tests.support.asynchronous import eventually
 from tests.support.gateway.broker_contract import BrokerContract, Ends, request
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler, connect, declare_invocations
 from tests.support.gateway.tcp_proxy import TcpProxy
 from tests.support.servers import Broker
+from tests.support.waiting import eventually
 from wire import envelope, names
 from wire.messages import InvocationReply
 

@@ -1,3 +1,5 @@
+"""The embedded ledger passes the port's suite, and keeps what it was given."""
+
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +10,8 @@ from chaincode.contracts.records import FeePolicy
 from portal.ledger.embedded import EmbeddedReader, EmbeddedWriter
 from portal.ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnavailable
 from portal.ledger.keys import KeyName
-from tests.support.ledger_contract import LedgerContract, mint
-from tests.support.outbox_market import ManualClock, genesis, signing_keys
+from tests.support.outbox.ledger_contract import LedgerContract, mint
+from tests.support.outbox.market import ManualClock, genesis, signing_keys
 from wire.signing import SigningKey
 
 BLOCK_KEY = signing_keys()[KeyName.BLOCK]

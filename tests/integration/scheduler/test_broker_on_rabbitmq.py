@@ -8,10 +8,10 @@ import pytest
 from scheduler.errors import Undeliverable
 from scheduler.ports import Consumer
 from tests.support import servers
-from tests.support.asynchronous import eventually
 from tests.support.scheduling.broker_contract import ORDER, BrokerContract, running
 from tests.support.scheduling.marketplace import FakeProvider
 from tests.support.scheduling.rabbit_far_side import RabbitFarSide
+from tests.support.waiting import eventually
 from wire import names
 
 _SECONDS = 20.0

@@ -9,7 +9,7 @@ import pytest
 
 from portal.gateway.errors import BrokerUnavailable, QueueFull
 from portal.gateway.ports import Broker
-from tests.support.asynchronous import eventually
+from tests.support.waiting import eventually
 from wire.messages import InvocationReply, InvocationRequest
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from scheduler.errors import BrokerUnavailable, EpochSuperseded, Undeliverable
 from scheduler.ports import Broker, Consumer
-from tests.support.asynchronous import eventually
 from tests.support.scheduling.marketplace import REPLIES, FakeProvider, make_request, make_version
+from tests.support.waiting import eventually
 from wire import envelope, names
 from wire.messages import Cancel, InvocationReply, JobOrder, Message, ResultAcknowledged
 

@@ -13,7 +13,6 @@ from scheduler.loop.watch import Watch
 from scheduler.states import InvocationState, JobState
 from scheduler.testing import InMemoryBroker, InMemoryStore
 from scheduler.tickets import Signer
-from tests.support.asynchronous import eventually
 from tests.support.scheduling.marketplace import (
     MAX_COST,
     REPLIES,
@@ -23,6 +22,7 @@ from tests.support.scheduling.marketplace import (
     make_signer,
     make_version,
 )
+from tests.support.waiting import eventually
 from wire import names
 from wire.messages import Cancel, InvocationReply, InvocationRequest, JobOrder, Message, ResultAcknowledged
 

@@ -217,6 +217,22 @@ def test_a_crash_leaves_a_whole_block_and_its_state_or_nothing(recorded: Recorde
         ledger.verify()
 
 
+def test_a_full_disk_loses_nothing_and_stops_nothing_for_good(recorded: Recorded) -> None:
+    height = recorded.ledger.height
+    connection = recorded.ledger._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    large = body("t1", NOON, *(operation_text(f"job.create:{n}", job_arguments(f"job{n}")) for n in range(200)))
+
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        recorded.ledger.submit(signed(large, KEYS.controller))
+
+    assert recorded.ledger.height == height
+    connection.execute("PRAGMA max_page_count = 1000000")
+    recorded.ledger.submit(signed(large, KEYS.controller))
+    recorded.ledger.verify()
+
+
 def test_a_ledger_is_created_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with pytest.raises(LedgerMissing):

@@ -12,8 +12,8 @@ from portal.gateway.gateway import deliver_to
 from portal.gateway.http.answers import success
 from portal.gateway.records import MAX_PENDING, DatabaseRecords
 from portal.gateway.waiting import Waiting
-from tests.support.asynchronous import eventually
 from tests.support.gateway.asgi import Exchange, json_of, pieces
+from tests.support.waiting import eventually
 from tests.unit.gateway.conftest import Marketplace
 from wire.limits import Limits
 from wire.messages import InvocationReply

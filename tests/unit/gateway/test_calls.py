@@ -11,7 +11,7 @@ from portal.functions.models import Access, FunctionState
 from portal.gateway.errors import BrokerSilent
 from portal.gateway.ports import StoredInvocation, StoredResult
 from scheduler.states import InvocationState
-from tests.support.asynchronous import eventually
+from tests.support.waiting import eventually
 from tests.unit.gateway.conftest import ALICE, Marketplace
 from wire.messages import InvocationReply, InvocationRequest
 from wire.problems import PROBLEMS, Reason

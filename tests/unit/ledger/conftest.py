@@ -9,7 +9,7 @@ from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName
 from portal.ledger.recorder import Recorder
 from portal.ledger.testing import MemoryLedger
-from tests.support.outbox_market import ManualClock, Market, genesis, signing_keys
+from tests.support.outbox.market import ManualClock, Market, genesis, signing_keys
 
 Turn = Callable[[], bool]
 

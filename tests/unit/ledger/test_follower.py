@@ -1,3 +1,5 @@
+"""The follower and the read model: replays, fencing, listeners, reservations."""
+
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -24,7 +26,7 @@ from portal.ledger.models import (
 from portal.ledger.read_model.rebuilding import rebuild
 from portal.ledger.recorder import Recorder
 from portal.ledger.testing import MemoryLedger
-from tests.support.outbox_market import CREDIT, ManualClock, Market
+from tests.support.outbox.market import CREDIT, ManualClock, Market
 from wire.outcomes import ExitState
 
 pytestmark = pytest.mark.django_db
@@ -148,7 +150,9 @@ def test_listeners_hear_each_blocks_events_in_the_same_database_transaction(
     assert not LedgerBlock.objects.exists()
 
     Follower(ledger=ledger, epoch=epoch, listeners=[listen]).step()
-    assert heard == [([], clock()), (["account.minted.v1"], clock())]
+    (block,) = ledger.blocks(1, 1)
+    assert block.transactions[0].events
+    assert heard == [([], clock()), ([event.name for event in block.transactions[0].events], clock())]
 
 
 def test_a_reservation_ends_when_its_job_is_created_or_refused(work: Callable[[], None], market: Market) -> None:

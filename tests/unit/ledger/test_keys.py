@@ -1,3 +1,5 @@
+"""The controller's keys: made once, never lost silently, closed to others."""
+
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The loop of recorder and follower, its health and its metrics."""
+
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from portal.ledger.service.http import serving
 from portal.ledger.service.loop import LedgerLoop
 from portal.ledger.service.metrics import Metrics
 from portal.ledger.testing import MemoryLedger
-from tests.support.outbox_market import ManualClock, Market
+from tests.support.outbox.market import ManualClock, Market
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db

@@ -1,4 +1,6 @@
-from tests.support.ledger_contract import LedgerContract
+"""The ledger in memory passes the port's suite."""
+
+from tests.support.outbox.ledger_contract import LedgerContract
 
 
 class TestMemoryLedger(LedgerContract):

@@ -1,3 +1,5 @@
+"""The outbox: the same operation twice, other content, authors."""
+
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,7 +18,7 @@ from portal.ledger.operations import (
     retry_set_aside,
     text_of,
 )
-from tests.support.outbox_market import ManualClock, signing_keys
+from tests.support.outbox.market import ManualClock, signing_keys
 from wire import signing
 from wire.codec import parse_object
 from wire.money import Micro

@@ -1,3 +1,5 @@
+"""What pages and the API read of the ledger."""
+
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -8,7 +10,7 @@ from portal.accounts.models import Account
 from portal.ledger import queries
 from portal.ledger.models import Balance
 from portal.providers.models import Provider
-from tests.support.outbox_market import CREDIT, ManualClock, Market
+from tests.support.outbox.market import CREDIT, ManualClock, Market
 
 pytestmark = pytest.mark.django_db
 NOBODY = UUID(int=1)

@@ -1,3 +1,5 @@
+"""The reconciler finds what was tampered with, and nothing else."""
+
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +11,7 @@ from portal.ledger.recorder import Recorder
 from portal.ledger.service.auditor import Auditor
 from portal.ledger.service.metrics import Metrics
 from portal.ledger.testing import MemoryLedger
-from tests.support.outbox_market import Market
+from tests.support.outbox.market import Market
 
 pytestmark = pytest.mark.django_db
 

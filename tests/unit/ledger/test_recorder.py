@@ -1,3 +1,5 @@
+"""The recorder: order, refusals, poison, fencing, and a crash at every line."""
+
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from portal.ledger.keys import KeyName
 from portal.ledger.models import Balance, LedgerJob, OutboxOperation, OutboxState
 from portal.ledger.recorder import MAX_OPERATIONS, MOST_SET_ASIDE, Recorder
 from portal.ledger.testing import MemoryLedger
-from tests.support.outbox_market import CREDIT, ManualClock, Market, signing_keys
+from tests.support.outbox.market import CREDIT, ManualClock, Market, signing_keys
 from wire import signing
 from wire.codec import decode
 
@@ -84,7 +86,7 @@ def test_operations_go_out_in_order_and_a_thousand_at_once(
     while recorder.step():
         follower.step()
 
-    assert sizes(ledger) == [MAX_OPERATIONS, 4]
+    assert sizes(ledger) == [MAX_OPERATIONS, OutboxOperation.objects.count() - MAX_OPERATIONS]
     sent = [result.operation_id for block in ledger.blocks(1, 9) for result in block.transactions[0].results]
     assert sent == list(OutboxOperation.objects.order_by("id").values_list("operation_id", flat=True))
 
@@ -197,8 +199,8 @@ def test_what_became_of_a_transaction_is_asked_after_an_error(
     while recorder.step() or follower.step():
         pass
 
-    assert states() == {OutboxState.COMMITTED: 7}
-    assert len(sizes(ledger)) == 1
+    assert set(states()) == {OutboxState.COMMITTED}
+    assert sizes(ledger) == [OutboxOperation.objects.count()]
 
 
 def test_of_two_recorders_the_older_one_changes_nothing(
@@ -239,9 +241,9 @@ def test_a_recorder_that_slept_with_a_transaction_in_hand_doubles_nothing(
     ledger.submit(envelopes[0])
     follower.step()
 
-    assert sizes(ledger) == [7, 7]
+    assert sizes(ledger) == [OutboxOperation.objects.count()] * 2
     assert list(Balance.objects.order_by("account_id").values()) == before
-    assert states() == {OutboxState.COMMITTED: 7}
+    assert set(states()) == {OutboxState.COMMITTED}
 
 
 class Crash(BaseException):

@@ -8,9 +8,9 @@ import pytest
 from scheduler import clocks
 from scheduler.errors import EpochSuperseded
 from scheduler.states import InvocationState, JobState
-from tests.support.asynchronous import eventually
 from tests.support.scheduling.marketplace import NOW_MS, TIMEOUT_MS, FakeProvider
 from tests.support.scheduling.stage import Stage
+from tests.support.waiting import eventually
 from wire import names
 from wire.messages import Accepted, Cancel, InvocationRequest, Refused, ResultAcknowledged, Started
 from wire.outcomes import ExitState, RefusalReason

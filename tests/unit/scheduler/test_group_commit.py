@@ -11,7 +11,7 @@ from scheduler.errors import ChangeFailed, EpochSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.ports import Change, EndInvocation, Verdict
 from scheduler.testing import InMemoryStore
-from tests.support.asynchronous import eventually
+from tests.support.waiting import eventually
 from wire.problems import Reason
 
 

@@ -11,8 +11,8 @@ from scheduler.loop.desk import Desk
 from scheduler.loop.service import Scheduler
 from scheduler.ports import TakeOver
 from scheduler.testing import InMemoryBroker, InMemoryStore
-from tests.support.asynchronous import eventually
 from tests.support.scheduling.marketplace import NOW_MS, make_signer
+from tests.support.waiting import eventually
 
 _SECONDS = 5.0
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from chaincode.contracts.operations import Deposit
 from portal.accounts.models import Account
 from portal.ledger import operations, queries
 from portal.ledger.errors import LedgerError, OperationConflict
@@ -26,7 +27,10 @@ _WAITING = {OutboxState.PENDING, OutboxState.SUBMITTED}
 
 
 class Command(BaseCommand):
-    """Mint by the treasury's key, deposit by custody, and wait until both are on the ledger."""
+    """Propose by the treasury's key, approve by both authorities', deposit by custody's, and wait for the ledger.
+
+    Only for who holds all four key files: everybody else asks for a top-up in the portal.
+    """
 
     help = "Put credits on an account. The same reference again changes nothing and says so."
 
@@ -69,7 +73,7 @@ class Command(BaseCommand):
         if all(view.created_at < now for view in outcome):
             self.stdout.write(f"{what}: done before, on {outcome[0].created_at:%Y-%m-%d %H:%M:%S} UTC.")
         else:
-            done = "minted and deposited" if len(outcome) > 1 else "minted, available"
+            done = "minted and deposited" if outcome[-1].kind == Deposit.kind else "minted, available"
             self.stdout.write(f"{what}: {done}, in transaction {outcome[-1].transaction_id}.")
 
 

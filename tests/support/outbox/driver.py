@@ -1,4 +1,4 @@
-"""A program that puts jobs into the outbox, each in a database transaction of its own: `outbox_driver <jobs>`.
+"""A program that puts jobs into the outbox, each in database transactions of its own: so many for each line it reads.
 
 It stands for portal and scheduler where a test watches the ledger's process from outside.
 """
@@ -22,24 +22,25 @@ class SystemClock:
         return int(self().timestamp() * 1000)
 
 
-def main(jobs: int) -> None:
-    """Open a market and run so many jobs in it."""
+def main() -> None:
+    """Open a market and run as many jobs in it as each line asks for."""
     django.setup()
     from django.db import transaction  # noqa: PLC0415 - after Django's setup
 
     from portal.ledger.keys import KeyName, signing_key  # noqa: PLC0415 - as above
-    from tests.support.outbox_market import CREDIT, Market  # noqa: PLC0415 - as above
+    from tests.support.outbox.market import CREDIT, Market  # noqa: PLC0415 - as above
 
     market = Market(clock=SystemClock(), keys={name: signing_key(name) for name in KeyName})
     with transaction.atomic():
         market.opens(deposit=DEPOSIT * CREDIT)
-    for _ in range(jobs):
-        with transaction.atomic():
-            job_id = market.creates()
-        with transaction.atomic():
-            market.receipts(job_id)
-            market.confirms(job_id)
+    for line in sys.stdin:
+        for _ in range(int(line)):
+            with transaction.atomic():
+                job_id = market.creates()
+            with transaction.atomic():
+                market.receipts(job_id)
+                market.confirms(job_id)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()

@@ -18,7 +18,7 @@ from deploy.servers.ports import free_ports
 from deploy.servers.programs import secret_file
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _SECONDS = 60
 
 
@@ -70,9 +70,9 @@ class LedgerInstallation:
         found: dict[str, Any] = json.loads(self.manage("ledger", *arguments, "--json").stdout)
         return found
 
-    def operations(self) -> dict[str, int]:
-        """Return how many operations the outbox has in each state, asked of the database itself."""
-        query = "SELECT state, count(*) FROM ledger_outboxoperation GROUP BY state"
+    def confirmations(self) -> dict[str, int]:
+        """Return how many `job.confirm` the outbox has in each state, asked of the database itself."""
+        query = "SELECT state, count(*) FROM ledger_outboxoperation WHERE kind = 'job.confirm' GROUP BY state"
         url = self.environment["CHAINFAAS_DATABASE_URL"]
         if url.startswith("sqlite:"):
             with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)) as lite:
@@ -80,10 +80,14 @@ class LedgerInstallation:
         with psycopg.connect(url, password=self.database_password) as connection:
             return dict(connection.execute(query).fetchall())
 
-    def drive(self, jobs: int) -> subprocess.Popen[bytes]:
-        """Start to put jobs into the outbox."""
-        command = [sys.executable, "-m", "tests.support.outbox_driver", str(jobs)]
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment)
+    @contextmanager
+    def driver(self) -> Iterator["Driver"]:
+        """Start what puts jobs into the outbox when told, and wait at the end until all are there."""
+        command = [sys.executable, "-m", "tests.support.outbox.driver"]
+        with subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=subprocess.PIPE, text=True) as process:
+            yield Driver(process)
+            process.communicate(timeout=_SECONDS)
+        assert process.returncode == 0
 
     @contextmanager
     def ledger_process(self) -> Iterator["LedgerProcess"]:
@@ -99,6 +103,19 @@ class LedgerInstallation:
         finally:
             process.kill()
             process.wait()
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A running `tests.support.outbox.driver`."""
+
+    process: subprocess.Popen[str]
+
+    def jobs(self, count: int) -> None:
+        """Let so many jobs run."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ from chaincode.contracts.operations import (
     SubmitReceipt,
 )
 from chaincode.contracts.records import FeePolicy
-from portal.ledger.keys import KeyName
-from portal.ledger.operations import enqueue, operation_id_of
+from portal.ledger.keys import AUTHORITIES, KeyName
+from portal.ledger.operations import approve_as_all, enqueue, operation_id_of
 from wire import envelope, signing
 from wire.messages import Receipt
 from wire.money import cost_of
@@ -91,7 +91,7 @@ class Market:
     def opens(self, *, deposit: int = 600 * CREDIT) -> None:
         """Mint and deposit money, register the provider and publish the version."""
         account = str(self.developer_id)
-        self.mints(deposit)
+        self.approves(self.mints(deposit))
         self.enqueue(Deposit(account_id=account, amount_micro=deposit), uuid4(), KeyName.CUSTODY)
         self.enqueue(
             RegisterProvider(
@@ -117,11 +117,16 @@ class Market:
         )
 
     def mints(self, amount: int) -> str:
-        """Enqueue a mint for the developer and return its reference."""
+        """Enqueue the proposal of a mint for the developer and return its reference."""
         reference = f"bank-{uuid4().hex}"
         arguments = Mint(account_id=str(self.developer_id), amount_micro=amount, reference=reference)
         self.enqueue(arguments, reference, KeyName.TREASURY)
         return reference
+
+    def approves(self, reference: str) -> None:
+        """Enqueue both organisations' approvals of a mint."""
+        keys = {organisation: self.keys[name] for organisation, name in AUTHORITIES.items()}
+        approve_as_all(operation_id_of(Mint, reference), keys=keys, now=self.clock())
 
     def enqueue(self, arguments: Arguments, subject: object, author: KeyName | None = None) -> None:
         enqueue(
