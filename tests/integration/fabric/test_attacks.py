@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
-from chaincode.contracts.operations import Mint, operation_text
+from chaincode.contracts.operations import Deposit, Mint, operation_text
 from chaincode.fabric import names
 from chaincode.fabric.functions import FUNCTIONS
 from deploy.fabric.identities.enrolment import Enrolment
@@ -75,14 +75,16 @@ def complete(gateway: Gateway, proposal: Proposal, *organisations: str) -> int:
 
 def test_one_organisation_alone_changes_nothing(world: World, gateway: Gateway, recorder: Identity) -> None:
     now = now_ms()
-    envelope = transaction(KEYS.controller, [minting()], timestamp_ms=now, transaction_id=secrets.token_hex(8))
-    before = world.owns("bob")
+    text = operation_text(f"account.deposit:{secrets.token_hex(8)}", Deposit(account_id="bob", amount_micro=1))
+    by_custody = KEYS.custody.sign(text.encode(), OPERATION)
+    envelope = transaction(KEYS.controller, [by_custody], timestamp_ms=now, transaction_id=secrets.token_hex(8))
+    before = world.account("bob")
 
     with pytest.raises(CommitRefused) as refused:
         complete(gateway, propose(recorder, submission(envelope, now)), "ControllerMSP")
 
     assert refused.value.code == "ENDORSEMENT_POLICY_FAILURE"
-    assert world.owns("bob") == before
+    assert world.account("bob") == before
 
 
 def test_a_forged_proposal_is_refused(gateway: Gateway, recorder: Identity) -> None:

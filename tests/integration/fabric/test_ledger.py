@@ -9,7 +9,7 @@ import pytest
 
 from chaincode.blocks import Block
 from chaincode.contracts import keys
-from chaincode.contracts.operations import Deposit, Mint, operation_text
+from chaincode.contracts.operations import Deposit, operation_text
 from portal.ledger.errors import TransactionRefused
 from portal.ledger.fabric.errors import ReadConflict
 from portal.ledger.fabric.ledger import FabricLedger, FabricReader
@@ -20,9 +20,9 @@ from tests.support.waiting import wait_for
 from wire.signing import OPERATION
 
 
-def mint(reference: str) -> str:
-    text = operation_text(f"account.mint:{reference}", Mint(account_id="bob", amount_micro=1, reference=reference))
-    return KEYS.treasury.sign(text.encode(), OPERATION)
+def deposit(name: str) -> str:
+    text = operation_text(f"account.deposit:{name}", Deposit(account_id="bob", amount_micro=1))
+    return KEYS.custody.sign(text.encode(), OPERATION)
 
 
 def all_blocks(ledger: FabricReader, first: int = 0) -> list[Block]:
@@ -84,17 +84,17 @@ def test_reading_goes_on_from_any_block(world: World, ledger: FabricLedger) -> N
 
 
 def test_a_committed_transaction_is_found_by_its_id(ledger: FabricLedger) -> None:
-    record = ledger.submit(transaction(KEYS.controller, [mint(secrets.token_hex(8))]))
+    record = ledger.submit(transaction(KEYS.controller, [deposit(secrets.token_hex(8))]))
 
     assert ledger.transaction(record.transaction_id) == record
     assert ledger.transaction("unknown") is None
-    assert record.events[0].name == "account.minted.v1"
+    assert record.events[0].name == "account.deposited.v1"
 
 
 def test_the_same_transaction_again_returns_what_was_recorded(
     fabric_network: FabricNetwork, ledger: FabricLedger
 ) -> None:
-    envelope = transaction(KEYS.controller, [mint(secrets.token_hex(8))])
+    envelope = transaction(KEYS.controller, [deposit(secrets.token_hex(8))])
     record = ledger.submit(envelope)
 
     assert ledger.submit(envelope) == record
@@ -103,8 +103,8 @@ def test_the_same_transaction_again_returns_what_was_recorded(
 
 
 def test_the_same_id_with_other_content_is_refused(ledger: FabricLedger) -> None:
-    record = ledger.submit(transaction(KEYS.controller, [mint(secrets.token_hex(8))]))
-    other = transaction(KEYS.controller, [mint(secrets.token_hex(8))], transaction_id=record.transaction_id)
+    record = ledger.submit(transaction(KEYS.controller, [deposit(secrets.token_hex(8))]))
+    other = transaction(KEYS.controller, [deposit(secrets.token_hex(8))], transaction_id=record.transaction_id)
 
     with pytest.raises(TransactionRefused, match="other content"):
         ledger.submit(other)
@@ -117,11 +117,11 @@ def test_the_genesis_lies_on_the_ledger(ledger: FabricLedger) -> None:
 
 
 def test_sixteen_submitters_at_once_lose_and_double_nothing(world: World, ledger: FabricLedger) -> None:
-    before = world.owns("bob")
+    before, series = world.account("bob"), secrets.token_hex(8)
 
     def submit(number: int) -> str:
-        """Credit one account from everywhere: each is a separate reference, all write the same balance."""
-        return ledger.submit(transaction(KEYS.controller, [mint(f"{before}-{number}")])).results[0].status
+        """Move a little of one account's money: all write the same balance."""
+        return ledger.submit(transaction(KEYS.controller, [deposit(f"{series}-{number}")])).results[0].status
 
     # A read conflict changes nothing, and the same operation may go out again.
     done = 0
@@ -133,7 +133,7 @@ def test_sixteen_submitters_at_once_lose_and_double_nothing(world: World, ledger
             done += len(outcomes) - len(waiting)
 
     assert done == 64
-    assert world.owns("bob") == before + 64
+    assert world.account("bob").deposit == before.deposit + 64
     assert world.books() == (0, {})
 
 

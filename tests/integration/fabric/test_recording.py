@@ -9,7 +9,7 @@ import pytest
 
 from chaincode.contracts.records import Job, JobState
 from tests.support.fabric.network import FabricNetwork, running_network
-from tests.support.ledger_process import LedgerInstallation
+from tests.support.outbox.ledger_process import LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode
 

@@ -76,7 +76,7 @@ def test_the_events_of_a_transaction_come_as_one(peer: FakePeer) -> None:
 
     done = peer.call(names.SUBMIT, mint("r", "t"), timestamp_ms=NOON)
 
-    assert b"account.minted.v1" in done.event
+    assert b"proposal.opened.v1" in done.event
     assert results_of(done.payload)[0].status == "applied"
 
 
