@@ -21,6 +21,8 @@ from benchmarks.summary import machine, summary
 from chaincode.blocks import TransactionBody, TransactionRecord
 from chaincode.contracts.genesis import Genesis
 from chaincode.contracts.operations import (
+    Approve,
+    Arguments,
     ConfirmResult,
     CreateJob,
     Deposit,
@@ -57,6 +59,8 @@ class Market:
     custody: SigningKey = field(default_factory=SigningKey.generate)
     treasury: SigningKey = field(default_factory=SigningKey.generate)
     provider: SigningKey = field(default_factory=SigningKey.generate)
+    controller: SigningKey = field(default_factory=SigningKey.generate)
+    peers: SigningKey = field(default_factory=SigningKey.generate)
 
     def genesis(self) -> Genesis:
         """Return what the ledger begins with."""
@@ -65,7 +69,7 @@ class Market:
             ticket_root_key_pem=SigningKey.generate().public.pem,
             custody_key_pem=self.custody.public.pem,
             treasury_key_pem=self.treasury.public.pem,
-            organisations={name: SigningKey.generate().public.pem for name in ("controller", "peers")},
+            organisations={"controller": self.controller.public.pem, "peers": self.peers.public.pem},
             fee_policy=FeePolicy(version=1, platform_ppm=50_000, peers_ppm=20_000),
             block_key_pem=SigningKey.generate().public.pem,
         )
@@ -83,8 +87,11 @@ class Market:
             cpu_millis=500,
             budget_micro_per_day=amount,
         )
+        mint = operation_text("account.mint:1", Mint(account_id="dev", amount_micro=amount, reference="r"))
+        approval = Approve(proposal_id="account.mint:1", digest=sha256_hex(mint.encode()))
         return [
-            self._by(self.treasury, Mint(account_id="dev", amount_micro=amount, reference="r")),
+            self.treasury.sign(mint.encode(), OPERATION),
+            *(self._by(authority, approval, name) for name, authority in (("1", self.controller), ("2", self.peers))),
             self._by(self.custody, Deposit(account_id="dev", amount_micro=amount)),
             self._by(self.custody, version),
             operation_text(
@@ -142,8 +149,8 @@ class Market:
         return took
 
     @staticmethod
-    def _by(author: SigningKey, arguments: Mint | Deposit | PublishVersion) -> str:
-        return author.sign(operation_text(f"{arguments.kind}:1", arguments).encode(), OPERATION)
+    def _by(author: SigningKey, arguments: Arguments, name: str = "1") -> str:
+        return author.sign(operation_text(f"{arguments.kind}:{name}", arguments).encode(), OPERATION)
 
 
 def _all_applied(record: TransactionRecord) -> None:

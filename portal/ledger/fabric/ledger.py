@@ -38,6 +38,7 @@ _CALL_SECONDS = 10.0
 #: Of one stage with all its repetitions: the election of a new leading orderer takes half of it.
 _STAGE_SECONDS = 20.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+_BEHIND_SECONDS = (0.05, 0.25)
 _VALID = 0
 _CONFLICT = 409
 _TRIES = 5
@@ -182,7 +183,19 @@ class FabricLedger(FabricReader):
         return record
 
     def _endorsed(self, proposal: Proposal) -> Any:
-        """Return the endorsed transaction; a peer whose network is just forming may be asked again."""
+        """Return the endorsed transaction; a peer whose network is just forming may be asked again.
+
+        A refusal counts when it is repeated: another organisation's peer may be a block behind for some milliseconds.
+        """
+        for pause in _BEHIND_SECONDS:
+            try:
+                return self._endorsed_once(proposal)
+            except ChaincodeRefused as error:
+                log.info("ledger.refused_at_first", extra={"reason": error.reason[:300]})
+                time.sleep(pause)
+        return self._endorsed_once(proposal)
+
+    def _endorsed_once(self, proposal: Proposal) -> Any:
         try:
             return self._patiently(
                 lambda gateway: gateway.endorse(proposal, seconds=_CALL_SECONDS),
