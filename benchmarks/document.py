@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 _DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
-_BEGIN, _END = "<!-- invoke: begin -->", "<!-- invoke: end -->"
 _MEASURES = {
     "request_to_result": "request → result",
     "finish_to_paid": "finish → paid",
@@ -13,11 +12,12 @@ _MEASURES = {
 }
 
 
-def write_document(outcome: Mapping[str, Any]) -> None:
-    """Replace the table between the marks; what people wrote around it stays."""
-    before, _, rest = _DOCUMENT.read_text().partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    _DOCUMENT.write_text(f"{before}{_BEGIN}\n{table(outcome)}\n{_END}{after}")
+def write_table(name: str, text: str) -> None:
+    """Replace the table between the marks of a measurement; what people wrote around it stays."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = _DOCUMENT.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    _DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def table(outcome: Mapping[str, Any]) -> str:

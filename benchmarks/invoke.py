@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import click
 
-from benchmarks.document import write_document
+from benchmarks.document import table, write_table
 from benchmarks.summary import Machine, Summary, machine, summary
 from deploy.demo.function import NAME, expected_answer
 from deploy.demo.people import ADMINISTRATOR, DEVELOPER
@@ -176,7 +176,7 @@ def main(*, as_json: bool, rounds: int, write: bool) -> None:
         raise click.ClickException(error.explained()) from error
     plain = asdict(outcome)
     if write:
-        write_document(plain)
+        write_table("invoke", table(plain))
     click.echo(json.dumps(plain) if as_json else json.dumps(plain, indent=2))
 
 

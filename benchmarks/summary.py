@@ -53,7 +53,7 @@ def machine() -> Machine:
         processor=_processor(),
         processors=os.cpu_count() or 1,
         memory_gib=round(pages / 2**30),
-        kernel=platform.release(),
+        kernel=platform.release().partition("-")[0],
         load_before=round(os.getloadavg()[0], 1),
         steal_percent=round(100 * times[7] / sum(times), 1),
     )

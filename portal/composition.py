@@ -9,7 +9,7 @@ from portal.environment import setting
 from portal.functions.addresses import RegistryList
 from portal.functions.images import Registry
 from portal.functions.registry import HttpRegistry
-from portal.ledger.keys import CA_CERTIFICATE_FILE, CA_KEY_FILE, KeyName, load_signing_key, read_file, signing_key
+from portal.ledger.keys import CA_CERTIFICATE_FILE, CA_KEY_FILE, load_genesis, load_signing_key, read_file
 from portal.ledger.operations import announce_provider
 from portal.providers.broker_admin import BrokerAdmin, RabbitAdmin
 from portal.providers.certificates import CertificateAuthority
@@ -49,7 +49,7 @@ def root_key_pem() -> str:
 
     :raises KeyMissing: when `manage.py make_keys` has not run.
     """
-    return signing_key(KeyName.ROOT).public.pem
+    return load_genesis().ticket_root_key_pem
 
 
 def announce() -> Announce:

@@ -73,6 +73,11 @@ SETTINGS: dict[str, Setting] = {
             meaning="Health and metrics of recorder and follower.",
             default="127.0.0.1:9102",
         ),
+        Setting(
+            name="CHAINFAAS_SIGNER_HTTP",
+            meaning="Health and metrics of a signer; each signer's process has its own.",
+            default="127.0.0.1:9103",
+        ),
         Setting(name="CHAINFAAS_LOG_LEVEL", meaning="DEBUG, INFO, WARNING or ERROR.", default="INFO"),
     )
 }
@@ -98,6 +103,18 @@ def integer_setting(name: str, environ: Mapping[str, str] = os.environ) -> int:
     if not (value.isascii() and value.isdecimal()):
         raise SettingError(f"{name}={value!r}: expected a whole number")
     return int(value)
+
+
+def http_address_setting(name: str, environ: Mapping[str, str] = os.environ) -> tuple[str, int]:
+    """Return a setting that is `host:port`.
+
+    :raises SettingError: when it is missing or not that.
+    """
+    text = setting(name, environ)
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()):
+        raise SettingError(f"{name}={text!r}: expected host:port")
+    return host, int(port)
 
 
 def secret_setting(name: str, environ: Mapping[str, str] = os.environ) -> str:

@@ -9,7 +9,7 @@ environment.prepare()
 # Before the conftests below, which may import models.
 django.setup()
 
-pytest_plugins = ("tests.support.servers", "tests.support.images", "tests.support.people")
+pytest_plugins = ("tests.support.servers", "tests.support.images", "tests.support.people", "tests.support.outbox.bank")
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 

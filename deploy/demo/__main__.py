@@ -15,6 +15,7 @@ import click
 from deploy.demo.function import NAME
 from deploy.demo.people import ADMINISTRATOR, DEVELOPER
 from deploy.demo.story import Story
+from deploy.demo.tools import write_tools
 from deploy.errors import DeployError
 from deploy.marketplace.running import Marketplace, Progress
 from portal.environment import SettingError
@@ -68,11 +69,20 @@ def _run(market: Marketplace, *, progress: Progress, begun: float, once: bool) -
         market.supervisor.stop_all()
         click.echo(json.dumps(report.plain()))
         return
-    ca_file = market.servers.tls.ca_file
-    progress(f"portal: {market.portal_url} (authority: {ca_file}; sign-in: {market.layout.credentials})")
-    progress(f"try: curl --cacert {ca_file} --data 'one two three' {market.functions_url}/f/{DEVELOPER.name}/{NAME}")
+    _show_ways_in(market, progress)
     progress("Ctrl-C stops it")
     _serve(market)
+
+
+def _show_ways_in(market: Marketplace, progress: Progress) -> None:
+    ca_file = market.servers.tls.ca_file
+    manage, agent = write_tools(market)
+    progress(f"portal    {market.portal_url} (sign-in: {market.layout.credentials}; authority: {ca_file})")
+    progress(
+        f"function  curl --cacert {ca_file} --data 'one two three' {market.functions_url}/f/{DEVELOPER.name}/{NAME}"
+    )
+    progress(f"top-up    {manage} top_up <name> <credits> --reference <payment>")
+    progress(f"machine   {agent} enroll {market.portal_url} <code> --home <directory>, then run --home <directory>")
 
 
 def _serve(market: Marketplace) -> None:

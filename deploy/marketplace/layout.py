@@ -74,6 +74,19 @@ class Layout:
                 )
         return ports
 
+    def keep_database(self, kind: str) -> None:
+        """Remember which database this marketplace began with.
+
+        :raises DeployError: when it began with another one: its history would be missing there.
+        """
+        kept = self.directory / "database"
+        if not kept.exists():
+            kept.write_text(f"{kind}\n")
+        elif kept.read_text().strip() != kind:
+            raise DeployError(
+                f"{self.directory} began with {kept.read_text().strip()}: use that, or begin afresh with --data DIR"
+            )
+
     def choose_ports(self, base: int | None) -> None:
         """Choose ports once: counted up from `base`, or free ones."""
         kept = self.directory / "ports.json"

@@ -4,7 +4,8 @@ import fcntl
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,23 +31,18 @@ class Marketplace:
 
     def __init__(self, directory: Path, *, database: str = "sqlite", port_base: int | None = None) -> None:
         self.layout = Layout(directory)
-        self._lock = (self.layout.directory / "lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
-            raise DeployError(f"a marketplace runs in {directory}: stop it, or take another with --data DIR") from error
-        #: How many processes a killed run had left behind.
-        self.left_over = stop_leftovers(self.layout.directory)
-        self.layout.choose_ports(port_base)
-        self.servers = Servers.of(self.layout, database=database)
-        settings = controller_settings(
-            self.layout,
-            broker=self.servers.broker,
-            registry=self.servers.registry,
-            postgresql=self.servers.postgresql,
+        self._held = ExitStack()
+        with ExitStack() as undone:
+            undone.enter_context(_locked(self.layout.directory))
+            #: How many processes a killed run had left behind.
+            self.left_over = stop_leftovers(self.layout.directory)
+            self.layout.keep_database(database)
+            self.layout.choose_ports(port_base)
+            self.servers = Servers.of(self.layout, database=database)
+            self._held = undone.pop_all()
+        self.controller = Controller(
+            layout=self.layout, settings=controller_settings(self.layout, self.servers), tls=self.servers.tls
         )
-        self.controller = Controller(layout=self.layout, settings=settings, tls=self.servers.tls)
         self.supervisor = Supervisor(self.layout.directory)
         self.people = People(self.layout, ca_file=self.servers.tls.ca_file)
         self.portal_url = portal_url(self.layout)
@@ -57,7 +53,7 @@ class Marketplace:
 
     def __exit__(self, *_ended: object) -> None:
         self.supervisor.stop_all()
-        self._lock.close()
+        self._held.close()
 
     def start(self, administrator: Person, progress: Progress) -> None:
         """Start servers and controller; return when all of them answer.
@@ -67,7 +63,7 @@ class Marketplace:
         servers = [self.supervisor.launch(program) for program in self.servers.programs()]
         progress(f"starting {', '.join(item.program.name for item in servers)}")
         if self.servers.postgresql is not None:
-            self._ready(servers, "postgresql", progress)
+            next(item for item in servers if item.program.name == "postgresql").wait_ready()
             self.servers.postgresql.create_database(DATABASE)
         password = administrator.password_file(self.layout)
         self.administer(
@@ -77,13 +73,11 @@ class Marketplace:
             shlex.join(["make_administrator", administrator.name, administrator.email, f"--password-file={password}"]),
         )
         progress("the controller has its keys, database and administrator")
-        for item in servers:
-            self._ready([item], item.program.name, progress)
+        _wait_ready(servers, progress)
         self._set_up_broker()
         started = [self.supervisor.launch(program) for program in self.controller.programs()]
         progress(f"starting {', '.join(item.program.name for item in started)}")
-        for item in started:
-            self._ready([item], item.program.name, progress)
+        _wait_ready(started, progress)
 
     def administer(self, name: str, *lines: str) -> str:
         """Run management commands in one process, and return what they wrote; the log is called `name`.
@@ -141,7 +135,22 @@ class Marketplace:
         broker = self.servers.broker
         RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password).set_up()
 
-    @staticmethod
-    def _ready(running: list[Running], name: str, progress: Progress) -> None:
-        next(item for item in running if item.program.name == name).wait_ready()
-        progress(f"{name} answers")
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep a directory for this process alone; the kernel lets go of it however the process ends.
+
+    :raises DeployError: when another process has it.
+    """
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DeployError(f"a marketplace runs in {directory}: stop it, or take another with --data DIR") from error
+        yield
+
+
+def _wait_ready(started: list[Running], progress: Progress) -> None:
+    for item in started:
+        item.wait_ready()
+        progress(f"{item.program.name} answers")

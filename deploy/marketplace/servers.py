@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from deploy.marketplace.layout import Layout
-from deploy.marketplace.settings import BROKER_USER, BROKER_VHOST
 from deploy.servers.docker_engine import DockerEngine, engine_answers
 from deploy.servers.postgresql import PostgreSQL
 from deploy.servers.process import Program
@@ -13,6 +12,8 @@ from deploy.servers.rabbitmq import RabbitServer
 from deploy.servers.registry import Registry
 from deploy.servers.tls import ServerTls, server_tls
 
+BROKER_USER = "controller"
+BROKER_VHOST = "chainfaas"
 _SYSTEM_ENGINE = "unix:///var/run/docker.sock"
 
 

@@ -1,13 +1,9 @@
 """The settings of a marketplace's controller, as its processes find them in their environment."""
 
 from deploy.marketplace.layout import Layout
-from deploy.servers.postgresql import PostgreSQL
-from deploy.servers.rabbitmq import RabbitServer
-from deploy.servers.registry import Registry
+from deploy.marketplace.servers import Servers
 
 DATABASE = "chainfaas"
-BROKER_USER = "controller"
-BROKER_VHOST = "chainfaas"
 
 
 def portal_url(layout: Layout) -> str:
@@ -20,10 +16,9 @@ def functions_url(layout: Layout) -> str:
     return f"https://127.0.0.1:{layout.ports.functions}"
 
 
-def controller_settings(
-    layout: Layout, *, broker: RabbitServer, registry: Registry, postgresql: PostgreSQL | None
-) -> dict[str, str]:
+def controller_settings(layout: Layout, servers: Servers) -> dict[str, str]:
     """Return what portal/environment.py reads; secrets are files."""
+    broker, postgresql = servers.broker, servers.postgresql
     ports = layout.ports
     database = {"CHAINFAAS_DATABASE_URL": f"sqlite://{layout.sqlite_file}"}
     if postgresql is not None:
@@ -46,7 +41,7 @@ def controller_settings(
         "CHAINFAAS_BROKER_PUBLIC_URL": f"amqps://localhost:{broker.tls_port}",
         "CHAINFAAS_KEYS_DIR": str(layout.keys),
         "CHAINFAAS_LEDGER_FILE": str(layout.ledger_file),
-        "CHAINFAAS_REGISTRIES": registry.url,
+        "CHAINFAAS_REGISTRIES": servers.registry.url,
         "CHAINFAAS_SCHEDULER_HTTP": f"127.0.0.1:{ports.scheduler}",
         "CHAINFAAS_LEDGER_HTTP": f"127.0.0.1:{ports.ledger}",
     }

@@ -24,6 +24,13 @@ class RoleState(models.TextChoices):
     REFUSED = "refused", "Refused"
 
 
+class Organisation(models.TextChoices):
+    """Whose administrator somebody is; the ledger asks for a word of each."""
+
+    CONTROLLER = "controller", "Controller"
+    PEERS = "peers", "Peers"
+
+
 class Account(AbstractUser):
     """A participant. Its id, and nothing else of it, appears on the ledger."""
 
@@ -37,6 +44,8 @@ class Account(AbstractUser):
     )
     email = models.EmailField(unique=True, error_messages={"unique": "An account with this address exists."})
     time_zone = models.CharField(max_length=64, default="UTC", help_text="In which times are shown to you.")
+    #: Of an administrator: whose approval theirs is. Set by command only.
+    organisation = models.CharField(max_length=16, choices=Organisation.choices, blank=True)
 
     REQUIRED_FIELDS = ["email"]  # noqa: RUF012 - Django types it as a list
 

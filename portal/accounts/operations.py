@@ -24,7 +24,7 @@ from portal.accounts.errors import (
     TokenRefused,
     TooManyTokens,
 )
-from portal.accounts.models import Account, ApiToken, Role, RoleGrant, RoleState
+from portal.accounts.models import Account, ApiToken, Organisation, Role, RoleGrant, RoleState
 from portal.accounts.names import validate_name
 from portal.errors import Invalid
 from wire.signing import sha256_hex
@@ -83,8 +83,12 @@ def _checked_account(username: str, *, email: str, password: str) -> Account:
     return account
 
 
-def make_administrator(username: str, *, email: str, password: str) -> Account:
+def make_administrator(
+    username: str, *, email: str, password: str, organisation: Organisation = Organisation.CONTROLLER
+) -> Account:
     """Make an administrator, or make one of an account with the same name and address; a repeat changes nothing.
+
+    Money needs the approval of an administrator of each organisation.
 
     :raises NameBelongsToAnother: when the name exists with another address.
     :raises Invalid: when the name, address or password is not good enough.
@@ -100,7 +104,7 @@ def make_administrator(username: str, *, email: str, password: str) -> Account:
         validate_password(password, account)
     except ValidationError as error:
         raise Invalid.from_validation(error) from error
-    account.is_staff = True
+    account.is_staff, account.organisation = True, organisation
     if not account.check_password(password):
         account.set_password(password)
     account.save()

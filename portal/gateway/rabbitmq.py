@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 5.0
 OPEN_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
 _BACKOFF_SECONDS = (0.1, 5.0)
 
 
@@ -63,7 +64,11 @@ class _Session:
 
     def __init__(self, connection: AsyncioConnection, closed: asyncio.Future[BaseException]) -> None:
         self._connection = connection
-        self.closed = closed
+        #: Set once the connection is closed on both sides.
+        self._closed = closed
+        #: Set as soon as nothing can be sent any more, with the cause.
+        self.lost: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        closed.add_done_callback(lambda done: self._lose(done.result()))
         self.blocked = False
         self._channel: Channel | None = None
         self._tag = 0
@@ -74,7 +79,7 @@ class _Session:
         """Open the channel, declare the replies queue and begin to hear it."""
         channel: Channel = await self._asked(lambda done: self._connection.channel(on_open_callback=done))
         self._channel = channel
-        channel.add_on_close_callback(lambda _channel, reason: self._lost(reason))
+        channel.add_on_close_callback(lambda _channel, reason: self._lose(reason))
         channel.add_on_return_callback(self._on_return)
         self._connection.add_on_connection_blocked_callback(lambda *_: self._set_blocked(blocked=True))
         self._connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(blocked=False))
@@ -92,11 +97,11 @@ class _Session:
         """Return the broker's answer to one request, or raise what closed the connection meanwhile."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         ask(lambda value: None if answer.done() else answer.set_result(value))
-        await asyncio.wait({answer, self.closed}, timeout=OPEN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({answer, self.lost}, timeout=OPEN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
             return answer.result()
-        if self.closed.done():
-            raise self.closed.result()
+        if self.lost.done():
+            raise self.lost.result()
         raise BrokerUnavailable(f"no answer in {OPEN_SECONDS:g} s")
 
     def _set_blocked(self, *, blocked: bool) -> None:
@@ -105,7 +110,7 @@ class _Session:
 
     async def publish(self, body: bytes, *, message_id: str, expires_ms: int) -> None:
         """Publish to the invocations queue and wait for the broker's confirmation."""
-        if self._channel is None or self.closed.done() or self.blocked:
+        if self._channel is None or self.lost.done() or self.blocked:
             raise BrokerUnavailable
         properties = BasicProperties(
             content_type="application/json",
@@ -145,18 +150,19 @@ class _Session:
             else:
                 future.set_result(None)
 
-    def _lost(self, reason: BaseException) -> None:
-        if not self.closed.done():
-            self.closed.set_result(reason)
+    def _lose(self, reason: BaseException) -> None:
+        if self.lost.done():
+            return
+        self.lost.set_result(reason)
         for future in self._unconfirmed.values():
             if not future.done():
                 future.set_exception(BrokerSilent("the connection was lost"))
-        self.close()
 
-    def close(self) -> None:
-        """Close the connection, if it is open."""
+    async def close(self) -> None:
+        """Close the connection, and wait for that as long as it is decent."""
         if self._connection.is_open:
             self._connection.close()
+        await asyncio.wait({self._closed}, timeout=CLOSE_SECONDS)
 
 
 class RabbitBroker:
@@ -177,7 +183,7 @@ class RabbitBroker:
     @property
     def ready(self) -> bool:
         """Whether an invocation can be sent now."""
-        return self._session is not None and not self._session.closed.done() and not self._session.blocked
+        return self._session is not None and not self._session.lost.done() and not self._session.blocked
 
     async def start(self) -> None:
         """Begin to connect, and stay connected until stopped; does not wait for it."""
@@ -225,13 +231,12 @@ class RabbitBroker:
             self._session = session
             BROKER_READY.set(1)
             log.info("gateway.broker_connected", extra={"queue": self._replies_to})
-            reason = await asyncio.shield(session.closed)
+            reason = await asyncio.shield(session.lost)
             log.warning("gateway.broker_lost", extra={"cause": repr(reason)})
         finally:
             self._session = None
             BROKER_READY.set(0)
-            session.close()
-            await asyncio.wait({session.closed}, timeout=1)
+            await session.close()
 
     def _hear(self, body: bytes) -> None:
         try:

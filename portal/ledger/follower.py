@@ -10,6 +10,7 @@ from chaincode.blocks import Block, Event
 from portal.ledger import leadership
 from portal.ledger.errors import CheckpointMoved, LedgerDamaged
 from portal.ledger.models import Checkpoint
+from portal.ledger.money.settling import settle_requests
 from portal.ledger.ports import LedgerReader
 from portal.ledger.read_model.blocks import apply_blocks
 from portal.ledger.read_model.moments import moment
@@ -64,6 +65,7 @@ class Follower:
             for listener in self._listeners:
                 listener(events, moment(block.timestamp_ms))
         settle(blocks)
+        settle_requests(blocks)
 
 
 def check_chain(checkpoint: Checkpoint, blocks: Sequence[Block]) -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 
 
@@ -80,8 +81,15 @@ class LedgerEvent(models.Model):
     name = models.CharField(max_length=48)
     #: The job, account or version that changed.
     subject = models.CharField(max_length=80, db_index=True)
+    #: The account that a transfer went to; empty for all other changes.
+    recipient = models.CharField(max_length=80, blank=True)
     body = models.JSONField()
     at = models.DateTimeField()
+
+    class Meta:
+        """A statement shows what came in by transfer, too."""
+
+        indexes = (models.Index(fields=["recipient"], name="event_recipient", condition=~models.Q(recipient="")),)
 
     def __str__(self) -> str:
         return f"{self.name} {self.subject}"
@@ -174,3 +182,101 @@ class Leadership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.epoch}"
+
+
+class RequestKind(models.TextChoices):
+    """What needs two administrators of different organisations."""
+
+    TOP_UP = "top_up", "Top-up"
+    PAYOUT = "payout", "Payout"
+    FEES = "fees", "Fee policy"
+
+
+class RequestState(models.TextChoices):
+    """Where a request stands; docs/states.md."""
+
+    OPENING = "opening", "On its way: the ledger holds the money first"
+    ASKED = "asked", "Waits for two approvals"
+    APPROVED_ONCE = "approved_once", "Waits for the second approval"
+    APPROVED = "approved", "Approved, to be signed"
+    PROPOSED = "proposed", "On its way through the ledger"
+    DONE = "done", "Done"
+    REFUSING = "refusing", "Refused, the money is on its way back"
+    REFUSED = "refused", "Refused"
+    FAILED = "failed", "Not done"
+
+
+#: Requests that still move by themselves or wait for somebody.
+OPEN_REQUESTS = (
+    RequestState.OPENING,
+    RequestState.ASKED,
+    RequestState.APPROVED_ONCE,
+    RequestState.APPROVED,
+    RequestState.PROPOSED,
+    RequestState.REFUSING,
+)
+
+
+class MoneyRequest(models.Model):
+    """A top-up, payout or change of the fee policy on its way to two approvals, to the signers and to the ledger."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=16, choices=RequestKind.choices)
+    #: Whose money it is; none for the fee policy.
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="money_requests"
+    )
+    amount_micro = models.BigIntegerField(default=0)
+    #: How it was paid, or where it is to be paid to; why, for the fee policy.
+    note = models.CharField(max_length=200, blank=True)
+    #: Of the payment outside; the first administrator to approve names it.
+    reference = models.CharField(max_length=64, blank=True)
+    fee_version = models.PositiveIntegerField(null=True)
+    platform_ppm = models.PositiveIntegerField(null=True)
+    peers_ppm = models.PositiveIntegerField(null=True)
+    state = models.CharField(max_length=16, choices=RequestState.choices)
+    #: Why it was refused or not done.
+    reason = models.CharField(max_length=300, blank=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    first_approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    first_approved_at = models.DateTimeField(null=True)
+    first_organisation = models.CharField(max_length=16, blank=True)
+    #: SHA-256 of what was approved: a signer compares it with the row.
+    first_digest = models.CharField(max_length=64, blank=True)
+    second_approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    second_approved_at = models.DateTimeField(null=True)
+    second_organisation = models.CharField(max_length=16, blank=True)
+    second_digest = models.CharField(max_length=64, blank=True)
+    refused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Signers ask for what is open; owners and administrators for the newest."""
+
+        indexes = (
+            models.Index(fields=["state"], name="request_open", condition=models.Q(state__in=OPEN_REQUESTS)),
+            models.Index(fields=["account", "-asked_at"], name="request_of_account"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} {self.state}"
+
+
+class RequestSignature(models.Model):
+    """That a signer signed an operation for a request."""
+
+    request = models.ForeignKey(MoneyRequest, on_delete=models.CASCADE, related_name="signatures")
+    #: `treasury` or `authority-…`.
+    signer = models.CharField(max_length=32)
+    #: Of the operation; each is signed once.
+    operation_id = models.CharField(max_length=160, unique=True)
+    key_id = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.signer} {self.operation_id}"

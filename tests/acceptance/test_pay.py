@@ -54,6 +54,7 @@ class Example:
             account_id=str(market.owner_id), amount_micro=_EVERYBODY_HAS * CREDIT, reference=f"bank-{provider}"
         )
         market.enqueue(money, money.reference, KeyName.TREASURY)
+        market.approves(money.reference)
         return market
 
     def settle(self) -> None:

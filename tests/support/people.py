@@ -13,7 +13,7 @@ from pytest_django import Settings
 from chaincode.contracts.records import FeePolicy
 from portal import composition
 from portal.accounts import operations as accounts
-from portal.accounts.models import Account, Role
+from portal.accounts.models import Account, Organisation, Role
 from portal.functions import operations as functions
 from portal.functions.drafts import FunctionDraft, VersionDraft
 from portal.functions.images import parse_link
@@ -39,7 +39,9 @@ class People:
     provider: Account
     other_provider: Account
     peer: Account
+    #: Of the controller organisation.
     administrator: Account
+    peers_administrator: Account
     #: Holds every role that can be had without an administrator, and owns nothing.
     stranger: Account
 
@@ -52,8 +54,11 @@ def quick_passwords(settings: Settings) -> None:
 
 @pytest.fixture
 def people(db: None, quick_passwords: None) -> People:  # noqa: ARG001 - fixtures
-    """A developer, two providers, a peer that is approved, an administrator, a stranger."""
+    """A developer, two providers, a peer that is approved, an administrator of each organisation, a stranger."""
     administrator = accounts.make_administrator("ada", email="ada@example.org", password=PASSWORD)
+    peers_administrator = accounts.make_administrator(
+        "pia", email="pia@example.org", password=PASSWORD, organisation=Organisation.PEERS
+    )
     peer = _person("petra", Role.PEER)
     accounts.decide_role(peer.roles.get(), approve=True, by=administrator, now=NOW)
     return People(
@@ -62,6 +67,7 @@ def people(db: None, quick_passwords: None) -> People:  # noqa: ARG001 - fixture
         other_provider=_person("quinn", Role.PROVIDER),
         peer=peer,
         administrator=administrator,
+        peers_administrator=peers_administrator,
         stranger=_person("mallory", Role.DEVELOPER, Role.PROVIDER),
     )
 

@@ -10,6 +10,8 @@ from portal.ledger.read_model.balances import move_balances
 from portal.ledger.read_model.jobs import store_jobs
 from portal.ledger.read_model.moments import moment
 
+_TRANSFERRED = "account.transferred.v1"
+
 
 def apply_blocks(blocks: Sequence[Block]) -> None:
     """Add blocks to the history, and bring world state, jobs and balances up to the last of them."""
@@ -46,7 +48,7 @@ def _add_history(blocks: Sequence[Block]) -> None:
         for block in blocks
         for position, record in enumerate(block.transactions)
     )
-    bulk.insert(LedgerEvent, ("transaction_id", "name", "subject", "body", "at"), _events(blocks))
+    bulk.insert(LedgerEvent, ("transaction_id", "name", "subject", "recipient", "body", "at"), _events(blocks))
 
 
 def _events(blocks: Sequence[Block]) -> Iterator[tuple[Any, ...]]:
@@ -54,7 +56,8 @@ def _events(blocks: Sequence[Block]) -> Iterator[tuple[Any, ...]]:
         for record in block.transactions:
             at = bulk.stamp(record.timestamp_ms)
             for event in record.events:
-                yield record.transaction_id, event.name, event.subject, bulk.text(event.body), at
+                recipient = event.body["to_account_id"] if event.name == _TRANSFERRED else ""
+                yield record.transaction_id, event.name, event.subject, recipient, bulk.text(event.body), at
 
 
 def _mirror(writes: Mapping[str, str | None]) -> None:

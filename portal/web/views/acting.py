@@ -72,9 +72,17 @@ def attempt(request: HttpRequest, done: str, act: Callable[[], object]) -> bool:
     except OperationConflict:
         messages.error(request, "This reference was used before, for something else.")
         return False
-    except (LedgerError, KeyUnusable) as failure:
-        log.error("web.action_failed", extra={"request_id": request_id(request), "cause": repr(failure)})  # noqa: TRY400
+    except KeyUnusable as failure:
+        _note(request, failure)
+        messages.error(request, "The keys that have to sign this are not on this machine.")
+        return False
+    except LedgerError as failure:
+        _note(request, failure)
         messages.error(request, "The ledger cannot be reached just now. Try again soon.")
         return False
     messages.success(request, done)
     return True
+
+
+def _note(request: HttpRequest, failure: Exception) -> None:
+    log.error("web.action_failed", extra={"request_id": request_id(request), "cause": repr(failure)})

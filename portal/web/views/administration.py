@@ -78,8 +78,12 @@ def top_up(request: HttpRequest) -> HttpResponse:
     attempt(
         request,
         f"{amount_text(values['amount'])} for {account.username} on the way to the ledger.",
-        lambda: ledger_operations.mint(
-            account.id, amount=Micro(values["amount"]), reference=values["reference"], now=timezone.now()
+        lambda: ledger_operations.top_up(
+            account.id,
+            amount=Micro(values["amount"]),
+            reference=values["reference"],
+            now=timezone.now(),
+            to_deposit=False,
         ),
     )
     return redirect("web:administration")

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.accounts import operations
+from portal.accounts.models import Organisation
 from portal.errors import PortalError
 
 
@@ -20,16 +21,27 @@ class Command(BaseCommand):
         parser.add_argument("username")
         parser.add_argument("email")
         parser.add_argument("--password-file", type=Path, help="read the password from the first line of this file")
+        parser.add_argument(
+            "--organisation",
+            choices=Organisation.values,
+            default=Organisation.CONTROLLER.value,
+            help="whose administrator this is; money needs one of each",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Make the administrator."""
         password = _password(options["password_file"])
         try:
-            account = operations.make_administrator(options["username"], email=options["email"], password=password)
+            account = operations.make_administrator(
+                options["username"],
+                email=options["email"],
+                password=password,
+                organisation=Organisation(options["organisation"]),
+            )
         except PortalError as error:
             problems = [f"{name}: {' '.join(messages)}" for name, messages in error.fields.items()]
             raise CommandError("\n".join([error.detail, *problems])) from error
-        self.stdout.write(f"{account.username} is an administrator.")
+        self.stdout.write(f"{account.username} is an administrator of the {account.organisation} organisation.")
 
 
 def _password(path: Path | None) -> str:

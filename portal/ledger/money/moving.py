@@ -1,0 +1,107 @@
+"""Owners move their money, by custody: between accounts, and back from the deposit."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from chaincode.contracts import keys
+from chaincode.contracts.operations import Arguments, AskPayout, GiveNotice, Transfer, WithdrawDeposit
+from portal.accounts.models import Account
+from portal.errors import Conflict, Invalid
+from portal.ledger import queries
+from portal.ledger.keys import KeyName, signing_key
+from portal.ledger.models import WorldState
+from portal.ledger.money import standing
+from portal.ledger.money.errors import OwnKey
+from portal.ledger.operations import enqueue, operation_id_of
+from wire.money import MAX_MICRO, Micro
+
+
+class NoNotice(Conflict):
+    """Nothing can be withdrawn: no notice was given, or it is not over."""
+
+
+class NoticeRuns(Conflict):
+    """A notice is running already. Withdraw that first."""
+
+
+def transfer(owner: Account, *, to: Account, amount: Micro, transfer_id: UUID, now: datetime) -> str:
+    """Move available money to another account, and return the operation's id; a repeat with the same id is harmless.
+
+    :raises Invalid: when the amount or the recipient will not do.
+    :raises OwnKey: when the account is not in custody any more.
+    """
+    check_amount(owner, amount)
+    if to == owner:
+        raise Invalid.field("to", "Choose another account than your own.")
+    if not WorldState.objects.filter(key=keys.account(str(to.id))).exists():
+        raise Invalid.field("to", "The ledger does not know this account yet: it never had money.")
+    return _by_custody(
+        owner,
+        Transfer(account_id=str(owner.id), to_account_id=str(to.id), amount_micro=amount),
+        subject_id=transfer_id,
+        now=now,
+    )
+
+
+def give_notice(owner: Account, *, amount: Micro, notice_id: UUID, now: datetime) -> str:
+    """Announce that part of the deposit is wanted back, and return the operation's id.
+
+    :raises Invalid: when the deposit is smaller.
+    :raises NoticeRuns: when one was given before.
+    :raises OwnKey: when the account is not in custody any more.
+    """
+    if not 0 < amount <= queries.balance(owner.id).deposit_micro:
+        raise Invalid.field("amount_micro", "Name more than nothing, and no more than your deposit.")
+    if standing.notice(owner.id) is not None:
+        raise NoticeRuns
+    return _by_custody(owner, GiveNotice(account_id=str(owner.id), amount_micro=amount), subject_id=notice_id, now=now)
+
+
+def withdraw(owner: Account, *, withdrawal_id: UUID, now: datetime) -> str:
+    """Take back what a notice named, once it is over, and return the operation's id.
+
+    :raises NoNotice: when none was given, or it is not over.
+    :raises OwnKey: when the account is not in custody any more.
+    """
+    notice = standing.notice(owner.id)
+    if notice is None or notice.due_at > now:
+        raise NoNotice
+    return _by_custody(owner, WithdrawDeposit(account_id=str(owner.id)), subject_id=withdrawal_id, now=now)
+
+
+def ask_to_hold(owner: Account, *, amount: Micro, payout_id: UUID, now: datetime) -> str:
+    """Let the ledger hold money for a payout, and return the operation's id."""
+    return _by_custody(
+        owner,
+        AskPayout(payout_id=str(payout_id), account_id=str(owner.id), amount_micro=amount),
+        subject_id=payout_id,
+        now=now,
+    )
+
+
+def check_amount(owner: Account, amount: int) -> None:
+    """Refuse amounts that the ledger would refuse.
+
+    :raises Invalid: when it is not more than nothing, or more than the account has available.
+    """
+    if not 0 < amount <= MAX_MICRO:
+        raise Invalid.field("amount_micro", "Give more than nothing.")
+    if amount > queries.balance(owner.id).available_micro:
+        raise Invalid.field("amount_micro", "This is more than you have available.")
+
+
+def _by_custody(owner: Account, arguments: Arguments, *, subject_id: UUID, now: datetime) -> str:
+    if WorldState.objects.filter(key=keys.owner(str(owner.id))).exists():
+        raise OwnKey
+    operation_id = operation_id_of(type(arguments), subject_id)
+    with transaction.atomic():
+        enqueue(
+            operation_id=operation_id,
+            arguments=arguments,
+            subject=str(owner.id),
+            now=now,
+            author=signing_key(KeyName.CUSTODY),
+        )
+    return operation_id

@@ -1,0 +1,67 @@
+"""What a signer checks before it signs: the approvals, the row they were for, and what the ledger holds."""
+
+from chaincode.contracts.genesis import ORGANISATIONS
+from chaincode.contracts.records import PayoutState, ProposalState
+from portal.accounts.models import Account
+from portal.ledger.models import MoneyRequest, RequestKind
+from portal.ledger.money import content, standing
+from wire.money import MAX_MICRO
+from wire.signing import sha256_hex
+
+
+class NotSigned(Exception):
+    """A request is not as it has to be; it is signed by nobody."""
+
+
+def check_approvals(request: MoneyRequest) -> None:
+    """Go on only with the approvals of two people of both organisations for exactly this content.
+
+    :raises NotSigned: saying what is wrong.
+    """
+    approvals = (
+        (request.first_approved_by, request.first_organisation, request.first_digest),
+        (request.second_approved_by, request.second_organisation, request.second_digest),
+    )
+    for person, organisation, digest in approvals:
+        _check_person(person, organisation, request)
+        if digest != content.digest(request):
+            raise NotSigned("Its content is not what was approved.")
+    if request.first_approved_by_id == request.second_approved_by_id:
+        raise NotSigned("The same person approved it twice.")
+    if {organisation for _, organisation, _ in approvals} != set(ORGANISATIONS):
+        raise NotSigned("Not every organisation approved it.")
+
+
+def _check_person(person: Account | None, organisation: str, request: MoneyRequest) -> None:
+    if person is None or not person.is_active or not person.is_staff or person.organisation != organisation:
+        raise NotSigned("It was approved by somebody who may not.")
+    if person.id == request.account_id:
+        raise NotSigned("It was approved by the owner of the money.")
+
+
+def check_content(request: MoneyRequest) -> None:
+    """Go on only with amounts that make sense, and for a payout only with what the ledger holds for it.
+
+    :raises NotSigned: saying what is wrong.
+    """
+    if request.kind != RequestKind.FEES and not 0 < request.amount_micro <= MAX_MICRO:
+        raise NotSigned("Its amount is none.")
+    if request.kind == RequestKind.PAYOUT:
+        held = standing.payout(request.id)
+        if held is None or held.state is not PayoutState.ASKED:
+            raise NotSigned("The ledger holds nothing for it.")
+        if (held.amount, held.account_id) != (request.amount_micro, str(request.account_id)):
+            raise NotSigned("The ledger holds another amount, or for another account.")
+
+
+def is_proposed(request: MoneyRequest) -> bool:
+    """Return whether the proposal is open on the ledger; False while it is on its way.
+
+    :raises NotSigned: when the ledger has a proposal of this id with other content.
+    """
+    proposal = standing.proposal(content.operation_id(request))
+    if proposal is None or proposal.state is not ProposalState.OPEN:
+        return False
+    if proposal.digest != sha256_hex(content.text(request).encode()):
+        raise NotSigned("The proposal on the ledger has other content.")
+    return True

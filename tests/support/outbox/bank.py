@@ -1,0 +1,101 @@
+"""Everything between a request and the ledger in one place: recorder, follower and signers, turned by hand."""
+
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from portal.accounts.models import Account
+from portal.ledger import leadership, queries
+from portal.ledger.follower import Follower
+from portal.ledger.keys import KeyName, load_genesis, load_signing_key
+from portal.ledger.models import MoneyRequest
+from portal.ledger.money import approving, asking, content
+from portal.ledger.operations import top_up
+from portal.ledger.queries import BalanceView
+from portal.ledger.recorder import Recorder
+from portal.ledger.signer.signer import SIGNERS, Signer
+from portal.ledger.testing import MemoryLedger
+from tests.support.outbox.market import CREDIT, ManualClock
+from tests.support.people import People
+from wire.money import Micro
+
+
+class Bank:
+    """A ledger in memory with the keys of a keys directory, and the processes around it."""
+
+    def __init__(self, people: People) -> None:
+        self.people = people
+        self.clock = ManualClock()
+        self.ledger = MemoryLedger(
+            genesis=load_genesis(), block_key=load_signing_key(KeyName.BLOCK), clock=self.clock.ms
+        )
+        epoch = leadership.take_over(leadership.RECORDER, now=self.clock())
+        key = load_signing_key(KeyName.RECORDER)
+        self._recorder = Recorder(ledger=self.ledger, key=key, epoch=epoch, clock=self.clock)
+        self._follower = Follower(ledger=self.ledger, epoch=epoch)
+        self.signers = {name: self.signer(name) for name in SIGNERS}
+        self.settle()
+
+    def signer(self, name: str) -> Signer:
+        """Return a signer as its process makes it."""
+        return Signer(name=name, key=load_signing_key(SIGNERS[name]), clock=self.clock)
+
+    def settle(self) -> None:
+        """Turn recorder and follower until neither finds anything to do."""
+        while self._recorder.step() or self._follower.step():
+            pass
+
+    def sign(self) -> None:
+        """Turn everything until nobody finds anything to do."""
+        for _ in range(20):
+            self.settle()
+            if not sum(signer.step() for signer in self.signers.values()):
+                return
+        raise AssertionError("the signers never come to rest")
+
+    def give(self, account: Account, credits_: int) -> None:
+        """Put available credits on an account, as who holds all keys does."""
+        top_up(
+            account.id,
+            amount=Micro(credits_ * CREDIT),
+            reference=f"gift-{uuid4().hex}",
+            now=self.clock(),
+            to_deposit=False,
+        )
+        self.settle()
+
+    def balance(self, account: Account) -> BalanceView:
+        return queries.balance(account.id)
+
+    def asks_top_up(self, account: Account, credits_: int = 5, request_id: UUID | None = None) -> MoneyRequest:
+        return asking.ask_top_up(account, wish=wish(credits_, request_id), now=self.clock())
+
+    def asks_payout(self, account: Account, credits_: int = 5, request_id: UUID | None = None) -> MoneyRequest:
+        request = asking.ask_payout(account, wish=wish(credits_, request_id), now=self.clock())
+        self.settle()
+        request.refresh_from_db()
+        return request
+
+    def approve(self, request: MoneyRequest, by: Account, reference: str = "") -> MoneyRequest:
+        """Let an administrator approve what they see now."""
+        seen = MoneyRequest.objects.get(id=request.id)
+        named = reference or f"bank-{request.id.hex[:12]}"
+        return approving.approve(seen, by=by, seen=content.digest(seen), reference=named, now=self.clock())
+
+    def approve_twice(self, request: MoneyRequest, reference: str = "") -> MoneyRequest:
+        """Let an administrator of each organisation approve."""
+        self.approve(request, self.people.administrator, reference)
+        return self.approve(request, self.people.peers_administrator)
+
+
+def wish(credits_: float, request_id: UUID | None = None) -> asking.Wish:
+    return asking.Wish(
+        request_id=request_id or uuid4(), amount=Micro(int(credits_ * CREDIT)), note="bank transfer of 20 November"
+    )
+
+
+@pytest.fixture
+def bank(people: People, controller_keys: Path) -> Bank:  # noqa: ARG001 - a fixture
+    """The way to the ledger, with the keys of this test's own directory."""
+    return Bank(people)
