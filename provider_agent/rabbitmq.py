@@ -212,8 +212,10 @@ def try_login(login: BrokerLogin) -> None:
     """
     try:
         with pika.BlockingConnection(login.parameters) as connection:
+            # One for both: the running agent holds three of the four channels that the broker allows.
+            channel = connection.channel()
             for queue in (login.jobs_queue, login.control_queue):
-                connection.channel().queue_declare(queue, passive=True)
+                channel.queue_declare(queue, passive=True)
     except (ProbableAuthenticationError, ProbableAccessDeniedError, ChannelClosedByBroker) as error:
         raise BrokerRefused(f"the broker refuses {login.user}: {error!r}") from error
     except (AMQPError, OSError) as error:

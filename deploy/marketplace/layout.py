@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from deploy.servers.programs import secret_file
 
 #: What the portal and the functions get when nobody else has it.
 _WISHED = {"portal": 8443, "functions": 8444}
+#: Enrolled agents know the one, image links of published functions the other.
+_PINNED = frozenset({"broker_tls", "registry"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,7 @@ class Layout:
         self.ledger_file = self.directory / "controller" / "ledger.sqlite3"
         self.sqlite_file = self.directory / "controller" / "portal.sqlite3"
         self.keys = self.directory / "controller" / "keys"
+        self._ports_file = self.directory / "ports.json"
         self._secrets = self.directory / "secrets"
         for private in (self._secrets, self.keys.parent, self.keys):
             private.mkdir(mode=0o700, exist_ok=True)
@@ -59,20 +62,22 @@ class Layout:
 
     @cached_property
     def ports(self) -> Ports:
-        """The ports of this marketplace; agents and image links hold some, so that they stay.
+        """The ports of this marketplace; one that another program has taken meanwhile is replaced.
 
-        :raises DeployError: when another program has taken one.
+        :raises DeployError: when it is one that must stay.
         """
-        kept = self.directory / "ports.json"
-        if not kept.exists():
+        if not self._ports_file.exists():
             self.choose_ports(None)
-        ports = Ports(**json.loads(kept.read_text()))
-        for name, port in asdict(ports).items():
-            if not is_free(port):
-                raise DeployError(
-                    f"port {port} ({name}) is taken by another program: free it, or begin afresh with --data DIR"
-                )
-        return ports
+        chosen: dict[str, int] = json.loads(self._ports_file.read_text())
+        taken = [name for name, port in chosen.items() if not is_free(port)]
+        for name in _PINNED.intersection(taken):
+            raise DeployError(
+                f"port {chosen[name]} ({name}) is taken by another program: free it, or begin afresh with --data DIR"
+            )
+        if taken:
+            chosen |= dict(zip(taken, free_ports(len(taken)), strict=True))
+            self._write_ports(chosen)
+        return Ports(**chosen)
 
     def keep_database(self, kind: str) -> None:
         """Remember which database this marketplace began with.
@@ -89,12 +94,14 @@ class Layout:
 
     def choose_ports(self, base: int | None) -> None:
         """Choose ports once: counted up from `base`, or free ones."""
-        kept = self.directory / "ports.json"
-        if kept.exists():
+        if self._ports_file.exists():
             return
         if base is None:
             chosen = dict(zip(_NAMES, free_ports(len(_NAMES)), strict=True))
             chosen |= {name: port for name, port in _WISHED.items() if is_free(port)}
         else:
             chosen = {name: base + position for position, name in enumerate(_NAMES)}
-        kept.write_text(json.dumps(chosen, indent=2) + "\n")
+        self._write_ports(chosen)
+
+    def _write_ports(self, chosen: dict[str, int]) -> None:
+        self._ports_file.write_text(json.dumps(chosen, indent=2) + "\n")

@@ -104,7 +104,7 @@ class RabbitServer:
         home = self.directory
         return {
             "HOME": str(home / "home"),
-            "RABBITMQ_NODENAME": f"chainfaas{self.port}@localhost",
+            "RABBITMQ_NODENAME": "chainfaas@localhost",
             "RABBITMQ_CONF_ENV_FILE": str(home / "env.conf"),
             "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
