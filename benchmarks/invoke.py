@@ -21,7 +21,7 @@ import click
 from benchmarks.document import table, write_table
 from benchmarks.summary import Machine, Summary, machine, summary
 from deploy.demo.function import NAME, expected_answer
-from deploy.demo.people import ADMINISTRATOR, DEVELOPER
+from deploy.demo.people import ADMINISTRATORS, DEVELOPER
 from deploy.demo.story import Story
 from deploy.errors import DeployError
 from deploy.marketplace.calling import Caller
@@ -132,7 +132,7 @@ def measure(rounds: int, say: Callable[[str], None]) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="chainfaas-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         with Marketplace(Path(directory)) as market:
-            market.start(ADMINISTRATOR, say)
+            market.start(ADMINISTRATORS, say)
             with Story(market, say) as story:
                 story.set_up()
             rows = _rounds(market, rounds, say)

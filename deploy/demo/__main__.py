@@ -13,7 +13,7 @@ from types import FrameType
 import click
 
 from deploy.demo.function import NAME
-from deploy.demo.people import ADMINISTRATOR, DEVELOPER
+from deploy.demo.people import ADMINISTRATORS, DEVELOPER
 from deploy.demo.story import Story
 from deploy.demo.tools import write_tools
 from deploy.errors import DeployError
@@ -60,7 +60,7 @@ def main(*, once: bool, data: Path, database: str, port_base: int | None) -> Non
 def _run(market: Marketplace, *, progress: Progress, begun: float, once: bool) -> None:
     if market.left_over:
         progress(f"ended {market.left_over} processes that a killed run had left")
-    market.start(ADMINISTRATOR, progress)
+    market.start(ADMINISTRATORS, progress)
     with Story(market, progress) as story:
         story.set_up()
         report = story.call(begun)

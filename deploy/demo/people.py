@@ -2,8 +2,11 @@
 
 from deploy.marketplace.people import Person
 
-ADMINISTRATOR = Person(name="demo-administrator")
+ADMINISTRATOR = Person(name="demo-administrator", organisation="controller")
+#: Money needs an administrator of each organisation.
+PEERS_ADMINISTRATOR = Person(name="demo-peers-administrator", organisation="peers")
+ADMINISTRATORS = [ADMINISTRATOR, PEERS_ADMINISTRATOR]
 DEVELOPER = Person(name="demo-developer", roles=("developer",))
 PROVIDER = Person(name="demo-provider", roles=("provider",))
-EVERYBODY = [ADMINISTRATOR, DEVELOPER, PROVIDER]
+EVERYBODY = [*ADMINISTRATORS, DEVELOPER, PROVIDER]
 MACHINES = ("home-pc-1", "home-pc-2")

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from deploy.demo import money
 from deploy.demo.function import NAME, expected_answer, publish, push_demo_image
-from deploy.demo.people import DEVELOPER, EVERYBODY, MACHINES, PROVIDER
+from deploy.demo.people import ADMINISTRATOR, DEVELOPER, EVERYBODY, MACHINES, PROVIDER
 from deploy.errors import DeployError
 from deploy.marketplace.calling import Answer, Caller
 from deploy.marketplace.client import PortalClient
@@ -53,7 +53,7 @@ class Story:
         self._progress = progress
         self._open = ExitStack()
         self._administrator, self._developer, self._provider = (
-            self._open.enter_context(market.client(person)) for person in EVERYBODY
+            self._open.enter_context(market.client(person)) for person in (ADMINISTRATOR, DEVELOPER, PROVIDER)
         )
 
     def __enter__(self) -> Self:

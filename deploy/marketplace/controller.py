@@ -18,6 +18,7 @@ _WORKERS = 2
 #: How long calls under way may go on when the portal is stopped.
 _GRACEFUL_SECONDS = 3
 _PROBE_SECONDS = 2
+_SIGNERS = ("treasury", "authority-controller", "authority-peers")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,7 @@ class Controller:
 
     def programs(self) -> list[Program]:
         """Return the controller's processes."""
-        return [self.ledger(), self.scheduler(), self.portal()]
+        return [self.ledger(), self.scheduler(), self.signer(), self.portal()]
 
     def portal(self) -> Program:
         """Return the portal and the gateway, each on its own port, with TLS."""
@@ -69,10 +70,14 @@ class Controller:
         """Return recorder and follower."""
         return self._daemon("ledger", "run_ledger", self.layout.ports.ledger)
 
+    def signer(self) -> Program:
+        """Return the process with the keys of treasury and organisations; here one person holds them all."""
+        return self._daemon("signer", f"run_signer {' '.join(_SIGNERS)}", self.layout.ports.signer)
+
     def _daemon(self, name: str, command: str, port: int) -> Program:
         return Program(
             name=name,
-            command=[sys.executable, "manage.py", command],
+            command=[sys.executable, "manage.py", *command.split()],
             environment=self.settings,
             directory=ROOT,
             rank=CONTROLLER,

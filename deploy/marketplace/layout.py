@@ -31,6 +31,7 @@ class Ports:
     postgresql: int
     scheduler: int
     ledger: int
+    signer: int
 
 
 _NAMES = [field.name for field in fields(Ports)]
@@ -69,7 +70,7 @@ class Layout:
         if not self._ports_file.exists():
             self.choose_ports(None)
         chosen: dict[str, int] = json.loads(self._ports_file.read_text())
-        taken = [name for name, port in chosen.items() if not is_free(port)]
+        taken = [name for name in _NAMES if name not in chosen or not is_free(chosen[name])]
         for name in _PINNED.intersection(taken):
             raise DeployError(
                 f"port {chosen[name]} ({name}) is taken by another program: free it, or begin afresh with --data DIR"

@@ -26,6 +26,8 @@ class Person:
     name: str
     #: Asked for at sign-up.
     roles: tuple[str, ...] = ()
+    #: Of an administrator: for which organisation it decides.
+    organisation: str = ""
 
     @property
     def email(self) -> str:
@@ -48,7 +50,11 @@ class People:
     def note(self, people: list[Person]) -> Path:
         """Write how everybody signs in into a file that only its owner can read, and return it."""
         entries = [
-            {"name": person.name, "roles": person.roles, "password": person.password_file(self._layout).read_text()}
+            {
+                "name": person.name,
+                "roles": person.roles or f"administrator of the {person.organisation} organisation",
+                "password": person.password_file(self._layout).read_text(),
+            }
             for person in people
         ]
         text = json.dumps({"portal": self._url, "accounts": entries}, indent=2)

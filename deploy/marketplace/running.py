@@ -4,7 +4,7 @@ import fcntl
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -55,7 +55,7 @@ class Marketplace:
         self.supervisor.stop_all()
         self._held.close()
 
-    def start(self, administrator: Person, progress: Progress) -> None:
+    def start(self, administrators: Sequence[Person], progress: Progress) -> None:
         """Start servers and controller; return when all of them answer.
 
         :raises DeployError: when one does not.
@@ -65,14 +65,8 @@ class Marketplace:
         if self.servers.postgresql is not None:
             next(item for item in servers if item.program.name == "postgresql").wait_ready()
             self.servers.postgresql.create_database(DATABASE)
-        password = administrator.password_file(self.layout)
-        self.administer(
-            "prepare",
-            "make_keys",
-            "migrate --no-input",
-            shlex.join(["make_administrator", administrator.name, administrator.email, f"--password-file={password}"]),
-        )
-        progress("the controller has its keys, database and administrator")
+        self.administer("prepare", "make_keys", "migrate --no-input", *map(self._make_administrator, administrators))
+        progress("the controller has its keys, database and administrators")
         _wait_ready(servers, progress)
         self._set_up_broker()
         started = [self.supervisor.launch(program) for program in self.controller.programs()]
@@ -130,6 +124,11 @@ class Marketplace:
             self.supervisor.finish(item)
         agents = [self.supervisor.launch(machine.agent()) for machine in machines]
         return [agent.wait_ready() for agent in agents]
+
+    def _make_administrator(self, person: Person) -> str:
+        password = person.password_file(self.layout)
+        words = ["make_administrator", person.name, person.email, f"--password-file={password}"]
+        return shlex.join([*words, f"--organisation={person.organisation}"])
 
     def _set_up_broker(self) -> None:
         broker = self.servers.broker

@@ -44,4 +44,5 @@ def controller_settings(layout: Layout, servers: Servers) -> dict[str, str]:
         "CHAINFAAS_REGISTRIES": servers.registry.url,
         "CHAINFAAS_SCHEDULER_HTTP": f"127.0.0.1:{ports.scheduler}",
         "CHAINFAAS_LEDGER_HTTP": f"127.0.0.1:{ports.ledger}",
+        "CHAINFAAS_SIGNER_HTTP": f"127.0.0.1:{ports.signer}",
     }

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from deploy.demo import money
 from deploy.demo.function import PRICE_CEILING
-from deploy.demo.people import ADMINISTRATOR, DEVELOPER, PROVIDER
+from deploy.demo.people import ADMINISTRATOR, ADMINISTRATORS, DEVELOPER, PROVIDER
 from deploy.images.image import Image
 from deploy.images.push import push
 from deploy.images.python_closure import python_files
@@ -54,7 +54,7 @@ class Town:
 
     def _settle(self) -> None:
         market = self.market
-        market.start(ADMINISTRATOR, lambda _: None)
+        market.start(ADMINISTRATORS, lambda _: None)
         self.administrator, self.developer, self.provider = (
             self._open.enter_context(market.client(person)) for person in (ADMINISTRATOR, DEVELOPER, PROVIDER)
         )

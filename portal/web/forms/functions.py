@@ -16,13 +16,17 @@ from portal.functions.drafts import (
 )
 from portal.functions.images import MAX_LINK
 from portal.functions.models import Access, FunctionVersion
+from portal.providers.queries import AskedPrices
 from portal.web.forms.base import CreditsField, PageForm
 from wire.limits import BOUNDS, INLINE_MAX_BYTES, KIB, Limits
+from wire.money import cost_of
 
 _DEFAULTS = Limits()
 #: Well above what providers ask for as long as they do not say otherwise (`chainfaas-agent enroll --price`).
 DEFAULT_CEILING_NANO_PER_MS = 20
 DEFAULT_BUDGET_MICRO = 1_000_000
+#: A budget that is proposed pays for so many runs at the full timeout.
+_PROPOSED_RUNS = 100
 _ACCESS = [
     (Access.OWNER.value, "Only me: with one of my tokens"),
     (Access.TOKEN.value, "Accounts: with a token of any account"),
@@ -157,6 +161,14 @@ def initial_of(version: FunctionVersion) -> dict[str, Any]:
         "get_allowed": version.get_allowed,
         "rate_per_minute": version.rate_per_minute,
     }
+
+
+def first_prices(asked: AskedPrices) -> dict[str, int]:
+    """Return a price ceiling that every provider online keeps, and a budget that lets calls through at that price."""
+    ceiling = max(DEFAULT_CEILING_NANO_PER_MS, asked.highest or 0)
+    full = cost_of(run_ms=_DEFAULTS.timeout_ms, price_nano_per_ms=ceiling)
+    budget = max(DEFAULT_BUDGET_MICRO, _PROPOSED_RUNS * full)
+    return {"price_ceiling_nano_per_ms": ceiling, "budget_per_day": budget}
 
 
 class FunctionForm(VersionForm):

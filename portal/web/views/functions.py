@@ -20,7 +20,7 @@ from portal.invocations import queries as invocations
 from portal.ledger import publishing
 from portal.providers.queries import asked_prices
 from portal.web.costs import cost_example
-from portal.web.forms.functions import DeleteForm, FunctionForm, NumberForm, VersionForm, initial_of
+from portal.web.forms.functions import DeleteForm, FunctionForm, NumberForm, VersionForm, first_prices, initial_of
 from portal.web.pagination import page_of
 from portal.web.views.acting import account_of, action, attempt, form_page, page
 
@@ -39,7 +39,7 @@ def new_function(request: HttpRequest) -> HttpResponse:
     """Register a function."""
     owner = account_of(request)
     require_role(owner, Role.DEVELOPER)
-    form = FunctionForm(request.POST or None)
+    form = FunctionForm(request.POST or None, initial=first_prices(asked_prices(timezone.now())))
     if request.method == "POST" and form.is_valid():
         try:
             function = operations.register_function(

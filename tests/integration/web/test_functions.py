@@ -15,6 +15,7 @@ from portal.gateway.http.routing import CallFunction
 from portal.gateway.testing import InMemoryBroker, InMemoryRecords
 from portal.gateway.waiting import Waiting
 from portal.invocations.models import DailySpending, Job
+from portal.providers.models import Provider
 from portal.web.views import running
 from tests.integration.web.conftest import Browser
 from tests.support.people import IMAGE_LINK, NOW, OTHER_LINK, People
@@ -112,6 +113,19 @@ def test_a_wrong_field_is_named_and_everything_typed_is_kept(dora: Browser, fiel
     assert said in " ".join(response.context["form"].errors[field])
     assert 'value="Counts words."' in response.content.decode()
     assert Function.objects.count() == 0
+
+
+def test_the_first_prices_fit_what_providers_online_ask(
+    dora: Browser, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
+    assert 'value="20"' in dora.text("/new-function")
+    Provider.objects.filter(id=provider.id).update(last_seen_at=NOW, price_nano_per_ms=100_000)
+
+    form = dora.get("/new-function").context["form"]
+
+    assert form["price_ceiling_nano_per_ms"].value() == 100_000
+    assert form["budget_per_day"].value() == "300"
 
 
 def test_costs_are_said_in_words_while_the_form_is_filled_in(dora: Browser) -> None:
