@@ -54,6 +54,12 @@ SETTINGS: dict[str, Setting] = {
         Setting(name="CHAINFAAS_KEYS_DIR", meaning="Directory (mode 0700) with the controller's keys; docs/keys.md."),
         Setting(name="CHAINFAAS_LEDGER_FILE", meaning="The embedded ledger's SQLite file."),
         Setting(
+            name="CHAINFAAS_FABRIC_PROFILE",
+            meaning="Connection profile of the recorder on a Fabric network (`fabric-network/network up` writes it); "
+            "empty: the embedded ledger.",
+            default="",
+        ),
+        Setting(
             name="CHAINFAAS_REGISTRIES",
             meaning="Registries allowed besides those at public addresses, comma-separated `host:port`; "
             "`http://host:port` for one without TLS.",

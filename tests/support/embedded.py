@@ -19,9 +19,6 @@ class Recorded:
         self.now_ms = 0
         EmbeddedLedger.create(path, KEYS.genesis(fees), KEYS.block, lambda: self.now_ms)
         self.ledger = EmbeddedLedger.open(path, KEYS.block, lambda: self.now_ms)
-        self._keys: dict[str, SigningKey] = {
-            key.public.key_id: key for key in (getattr(KEYS, name) for name in Keys.__dataclass_fields__)
-        }
         self._count = 0
 
     def run(self, creator: str, timestamp_ms: int, operations: Sequence[str]) -> TransactionRecord:
@@ -31,7 +28,7 @@ class Recorded:
         body = TransactionBody(
             transaction_id=f"tx-{self._count}", timestamp_ms=timestamp_ms, operations=tuple(operations)
         )
-        return self.ledger.submit(signed(body, self._keys[creator]))
+        return self.ledger.submit(signed(body, signing_key(creator)))
 
     def items(self, prefix: str) -> list[tuple[str, str]]:
         """Return keys and values."""
@@ -41,3 +38,9 @@ class Recorded:
 def signed(body: TransactionBody, key: SigningKey) -> str:
     """Return a transaction as its submitter sends it."""
     return key.sign(encode(body), TRANSACTION)
+
+
+def signing_key(key_id: str) -> SigningKey:
+    """Return the one of `KEYS` with this id."""
+    keys: list[SigningKey] = [getattr(KEYS, name) for name in Keys.__dataclass_fields__]
+    return next(key for key in keys if key.public.key_id == key_id)

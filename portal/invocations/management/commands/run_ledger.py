@@ -3,7 +3,6 @@
 import logging
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -12,10 +11,10 @@ from django.utils import timezone
 from portal.environment import http_address_setting, setting
 from portal.invocations.operations import record_payments
 from portal.ledger import leadership
-from portal.ledger.embedded import EmbeddedWriter
+from portal.ledger.backends import open_writer
 from portal.ledger.errors import LedgerError, Superseded
 from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName, load_genesis, signing_key
+from portal.ledger.keys import KeyName, signing_key
 from portal.ledger.recorder import Recorder
 from portal.ledger.service.auditor import Auditor
 from portal.ledger.service.chores import Chores
@@ -55,9 +54,8 @@ def run() -> None:
     :raises Superseded: when another process has taken over.
     :raises LedgerError: when the ledger cannot be opened, or is damaged.
     """
-    path = Path(setting("CHAINFAAS_LEDGER_FILE"))
     address = http_address_setting("CHAINFAAS_LEDGER_HTTP")
-    with EmbeddedWriter.open(path, block_key=signing_key(KeyName.BLOCK), genesis=load_genesis()) as ledger:
+    with open_writer() as ledger:
         epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
         metrics = Metrics()
         auditor = Auditor(ledger=ledger, metrics=metrics)

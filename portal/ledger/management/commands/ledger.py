@@ -5,17 +5,15 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from portal.environment import setting
 from portal.ledger import operations
-from portal.ledger.embedded import EmbeddedReader, EmbeddedWriter
+from portal.ledger.backends import open_reader, open_writer
 from portal.ledger.errors import LedgerDamaged, LedgerError
-from portal.ledger.keys import KeyName, load_genesis, signing_key
+from portal.ledger.keys import load_genesis
 from portal.ledger.participants.claims import refuse_claim
 from portal.ledger.read_model.rebuilding import rebuild
 from portal.ledger.reconcile import confirm, survey
@@ -64,7 +62,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _verify(self, options: Mapping[str, Any]) -> None:
-        with _reader() as ledger:
+        with open_reader() as ledger:
             proved = ledger.verify(genesis=load_genesis(), progress=self._progress("blocks proved"))
         text = (
             f"verified: {proved.blocks} blocks, {proved.transactions} transactions, {proved.operations} operations\n"
@@ -73,7 +71,7 @@ class Command(BaseCommand):
         self._answer(options, to_plain(proved), text)
 
     def _reconcile(self, options: Mapping[str, Any]) -> None:
-        with _reader() as ledger:
+        with open_reader() as ledger:
             found = confirm(ledger, survey(ledger), tries=_TRIES, wait=lambda: time.sleep(_TRY_SECONDS))
         text = f"compared at block {found.block}: {found.keys} keys, drift {found.drift_micro} micro-credits"
         for key in found.differing_keys:
@@ -85,7 +83,7 @@ class Command(BaseCommand):
             sys.exit(EXIT_WRONG)
 
     def _status(self, options: Mapping[str, Any]) -> None:
-        with _reader() as ledger:
+        with open_reader() as ledger:
             now = standing(ledger)
         text = "\n".join(f"{name.replace('_', ' '):24}{value}" for name, value in now.lines())
         self._answer(options, {**to_plain(now), "well": now.is_well}, text)
@@ -93,13 +91,12 @@ class Command(BaseCommand):
             sys.exit(EXIT_WRONG)
 
     def _rebuild(self, _options: Mapping[str, Any]) -> None:
-        path = Path(setting("CHAINFAAS_LEDGER_FILE"))
-        with EmbeddedWriter.open(path, block_key=signing_key(KeyName.BLOCK), genesis=load_genesis()) as ledger:
+        with open_writer() as ledger:
             blocks = rebuild(ledger, now=timezone.now(), progress=self._progress("blocks applied"))
         self.stdout.write(f"rebuilt from {blocks} blocks; start run_ledger again")
 
     def _export(self, options: Mapping[str, Any]) -> None:
-        with _reader() as ledger:
+        with open_reader() as ledger:
             number = options["first"]
             while blocks := ledger.blocks(number, _BLOCKS_AT_ONCE):
                 for block in blocks:
@@ -135,7 +132,3 @@ class Progress:
         if time.monotonic() - self._said >= _PROGRESS_SECONDS:
             self._said = time.monotonic()
             self._stream.write(f"{done} of {total} {self._what}")
-
-
-def _reader() -> EmbeddedReader:
-    return EmbeddedReader.open_file(Path(setting("CHAINFAAS_LEDGER_FILE")))

@@ -1,0 +1,50 @@
+"""Run the chaincode server: `python -m chaincode.fabric --help`."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from chaincode.fabric.errors import ChaincodeError
+from chaincode.fabric.health import serve_health
+from chaincode.fabric.server import ChaincodeServer, Tls
+from chaincode.fabric.transactions import Transactions
+from wire import logs
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command()
+@click.option("--package-id", required=True, help="As `peer lifecycle chaincode install` shows it.")
+@click.option("--address", required=True, help="host:port where the peers connect.")
+@click.option("--certificate", required=True, type=_EXISTING, help="The server's TLS certificate.")
+@click.option("--key", required=True, type=_EXISTING, help="The key of that certificate.")
+@click.option("--client-root", required=True, type=_EXISTING, help="Root of the CA whose peers may connect.")
+@click.option("--genesis", required=True, type=_FILE, help="The genesis that this organisation agrees to.")
+@click.option("--health", required=True, help="host:port of GET /healthz.")
+def main(**given: str | Path) -> None:
+    """Serve the contracts to the peers of one organisation until SIGTERM or SIGINT."""
+    logs.configure()
+    transactions = Transactions(Path(given["genesis"]))
+    tls = Tls(certificate=Path(given["certificate"]), key=Path(given["key"]), client_root=Path(given["client_root"]))
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        server = ChaincodeServer(
+            package_id=str(given["package_id"]), address=str(given["address"]), tls=tls, transactions=transactions
+        )
+        health = serve_health(str(given["health"]), server.health)
+    except (ChaincodeError, OSError) as error:
+        sys.exit(f"chaincode server: {error}")
+    server.start()
+    ended.wait()
+    health.shutdown()
+    server.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Every function of the chaincode; only what is registered here can be called."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from chaincode.contracts import keys
+from chaincode.contracts.errors import ContractError
+from chaincode.contracts.execution import batch
+from chaincode.contracts.genesis import BadGenesis, Genesis
+from chaincode.contracts.submission import BadSubmission, verified
+from chaincode.fabric import names, state
+from chaincode.fabric.conversation import Conversation
+from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND, CallRefused
+from chaincode.fabric.proposal import Proposer
+from chaincode.fabric.stub import FabricStub
+from wire.codec import canonical_json, encode, to_plain
+from wire.errors import WireError
+
+#: A transaction holds its arguments, what it writes and its events: a block of this network takes 20 MB.
+MAX_ARGUMENT_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One call of a function."""
+
+    conversation: Conversation
+    proposer: Proposer
+    arguments: tuple[str, ...]
+    #: What this server's organisation agrees to begin the ledger with; the file may come later.
+    genesis_file: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a function returns, and the event of its transaction."""
+
+    payload: bytes = b""
+    event: bytes = b""
+
+
+def submit(call: Call) -> Answer:
+    """Apply one signed transaction of the contracts; the signature's key is the submitter, whoever hands it in.
+
+    :raises CallRefused: when it is not acceptable as a whole.
+    """
+    (envelope,) = call.arguments
+    memory: dict[str, str | None] = {}
+    try:
+        submission = verified(lambda key: _get(call.conversation, key, memory), envelope)
+    except BadSubmission as error:
+        raise CallRefused(BAD_REQUEST, str(error)) from error
+    body = submission.body
+    if body.timestamp_ms != call.proposer.timestamp_ms:
+        # The peers have checked the proposal's time; so the signed one is checked as well.
+        raise CallRefused(BAD_REQUEST, "timestamp_ms: is not the time of the proposal")
+    stub = FabricStub(
+        conversation=call.conversation,
+        transaction_id=body.transaction_id,
+        timestamp_ms=body.timestamp_ms,
+        creator=submission.creator,
+        read=memory,
+    )
+    outcome = batch.run(stub, body.operations)
+    results = canonical_json([to_plain(result) for result in outcome.results])
+    return Answer(payload=results, event=_event(outcome.events))
+
+
+def begin(call: Call) -> Answer:
+    """Write the ledger's first state, once, if it is the one that this server's organisation has agreed to.
+
+    :raises CallRefused: when it is another, or the ledger has begun.
+    """
+    (text,) = call.arguments
+    try:
+        told, agreed = Genesis.parse(text), Genesis.parse(call.genesis_file.read_text())
+    except (BadGenesis, OSError) as error:
+        raise CallRefused(BAD_REQUEST, f"genesis: {error}") from error
+    if told != agreed:
+        raise CallRefused(FORBIDDEN, "genesis: is not the one that this organisation has agreed to")
+    if state.read(call.conversation, [keys.genesis()]):
+        raise CallRefused(CONFLICT, "genesis: the ledger has begun")
+    state.write(call.conversation, {key: encode(record) for key, record in sorted(told.state(), key=_key)})
+    return Answer()
+
+
+def probe(call: Call) -> Answer:
+    """Write the id of this transaction, to show that the network endorses, orders and commits."""
+    written = call.conversation.request.txid.encode()
+    state.write(call.conversation, {names.probe(): written})
+    return Answer(payload=written)
+
+
+def get(call: Call) -> Answer:
+    """Return the values of those keys that have one, as an object."""
+    found = state.read(call.conversation, call.arguments[: names.MAX_PAGE])
+    return Answer(payload=canonical_json({key: value.decode() for key, value in found.items()}))
+
+
+def items(call: Call) -> Answer:
+    """Return a page of the contracts' keys that begin with a prefix and come after a key, with their values."""
+    prefix, after = call.arguments
+    with closing(state.items(call.conversation, prefix, after)) as found:
+        page = islice(((key, value.decode()) for key, value in found if not names.is_own(key)), names.MAX_PAGE)
+        return Answer(payload=canonical_json(list(page)))
+
+
+def history(call: Call) -> Answer:
+    """Return every change of a key, oldest last: Fabric's transaction id, time and value."""
+    (key,) = call.arguments
+    with closing(state.history(call.conversation, key)) as changes:
+        page = islice(changes, names.MAX_PAGE)
+        plain = [[change, at, None if value is None else value.decode()] for change, at, value in page]
+    return Answer(payload=canonical_json(plain))
+
+
+def recorded(call: Call) -> Answer:
+    """Return under which id Fabric holds a transaction of the contracts; nothing when it is in no block."""
+    place = names.recorded(call.arguments[0])
+    return Answer(payload=state.read(call.conversation, [place]).get(place, names.UNKNOWN.encode()))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Function:
+    """A function that can be called."""
+
+    run: Callable[[Call], Answer]
+    #: How many arguments it takes; None: any number.
+    takes: int | None
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    names.SUBMIT: Function(run=submit, takes=1),
+    names.GENESIS: Function(run=begin, takes=1),
+    names.PROBE: Function(run=probe, takes=0),
+    names.GET: Function(run=get, takes=None),
+    names.ITEMS: Function(run=items, takes=2),
+    names.HISTORY: Function(run=history, takes=1),
+    names.RECORDED: Function(run=recorded, takes=1),
+}
+
+
+def chosen(arguments: Sequence[bytes]) -> tuple[Function, tuple[str, ...]]:
+    """Return the function that the arguments of a transaction name, and the rest of them as text.
+
+    :raises CallRefused: when there is none, or it takes other arguments.
+    """
+    if sum(map(len, arguments)) > MAX_ARGUMENT_BYTES:
+        raise CallRefused(BAD_REQUEST, f"arguments: expected at most {MAX_ARGUMENT_BYTES} bytes")
+    try:
+        name, *rest = [argument.decode() for argument in arguments] or [""]
+    except UnicodeDecodeError as error:
+        raise CallRefused(BAD_REQUEST, "arguments: expected UTF-8") from error
+    function = FUNCTIONS.get(name)
+    if function is None:
+        raise CallRefused(NOT_FOUND, f"there is no function {name[:40]!r}")
+    if function.takes is not None and len(rest) != function.takes:
+        raise CallRefused(BAD_REQUEST, f"{name}: expected {function.takes} arguments, got {len(rest)}")
+    return function, tuple(rest)
+
+
+def answered(call: Call, function: Function) -> Answer:
+    """Run a function.
+
+    :raises CallRefused: for everything that is wrong with the arguments.
+    """
+    try:
+        return function.run(call)
+    except (ContractError, WireError) as error:
+        raise CallRefused(BAD_REQUEST, str(error)) from error
+
+
+def _get(conversation: Conversation, key: str, memory: dict[str, str | None]) -> str | None:
+    found = state.read(conversation, [key]).get(key)
+    memory[key] = None if found is None else found.decode()
+    return memory[key]
+
+
+def _event(events: Sequence[Any]) -> bytes:
+    return canonical_json([to_plain(event) for event in events]) if events else b""
+
+
+def _key(item: tuple[str, object]) -> str:
+    return item[0]

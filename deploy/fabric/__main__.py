@@ -1,0 +1,203 @@
+"""The command `fabric-network/network`."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.errors import DeployError
+from deploy.fabric import topology
+from deploy.fabric.network import Network, Node, Role, plan
+from deploy.fabric.nodes.chaincode import server_address, server_name
+from deploy.fabric.operator import Operator
+from deploy.fabric.readiness import height
+from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.servers.ports import free_ports
+from fabric_client.errors import FabricError
+
+_VAR = NETWORK_DIRECTORY.parent / "var"
+_STARTED = time.monotonic()
+_LOG_LINES = 200
+
+
+def say(words: str) -> None:
+    """Show progress, with the seconds since the start."""
+    click.echo(f"[{time.monotonic() - _STARTED:5.1f} s] {words}")
+
+
+def plainly(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command end with a plain message when something is wrong."""
+
+    @wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except DeployError as error:
+            sys.exit(f"network: {error.explained()}")
+        except FabricError as error:
+            sys.exit(f"network: {error}")
+
+    return wrapped
+
+
+@click.group()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_VAR / "fabric",
+    show_default=True,
+    help="Where the network's data, keys and logs lie.",
+)
+@click.option(
+    "--binaries",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_VAR / "fabric-bin",
+    show_default=True,
+    help="Where Fabric's programs lie once they are built.",
+)
+@click.pass_context
+def main(context: click.Context, data: Path, binaries: Path) -> None:
+    """Build, start and look after a Hyperledger Fabric network without Docker images."""
+    # What the client logs is for programs; here the outcome is shown.
+    logging.getLogger("fabric_client").addHandler(logging.NullHandler())
+    context.obj = Operator(data, Tools(directory=binaries), say)
+
+
+@main.command()
+@click.pass_context
+@plainly
+def build(context: click.Context) -> None:
+    """Build Fabric's programs from pinned sources (needs Go and gcc; once)."""
+    binaries = context.parent.params["binaries"] if context.parent else _VAR / "fabric-bin"
+    Tools(directory=binaries).build(say)
+
+
+@main.command()
+@click.option("--small", is_flag=True, help="One orderer, and one peer an organisation.")
+@click.option("--free-ports", "free", is_flag=True, help="Take any ports that are free.")
+@click.option(
+    "--topology",
+    "file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=NETWORK_DIRECTORY / "topology.toml",
+    help="What a new network consists of.",
+)
+@click.option(
+    "--genesis",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Begin the ledger with these keys and fees (`manage.py make_keys` writes genesis.json).",
+)
+@click.pass_obj
+@plainly
+def up(operator: Operator, *, small: bool, free: bool, file: Path, genesis: Path | None) -> None:
+    """Make the network the first time, and start what does not run."""
+
+    def planned() -> Network:
+        wanted = topology.read(file, small=small)
+        following = range(wanted.base_port, wanted.base_port + 1000)
+        return plan(wanted, free_ports if free else lambda count: list(following[:count]))
+
+    operator.up(planned, genesis)
+
+
+@main.command()
+@click.argument("genesis", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.pass_obj
+@plainly
+def begin(operator: Operator, genesis: Path) -> None:
+    """Begin the ledger with the keys and fees of a genesis file."""
+    operator.begin(genesis)
+
+
+@main.command()
+@click.pass_obj
+@plainly
+def status(operator: Operator) -> None:
+    """Show each process, its address, and the height of each peer; fails when one is missing."""
+    network = operator.network()
+    running = operator.daemons.running()
+    missing = 0
+    for node in network.nodes:
+        name, address = _shown(network, node)
+        blocks = height(operator.places, network, node) if node.role is Role.PEER and name in running else None
+        missing += name not in running
+        process = f"process {running[name]}" if name in running else "NOT RUNNING"
+        shown = "" if blocks is None else f"{blocks} blocks"
+        click.echo(f"{name:24} {address:22} {process:18} {shown}")
+    if missing:
+        sys.exit(f"network: {missing} of {len(network.nodes)} do not run: `fabric-network/network up` starts them")
+
+
+def _shown(network: Network, node: Node) -> tuple[str, str]:
+    """Return a process's name and address."""
+    if node.role is Role.CHAINCODE:
+        return server_name(node, network.sequence), server_address(network, node)
+    return node.name, network.address(node)
+
+
+@main.command()
+@click.pass_obj
+@plainly
+def down(operator: Operator) -> None:
+    """Stop everything; data and keys stay."""
+    say(f"stopped {operator.down()} processes")
+
+
+@main.command()
+@click.pass_obj
+@plainly
+def reset(operator: Operator) -> None:
+    """Stop everything and remove all data and keys."""
+    operator.reset()
+    say(f"removed {operator.places.root}")
+
+
+@main.command()
+@click.argument("name")
+@click.option("--lines", default=_LOG_LINES, show_default=True)
+@click.pass_obj
+@plainly
+def logs(operator: Operator, name: str, lines: int) -> None:
+    """Show the end of a process's log; NAME as `status` shows it."""
+    log = operator.daemons.log(name)
+    if not log.exists():
+        known = ", ".join(sorted(path.stem for path in log.parent.glob("*.log"))) or "none"
+        raise DeployError(f"there is no log of {name}; there are: {known}")
+    click.echo("\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
+
+
+@main.command("add-peer")
+@click.argument("organisation")
+@click.pass_obj
+@plainly
+def add_peer(operator: Operator, organisation: str) -> None:
+    """Add a peer to an organisation; it has caught up when this ends."""
+    peer = operator.add_peer(organisation, free_ports)
+    say(f"{peer.name} serves at {operator.network().address(peer)}")
+
+
+@main.command()
+@click.argument("organisation")
+@click.argument("name")
+@click.pass_obj
+@plainly
+def revoke(operator: Operator, organisation: str, name: str) -> None:
+    """Take all certificates of a user or node out of force, by a change of the channel."""
+    say(f"{name} is revoked; {organisation} has revoked {operator.revoke(organisation, name)} certificates")
+
+
+@main.command()
+@click.pass_obj
+@plainly
+def upgrade(operator: Operator) -> None:
+    """Put the chaincode as it is now in the place of the one that runs; the state stays."""
+    say(f"definition {operator.upgrade()} of the chaincode is in force")
+
+
+if __name__ == "__main__":
+    main(prog_name="network")

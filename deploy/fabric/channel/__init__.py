@@ -1,0 +1,1 @@
+"""The channel: its configuration, who joins it, and the chaincode's life on it."""

@@ -1,0 +1,1 @@
+"""Certificates: the organisations' CAs, and the MSP directories of everybody that they certify."""

@@ -1,0 +1,1 @@
+"""The network's processes: how each is started, found again and stopped."""

@@ -1,0 +1,183 @@
+"""What an operator does with a network: make and start it, look at it, extend it, upgrade its chaincode, stop it."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from chaincode.contracts.genesis import BadGenesis, Genesis
+from deploy.errors import DeployError
+from deploy.fabric import files, readiness
+from deploy.fabric import network as networks
+from deploy.fabric.channel.configuration import make_channel_block
+from deploy.fabric.channel.lifecycle import Lifecycle
+from deploy.fabric.channel.membership import join, join_peer
+from deploy.fabric.channel.package import Package, package
+from deploy.fabric.channel.revocation import revoke
+from deploy.fabric.identities.authority import authority_daemon
+from deploy.fabric.identities.enrolment import ADMINISTRATOR, Enrolment
+from deploy.fabric.network import PORTS, Network, Node, Places, Role
+from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
+from deploy.fabric.nodes.daemons import Daemon, Daemons
+from deploy.fabric.nodes.orderers import orderer_daemon
+from deploy.fabric.nodes.peers import peer_daemon
+from deploy.fabric.profiles import write_profiles
+from deploy.fabric.tools import Tools
+
+Say = Callable[[str], None]
+
+
+class Operator:
+    """One network, by its directory."""
+
+    def __init__(self, root: Path, tools: Tools, say: Say) -> None:
+        self.places = Places(root=root)
+        self.daemons = Daemons(root)
+        self._tools = tools
+        self._say = say
+
+    def network(self) -> Network:
+        """Return the network.
+
+        :raises DeployError: when none was made.
+        """
+        found = networks.load(self.places)
+        if found is None:
+            raise DeployError(f"there is no network in {self.places.root}: `fabric-network/network up` makes one")
+        return found
+
+    def up(self, planned: Callable[[], Network], genesis: Path | None) -> None:
+        """Make the network if there is none, start what does not run, and return when it commits transactions.
+
+        Each step finds what an earlier run has done, however that one ended.
+        """
+        for program in ("peer", "orderer", "fabric-ca-server"):
+            self._tools.path(program)
+        network = networks.load(self.places)
+        if network is None:
+            network = planned()
+            networks.save(self.places, network)
+        self._say(f"{len(network.nodes)} nodes of {len(network.organisations)} organisations in {self.places.root}")
+        self._enrol(network)
+        make_channel_block(self._tools, self.places, network)
+        self._start_nodes(network)
+        join(self._tools, self.places, network)
+        self._say("orderers and peers have joined the channel")
+        self._deploy(network)
+        block = readiness.wait_ready(self.places, network)
+        self._say(f"ready: every organisation endorsed a transaction, and it is committed in block {block}")
+        write_profiles(self.places, network)
+        if genesis is not None:
+            self.begin(genesis)
+
+    def begin(self, path: Path) -> None:
+        """Let all organisations agree to a genesis, and begin the ledger with it; harmless when it has begun so.
+
+        :raises DeployError: when it began with another.
+        """
+        network = self.network()
+        try:
+            genesis = Genesis.parse(path.read_text())
+        except (OSError, BadGenesis) as error:
+            raise DeployError(f"{path}: {error}") from error
+        if not self.places.genesis.exists():
+            files.write(self.places.genesis, genesis.text().encode())
+        began = readiness.begin_ledger(self.places, network, genesis.text())
+        self._say("the ledger begins" if began else "the ledger has begun with this genesis")
+
+    def upgrade(self) -> int:
+        """Put a new definition of the chaincode, served by the code as it is now, in the place of the old one.
+
+        The state stays; transactions go on meanwhile. Return the definition's number.
+        """
+        old = self.network()
+        network = replace(old, sequence=old.sequence + 1)
+        made = self._serve(network)
+        lifecycle = Lifecycle(self._tools, self.places, network)
+        lifecycle.approve(made)
+        if lifecycle.committed() < network.sequence:
+            lifecycle.commit()
+        networks.save(self.places, network)
+        readiness.wait_ready(self.places, network)
+        for server in old.of(Role.CHAINCODE):
+            self.daemons.stop(server_name(server, old.sequence))
+        return network.sequence
+
+    def add_peer(self, organisation: str, ports_from: Callable[[int], list[int]]) -> Node:
+        """Add a peer to an organisation, and return it when it has caught up.
+
+        :raises DeployError: when there is no such organisation.
+        """
+        old = self.network()
+        self._check_organisation(old, organisation)
+        network, peer = networks.with_peer(old, organisation, ports_from(len(PORTS[Role.PEER])))
+        with Enrolment(self.places, network, organisation) as enrolment:
+            enrolment.node(peer)
+        networks.save(self.places, network)
+        self.daemons.start([peer_daemon(self._tools, self.places, network, peer)])
+        join_peer(self._tools, self.places, network, peer)
+        Lifecycle(self._tools, self.places, network).install(package(self.places, network), (peer,))
+        readiness.wait_for_height(self.places, network, peer, self._say)
+        write_profiles(self.places, network)
+        return peer
+
+    def revoke(self, organisation: str, name: str) -> int:
+        """Take all certificates of a name out of force; return how many the organisation has revoked."""
+        network = self.network()
+        self._check_organisation(network, organisation)
+        return revoke(self._tools, self.places, network, organisation, name)
+
+    def down(self) -> int:
+        """Stop everything and return how many processes there were; the data stays."""
+        return self.daemons.stop_all()
+
+    def reset(self) -> None:
+        """Stop everything and remove all data and keys.
+
+        :raises DeployError: when the directory holds something else.
+        """
+        self.down()
+        root = self.places.root
+        if root.exists():
+            if any(root.iterdir()) and not (root / "network.json").exists():
+                raise DeployError(f"{root} holds no network: it is left as it is")
+            shutil.rmtree(root)
+
+    def daemon(self, network: Network, node: Node) -> Daemon:
+        """Return a node as a process."""
+        if node.role is Role.CHAINCODE:
+            return chaincode_daemon(self.places, network, node, package(self.places, network).package_id)
+        make = {Role.CA: authority_daemon, Role.ORDERER: orderer_daemon, Role.PEER: peer_daemon}[node.role]
+        return make(self._tools, self.places, network, node)
+
+    @staticmethod
+    def _check_organisation(network: Network, organisation: str) -> None:
+        if organisation not in network.organisations:
+            raise DeployError(f"there is no organisation {organisation}: {', '.join(network.organisations)}")
+
+    def _enrol(self, network: Network) -> None:
+        self.daemons.start([self.daemon(network, node) for node in network.of(Role.CA)])
+        for organisation in network.organisations:
+            with Enrolment(self.places, network, organisation) as enrolment:
+                enrolment.everybody((ADMINISTRATOR, *network.users[organisation]))
+        self._say("the CAs run; every node and operator has its certificate")
+
+    def _start_nodes(self, network: Network) -> None:
+        nodes = network.of(Role.ORDERER) + network.of(Role.PEER)
+        started = self.daemons.start([self.daemon(network, node) for node in nodes])
+        self._say(f"{len(nodes)} orderers and peers run ({len(started)} of them started now)")
+
+    def _serve(self, network: Network) -> Package:
+        """Start the servers of the chaincode's definition, and tell the peers."""
+        made = package(self.places, network)
+        self.daemons.start([self.daemon(network, node) for node in network.of(Role.CHAINCODE)])
+        Lifecycle(self._tools, self.places, network).install(made, network.of(Role.PEER))
+        return made
+
+    def _deploy(self, network: Network) -> None:
+        made = self._serve(network)
+        lifecycle = Lifecycle(self._tools, self.places, network)
+        if lifecycle.committed() < network.sequence:
+            lifecycle.approve(made)
+            lifecycle.commit()
+        self._say(f"the chaincode runs: {made.label}")

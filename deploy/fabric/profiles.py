@@ -1,0 +1,37 @@
+"""Connection profiles for the network's clients, one for each identity."""
+
+from pathlib import Path
+
+from chaincode.fabric.names import CHAINCODE
+from deploy.fabric import files
+from deploy.fabric.network import Network, Places, Role, msp_id
+from fabric_client.profile import PeerPlace, Profile
+from wire.codec import encode
+
+
+def profile(places: Places, network: Network, organisation: str, user: str) -> Profile:
+    """Return how a person or program of an organisation reaches the network: its own peers first."""
+    own = network.of(Role.PEER, organisation)
+    others = tuple(peer for peer in network.of(Role.PEER) if peer not in own)
+    return Profile(
+        channel=network.channel,
+        chaincode=CHAINCODE,
+        msp_id=msp_id(organisation),
+        identity=str(places.user(organisation, user).resolve()),
+        peers=tuple(
+            PeerPlace(address=network.address(peer), tls_root=str(places.ca_root(peer.organisation).resolve()))
+            for peer in own + others
+        ),
+        orderers={msp_id(name): str(places.ca_root(name).resolve()) for name in network.ordering_organisations},
+    )
+
+
+def write_profiles(places: Places, network: Network) -> list[Path]:
+    """Write the profile of every user to `profiles/<organisation>-<user>.json`."""
+    written: list[Path] = []
+    for organisation, users in network.users.items():
+        for user in users:
+            path = places.root / "profiles" / f"{organisation}-{user}.json"
+            files.write(path, encode(profile(places, network, organisation, user)))
+            written.append(path)
+    return written

@@ -1,0 +1,119 @@
+"""A network is ready when a transaction that every organisation endorsed is committed: no open port proves that."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from chaincode.fabric import names
+from deploy.errors import DeployError
+from deploy.fabric.network import Network, Node, Places, msp_id
+from deploy.fabric.profiles import profile
+from deploy.servers.waiting import wait_for
+from fabric_client.errors import ChaincodeRefused, FabricError, PeerUnavailable
+from fabric_client.gateway import Gateway
+from fabric_client.identity import Identity
+from fabric_client.peers import Endpoint, Peer, Peers
+from fabric_client.proposals import Call, propose
+
+_READY_SECONDS = 60
+_CALL_SECONDS = 30
+_CATCH_UP_SECONDS = 300
+
+
+class NotReadyYet(DeployError):
+    """The network does not commit transactions; the message has what it said last."""
+
+
+@contextmanager
+def connection(places: Places, network: Network) -> Iterator[Peers]:
+    """Yield the network's peers, for an operator of the first organisation."""
+    organisation = network.organisations[0]
+    user = network.users[organisation][0]
+    peers = profile(places, network, organisation, user).connect()
+    try:
+        yield peers
+    finally:
+        peers.close()
+
+
+def wait_ready(places: Places, network: Network) -> int:
+    """Return the block of the first transaction that every organisation endorsed and that is committed.
+
+    :raises NotReadyYet: when there is none in time.
+    """
+    said: list[str] = ["nothing"]
+
+    def committed() -> int:
+        try:
+            return execute(peers, network, names.PROBE)
+        except FabricError as error:
+            said[0] = str(error)
+            return 0
+
+    with connection(places, network) as peers:
+        try:
+            return wait_for("the first transaction", committed, _READY_SECONDS)
+        except DeployError as error:
+            raise NotReadyYet(f"the network commits nothing within {_READY_SECONDS} s; it said: {said[0]}") from error
+
+
+def execute(peers: Peers, network: Network, function: str, *arguments: bytes) -> int:
+    """Run a function as a transaction that every organisation endorses, and return the number of its block."""
+    call = Call(channel=network.channel, chaincode=names.CHAINCODE, function=function, arguments=arguments)
+    proposal = propose(peers.identity, call)
+    organisations = tuple(msp_id(name) for name in network.organisations)
+
+    def run(gateway: Gateway) -> int:
+        prepared = gateway.endorse(proposal, seconds=_CALL_SECONDS, organisations=organisations)
+        gateway.submit(proposal, prepared, seconds=_CALL_SECONDS)
+        return gateway.commit_status(proposal.transaction_id, network.channel, seconds=_CALL_SECONDS)
+
+    return peers.ask(run)
+
+
+def begin_ledger(places: Places, network: Network, genesis: str) -> bool:
+    """Write the ledger's first state; return False when it had begun with the same one.
+
+    :raises DeployError: when it began with another, or the organisations have not agreed to this one.
+    """
+    with connection(places, network) as peers:
+        if began := json.loads(_evaluate(peers, network, names.GET, b"genesis")).get("genesis"):
+            if began != genesis:
+                raise DeployError("the ledger began with another genesis: `network reset` removes it with its data")
+            return False
+        try:
+            execute(peers, network, names.GENESIS, genesis.encode())
+        except ChaincodeRefused as error:
+            raise DeployError(f"the genesis is refused: {error.reason}") from error
+    return True
+
+
+def height(places: Places, network: Network, peer: Node) -> int | None:
+    """Return how many blocks a peer has; None when it does not answer."""
+    user = network.users[peer.organisation][0]
+    identity = Identity.read(msp_id(peer.organisation), places.user(peer.organisation, user))
+    endpoint = Endpoint(address=network.address(peer), tls_root=places.ca_root(peer.organisation))
+    asked = Peer(endpoint, identity)
+    try:
+        return asked.gateway.height(network.channel, seconds=3)
+    except FabricError:
+        return None
+    finally:
+        asked.channel.close()
+
+
+def wait_for_height(places: Places, network: Network, peer: Node, say: Callable[[str], None]) -> None:
+    """Return when a peer has as many blocks as the others had when this was called."""
+    others = [height(places, network, node) or 0 for node in network.nodes if node.role is peer.role and node != peer]
+    wanted = max(others, default=0)
+    say(f"{peer.name} catches up to block {wanted}")
+    wait_for(f"{peer.name} to catch up", lambda: (height(places, network, peer) or 0) >= wanted, _CATCH_UP_SECONDS)
+
+
+def _evaluate(peers: Peers, network: Network, function: str, *arguments: bytes) -> bytes:
+    call = Call(channel=network.channel, chaincode=names.CHAINCODE, function=function, arguments=arguments)
+    proposal = propose(peers.identity, call)
+    try:
+        return peers.ask(lambda gateway: gateway.evaluate(proposal, seconds=_CALL_SECONDS))
+    except PeerUnavailable as error:
+        raise NotReadyYet(str(error)) from error

@@ -1,0 +1,186 @@
+"""The Gateway service of one peer: endorse, submit, ask for the commit, evaluate; each fails in its own way."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+from fabric_protos.common import ledger_pb2
+from fabric_protos.gateway import gateway_pb2, gateway_pb2_grpc
+from fabric_protos.peer import transaction_pb2
+from google.rpc import status_pb2
+
+from fabric_client.errors import (
+    AlreadyKnown,
+    Answer,
+    ChaincodeRefused,
+    CommitRefused,
+    CommitStatusUnknown,
+    EndorseFailed,
+    FabricError,
+    NotPermitted,
+    PeerUnavailable,
+    ReadConflict,
+    SubmitUnknown,
+)
+from fabric_client.identity import Identity
+from fabric_client.proposals import Call, Proposal, propose
+
+_CHAINCODE_ANSWER = re.compile(r"chaincode response (\d+), (.*)", re.DOTALL)
+_STATUS_DETAILS = "grpc-status-details-bin"
+_UNREACHED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
+_UNPERMITTED = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED})
+_NOT_PERMITTED_WORDS = ("access denied", "request unauthorized", "creator org", "identity expired", "tx_id")
+_DUPLICATE_WORDS = "duplicate transaction found"
+_NO_SUCH_TRANSACTION = "no such transaction ID"
+_CONFLICTS = frozenset({"MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT"})
+
+
+class Gateway:
+    """One peer's Gateway, for one identity."""
+
+    def __init__(self, channel: grpc.Channel, identity: Identity) -> None:
+        self._stub = gateway_pb2_grpc.GatewayStub(channel)
+        self._identity = identity
+
+    def evaluate(self, proposal: Proposal, *, seconds: float) -> bytes:
+        """Run a function on one peer and return its answer; nothing is ordered.
+
+        :raises PeerUnavailable: when there is no answer.
+        :raises ChaincodeRefused: when the function answers with an error.
+        """
+        request = gateway_pb2.EvaluateRequest(
+            transaction_id=proposal.transaction_id, channel_id=proposal.channel, proposed_transaction=proposal.signed
+        )
+        try:
+            answer = self._stub.Evaluate(request, timeout=seconds)
+        except grpc.RpcError as error:
+            raise _before_ordering(error, proposal.transaction_id) from error
+        return bytes(answer.result.payload)
+
+    def height(self, channel: str, *, seconds: float) -> int:
+        """Return how many blocks the peer has.
+
+        :raises PeerUnavailable: when there is no answer.
+        """
+        call = Call(channel=channel, chaincode="qscc", function="GetChainInfo", arguments=(channel.encode(),))
+        answer = self.evaluate(propose(self._identity, call), seconds=seconds)
+        return int(ledger_pb2.BlockchainInfo.FromString(answer).height)
+
+    def configuration(self, channel: str, *, seconds: float) -> bytes:
+        """Return the channel's newest configuration block.
+
+        :raises PeerUnavailable: when there is no answer.
+        """
+        call = Call(channel=channel, chaincode="cscc", function="GetConfigBlock", arguments=(channel.encode(),))
+        return self.evaluate(propose(self._identity, call), seconds=seconds)
+
+    def find(self, channel: str, transaction_id: str, *, seconds: float) -> Any | None:
+        """Return a `ProcessedTransaction` of Fabric's, valid or not; None when the peer has no such transaction.
+
+        :raises PeerUnavailable: when there is no answer.
+        """
+        arguments = (channel.encode(), transaction_id.encode())
+        call = Call(channel=channel, chaincode="qscc", function="GetTransactionByID", arguments=arguments)
+        try:
+            answer = self.evaluate(propose(self._identity, call), seconds=seconds)
+        except ChaincodeRefused as error:
+            if _NO_SUCH_TRANSACTION in error.reason:
+                return None
+            raise
+        return transaction_pb2.ProcessedTransaction.FromString(answer)
+
+    def endorse(self, proposal: Proposal, *, seconds: float, organisations: tuple[str, ...] = ()) -> Any:
+        """Return the transaction with its endorsements, signed by the submitter: an `Envelope` of Fabric's.
+
+        :raises PeerUnavailable: when there is no answer.
+        :raises ChaincodeRefused: when the chaincode refuses it.
+        :raises NotPermitted: when the network refuses the submitter or the time.
+        :raises AlreadyKnown: when a block holds a transaction of this id.
+        :raises EndorseFailed: when the endorsements cannot be had now.
+        """
+        request = gateway_pb2.EndorseRequest(
+            transaction_id=proposal.transaction_id,
+            channel_id=proposal.channel,
+            proposed_transaction=proposal.signed,
+            endorsing_organizations=organisations,
+        )
+        try:
+            prepared = self._stub.Endorse(request, timeout=seconds).prepared_transaction
+        except grpc.RpcError as error:
+            raise _before_ordering(error, proposal.transaction_id) from error
+        prepared.signature = self._identity.sign(prepared.payload)
+        return prepared
+
+    def submit(self, proposal: Proposal, prepared: Any, *, seconds: float) -> None:
+        """Hand an endorsed transaction to the orderers; the same one may be handed over again.
+
+        :raises SubmitUnknown: when they may or may not have it.
+        """
+        request = gateway_pb2.SubmitRequest(
+            transaction_id=proposal.transaction_id, channel_id=proposal.channel, prepared_transaction=prepared
+        )
+        try:
+            self._stub.Submit(request, timeout=seconds)
+        except grpc.RpcError as error:
+            message, answers = _words(error)
+            raise SubmitUnknown(message, transaction_id=proposal.transaction_id, answers=answers) from error
+
+    def commit_status(self, transaction_id: str, channel: str, *, seconds: float) -> int:
+        """Wait until a transaction is committed and return the number of its block.
+
+        :raises CommitStatusUnknown: when that is not known in time.
+        :raises ReadConflict: when another transaction was faster.
+        :raises CommitRefused: when the peers found it not valid.
+        """
+        content = gateway_pb2.CommitStatusRequest(
+            transaction_id=transaction_id, channel_id=channel, identity=self._identity.creator
+        ).SerializeToString()
+        request = gateway_pb2.SignedCommitStatusRequest(request=content, signature=self._identity.sign(content))
+        try:
+            answer = self._stub.CommitStatus(request, timeout=seconds)
+        except grpc.RpcError as error:
+            message, answers = _words(error)
+            raise CommitStatusUnknown(message, transaction_id=transaction_id, answers=answers) from error
+        code = transaction_pb2.TxValidationCode.Name(answer.result)
+        if code in _CONFLICTS:
+            raise ReadConflict(code, transaction_id=transaction_id)
+        if code != "VALID":
+            raise CommitRefused(code, transaction_id=transaction_id)
+        return int(answer.block_number)
+
+
+def _before_ordering(error: grpc.RpcError, transaction_id: str) -> FabricError:
+    """Return what a failure means at a stage that leaves no trace on the ledger."""
+    message, answers = _words(error)
+    if (refused := _chaincode_refusal(message, answers, transaction_id)) is not None:
+        return refused
+    told = " ".join([message, *(answer.message for answer in answers)])
+    if _DUPLICATE_WORDS in told:
+        return AlreadyKnown(message, transaction_id=transaction_id, answers=answers)
+    if error.code() in _UNPERMITTED or any(words in told for words in _NOT_PERMITTED_WORDS):
+        return NotPermitted(message, transaction_id=transaction_id, answers=answers)
+    kind = PeerUnavailable if error.code() in _UNREACHED and not answers else EndorseFailed
+    return kind(message, transaction_id=transaction_id, answers=answers)
+
+
+def _chaincode_refusal(message: str, answers: tuple[Answer, ...], transaction_id: str) -> ChaincodeRefused | None:
+    for words in (message, *(answer.message for answer in answers)):
+        if found := _CHAINCODE_ANSWER.search(words):
+            return ChaincodeRefused(int(found[1]), found[2], transaction_id=transaction_id, answers=answers)
+    return None
+
+
+def _words(error: grpc.RpcError) -> tuple[str, tuple[Answer, ...]]:
+    """Return what a failed call says, and what each node said about it."""
+    trailing: Any = error.trailing_metadata()
+    packed = [value for key, value in trailing or () if key == _STATUS_DETAILS]
+    answers = tuple(answer for value in packed for answer in _answers(value))
+    return f"{error.code().name}: {error.details()}", answers
+
+
+def _answers(status: bytes) -> Iterator[Answer]:
+    for packed in status_pb2.Status.FromString(status).details:
+        detail = gateway_pb2.ErrorDetail()
+        if packed.Unpack(detail):
+            yield Answer(address=detail.address, msp_id=detail.msp_id, message=detail.message)

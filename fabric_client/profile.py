@@ -1,0 +1,56 @@
+"""A connection profile: which channel, whose identity, which peers and whose orderers; a JSON file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fabric_client.errors import BadIdentity
+from fabric_client.identity import Identity
+from fabric_client.peers import Endpoint, Peers
+from fabric_client.verification import BlockVerifier, OrdererOrganisation
+from wire.codec import decode
+from wire.errors import WireError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerPlace:
+    """A peer's address, and the file with the root of its organisation's CA."""
+
+    address: str
+    tls_root: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """How a program reaches a Fabric network. Files are named by their absolute paths."""
+
+    channel: str
+    chaincode: str
+    msp_id: str
+    #: MSP directory with certificate and key.
+    identity: str
+    #: In the order in which they are asked.
+    peers: tuple[PeerPlace, ...]
+    #: Root certificate files of the organisations that run orderers, by MSP id.
+    orderers: dict[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> "Profile":
+        """Read a profile.
+
+        :raises BadIdentity: when the file is missing or not a profile.
+        """
+        try:
+            return decode(cls, path.read_bytes())
+        except (OSError, WireError) as error:
+            raise BadIdentity(f"{path}: {error}") from error
+
+    def connect(self) -> Peers:
+        """Return the peers, for the profile's identity."""
+        endpoints = [Endpoint(address=peer.address, tls_root=Path(peer.tls_root)) for peer in self.peers]
+        return Peers(endpoints, Identity.read(self.msp_id, Path(self.identity)))
+
+    def verifier(self) -> BlockVerifier:
+        """Return what checks this network's blocks."""
+        return BlockVerifier(
+            [OrdererOrganisation(msp_id=name, root=Path(path).read_bytes()) for name, path in self.orderers.items()]
+        )

@@ -1,0 +1,44 @@
+"""Which ledger this installation has: a Fabric network when a connection profile is set, else the embedded one."""
+
+from pathlib import Path
+
+from chaincode.contracts import keys
+from fabric_client.profile import Profile
+from portal.environment import setting
+from portal.ledger.embedded import EmbeddedReader, EmbeddedWriter
+from portal.ledger.errors import LedgerDamaged
+from portal.ledger.fabric.errors import in_our_words
+from portal.ledger.fabric.ledger import FabricLedger, FabricReader
+from portal.ledger.keys import KeyName, load_genesis, signing_key
+
+
+def open_reader() -> EmbeddedReader | FabricReader:
+    """Return the ledger to read it.
+
+    :raises LedgerMissing: when there is none.
+    """
+    if profile := setting("CHAINFAAS_FABRIC_PROFILE"):
+        return FabricReader(_profile(profile))
+    return EmbeddedReader.open_file(Path(setting("CHAINFAAS_LEDGER_FILE")))
+
+
+def open_writer() -> EmbeddedWriter | FabricLedger:
+    """Return the ledger to write to it; the embedded one is created when there is none.
+
+    :raises LedgerDamaged: when it began with another genesis.
+    :raises LedgerInUse: when another process writes to the embedded one.
+    """
+    genesis = load_genesis()
+    if profile := setting("CHAINFAAS_FABRIC_PROFILE"):
+        ledger = FabricLedger(_profile(profile))
+        if ledger.get(keys.genesis()) != genesis.text():
+            ledger.close()
+            raise LedgerDamaged(f"the ledger of {profile} did not begin with this genesis: `network begin` does that")
+        return ledger
+    path = Path(setting("CHAINFAAS_LEDGER_FILE"))
+    return EmbeddedWriter.open(path, block_key=signing_key(KeyName.BLOCK), genesis=genesis)
+
+
+def _profile(path: str) -> Profile:
+    with in_our_words():
+        return Profile.read(Path(path))

@@ -1,0 +1,1 @@
+"""Hyperledger Fabric behind the ledger's port."""

@@ -1,0 +1,241 @@
+"""A Hyperledger Fabric network as the portal's ledger."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self, TypeVar
+
+from chaincode.blocks import Block, TransactionRecord
+from chaincode.contracts.genesis import Genesis
+from chaincode.embedded.verification import Progress, Verified
+from chaincode.fabric import names
+from fabric_client.blocks import chaincode_transaction
+from fabric_client.deliver import BlockReader
+from fabric_client.errors import (
+    AlreadyKnown,
+    ChaincodeRefused,
+    CommitStatusUnknown,
+    EndorseFailed,
+    FabricError,
+    PeerUnavailable,
+    SubmitUnknown,
+)
+from fabric_client.gateway import Gateway
+from fabric_client.profile import Profile
+from fabric_client.proposals import Call, Proposal, propose
+from portal.ledger.errors import LedgerDamaged, LedgerUnavailable, TransactionRefused
+from portal.ledger.fabric.errors import TransactionInvalid, in_our_words
+from portal.ledger.fabric.mapping import block_of, body_of, nonce_of, record_of
+from portal.ledger.fabric.verification import verify
+from wire.errors import WireError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+#: Of one question to one peer.
+_CALL_SECONDS = 10.0
+#: Of one stage with all its repetitions: the election of a new leading orderer takes half of it.
+_STAGE_SECONDS = 20.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+_BEHIND_SECONDS = (0.05, 0.25)
+_VALID = 0
+_CONFLICT = 409
+_TRIES = 5
+
+
+class FabricReader:
+    """The ledger's blocks and world state on a Fabric network."""
+
+    def __init__(self, profile: Profile) -> None:
+        with in_our_words():
+            self._peers = profile.connect()
+        self._profile = profile
+        self._blocks = BlockReader(self._peers, profile.channel, profile.verifier())
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._blocks.close()
+        self._peers.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def height(self) -> int:
+        """How many blocks there are, the channel's own ones included."""
+        with in_our_words():
+            return self._peers.ask(lambda gateway: gateway.height(self._profile.channel, seconds=_CALL_SECONDS))
+
+    def transaction(self, transaction_id: str) -> TransactionRecord | None:
+        """Return a committed transaction; None when it is in no block."""
+        with in_our_words():
+            return self._find(transaction_id)
+
+    def blocks(self, first: int, limit: int) -> Sequence[Block]:
+        """Return blocks in order, each proved to be what the orderers signed and to continue the one before."""
+        with in_our_words():
+            return [block_of(block, self._profile.channel) for block in self._blocks.take(first, limit)]
+
+    def get(self, key: str) -> str | None:
+        """Return the value of a key of the world state."""
+        with in_our_words():
+            value: str | None = json.loads(self._evaluate(names.GET, key)).get(key)
+            return value
+
+    def items(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Return keys and values in the order of the keys, as of one moment.
+
+        :raises LedgerUnavailable: when there are more than a page of them and the ledger never stood still meanwhile.
+        """
+        with in_our_words():
+            for _ in range(_TRIES):
+                if (found := self._all_items(prefix)) is not None:
+                    return iter(found)
+        raise LedgerUnavailable(f"the ledger moved while the keys {prefix}… were read")
+
+    def verify(self, *, genesis: Genesis, progress: Progress | None = None) -> Verified:
+        """Prove the ledger from its first block.
+
+        :raises LedgerDamaged: naming the block and what is wrong with it.
+        """
+        return verify(self, genesis, progress)
+
+    def _all_items(self, prefix: str) -> list[tuple[str, str]] | None:
+        """Return all items; None when blocks came between the pages."""
+        before = self.height
+        page = found = self._page(prefix, "")
+        while len(page) == names.MAX_PAGE:
+            page = self._page(prefix, found[-1][0])
+            found += page
+        return found if len(found) < names.MAX_PAGE or self.height == before else None
+
+    def _page(self, prefix: str, after: str) -> list[tuple[str, str]]:
+        return [(key, value) for key, value in json.loads(self._evaluate(names.ITEMS, prefix, after))]
+
+    def _find(self, transaction_id: str) -> TransactionRecord | None:
+        fabric_id = self._evaluate(names.RECORDED, transaction_id).decode()
+        if fabric_id == names.UNKNOWN:
+            return None
+        found = self._peers.ask(lambda gateway: gateway.find(self._profile.channel, fabric_id, seconds=_CALL_SECONDS))
+        if found is None or found.validationCode != _VALID:
+            return None
+        transaction = chaincode_transaction(found.transactionEnvelope)
+        return record_of(transaction) if transaction else None
+
+    def _evaluate(self, function: str, *arguments: str) -> bytes:
+        proposal = propose(self._peers.identity, self._call(function, arguments))
+        return self._peers.ask(lambda gateway: gateway.evaluate(proposal, seconds=_CALL_SECONDS))
+
+    def _call(self, function: str, arguments: Sequence[str], **other: Any) -> Call:
+        return Call(
+            channel=self._profile.channel,
+            chaincode=self._profile.chaincode,
+            function=function,
+            arguments=tuple(argument.encode() for argument in arguments),
+            **other,
+        )
+
+
+class FabricLedger(FabricReader):
+    """A Fabric network that transactions are submitted to."""
+
+    def submit(self, envelope: str) -> TransactionRecord:
+        """Commit one signed transaction and return what became of each of its operations.
+
+        The same transaction again returns what was recorded.
+
+        :raises TransactionRefused: when the contracts do not take it for what is in it.
+        :raises ReadConflict: when another transaction changed what it had read; a new one may be tried.
+        :raises CommitUnknown: when it was handed to the orderers and no peer told in time what became of it.
+        """
+        try:
+            body = body_of(envelope)
+        except WireError as error:
+            raise TransactionRefused(str(error)) from error
+        nonce = nonce_of(body.transaction_id)
+        call = self._call(names.SUBMIT, (envelope,), timestamp_ms=body.timestamp_ms, nonce=nonce)
+        proposal = propose(self._peers.identity, call)
+        try:
+            with in_our_words():
+                return self._commit(proposal)
+        except _Recorded:
+            return self._recorded(body.transaction_id, envelope)
+
+    def _commit(self, proposal: Proposal) -> TransactionRecord:
+        prepared = self._endorsed(proposal)
+        self._patiently(
+            lambda gateway: gateway.submit(proposal, prepared, seconds=_CALL_SECONDS), unknown=SubmitUnknown
+        )
+        self._patiently(
+            lambda gateway: gateway.commit_status(
+                proposal.transaction_id, self._profile.channel, seconds=_CALL_SECONDS
+            ),
+            unknown=CommitStatusUnknown,
+        )
+        transaction = chaincode_transaction(prepared)
+        record = record_of(transaction) if transaction else None
+        if record is None:
+            raise LedgerDamaged(f"transaction {proposal.transaction_id} is not what was proposed")
+        return record
+
+    def _endorsed(self, proposal: Proposal) -> Any:
+        """Return the endorsed transaction; a peer whose network is just forming may be asked again.
+
+        A refusal counts when it is repeated: another organisation's peer may be a block behind for some milliseconds.
+        """
+        for pause in _BEHIND_SECONDS:
+            try:
+                return self._endorsed_once(proposal)
+            except ChaincodeRefused as error:
+                log.info("ledger.refused_at_first", extra={"reason": error.reason[:300]})
+                time.sleep(pause)
+        return self._endorsed_once(proposal)
+
+    def _endorsed_once(self, proposal: Proposal) -> Any:
+        try:
+            return self._patiently(
+                lambda gateway: gateway.endorse(proposal, seconds=_CALL_SECONDS),
+                unknown=(PeerUnavailable, EndorseFailed),
+            )
+        except AlreadyKnown as error:
+            raise _Recorded from error
+        except ChaincodeRefused as error:
+            if error.status == _CONFLICT:
+                raise _Recorded from error
+            raise
+
+    def _patiently(
+        self, question: Callable[[Gateway], T], *, unknown: type[FabricError] | tuple[type[FabricError], ...]
+    ) -> T:
+        """Ask again, of another peer each time, while the outcome is not known; the question has to bear it."""
+        end = time.monotonic() + _STAGE_SECONDS
+        pause = _FIRST_PAUSE
+        while True:
+            peer = self._peers.current
+            try:
+                return question(peer.gateway)
+            except unknown as error:
+                if time.monotonic() + pause >= end:
+                    raise
+                log.warning("ledger.asked_again", extra={"peer": peer.address, "error": str(error)[:300]})
+            self._peers.leave(peer)
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _recorded(self, transaction_id: str, envelope: str) -> TransactionRecord:
+        """Return the transaction of this id that is in a block, if it is the same."""
+        record = self.transaction(transaction_id)
+        if record is None:
+            # A block holds it, and it changed nothing: its id in Fabric is used up.
+            raise TransactionInvalid(f"transaction {transaction_id} was committed as not valid")
+        if body_of(record.envelope) != body_of(envelope):
+            raise TransactionRefused(f"transaction {transaction_id} was recorded with other content")
+        return record
+
+
+class _Recorded(Exception):
+    """A transaction of this id is in a block already."""

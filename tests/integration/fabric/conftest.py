@@ -1,0 +1,26 @@
+"""One real Fabric network for all of these tests, and the marketplace on it."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from portal.ledger.fabric.ledger import FabricLedger
+from tests.support.fabric.network import FabricNetwork, OnFabric, fabric_network, fabric_programs
+from tests.support.ledger import World, marketplace
+
+__all__ = ["fabric_network", "fabric_programs"]
+
+
+@pytest.fixture
+def ledger(fabric_network: FabricNetwork) -> Iterator[FabricLedger]:
+    """The ledger as the recorder has it."""
+    with fabric_network.ledger() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def world(fabric_network: FabricNetwork) -> Iterator[World]:
+    """Document 002's four people on the network; time is the network's own."""
+    with fabric_network.ledger() as opened:
+        yield marketplace(World(ledger=OnFabric(opened), now_ms=time.time_ns() // 1_000_000))

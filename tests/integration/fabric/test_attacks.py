@@ -1,0 +1,238 @@
+"""Attacks on a real Fabric network: what a member, a stranger and a CA's administrator may try."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
+
+from chaincode.contracts.operations import Deposit, Mint, operation_text
+from chaincode.fabric import names
+from chaincode.fabric.functions import FUNCTIONS
+from deploy.fabric.identities.enrolment import Enrolment
+from fabric_client.errors import AlreadyKnown, CommitRefused, FabricError, NotPermitted
+from fabric_client.gateway import Gateway
+from fabric_client.identity import Identity
+from fabric_client.proposals import Call, Proposal, propose
+from portal.ledger.errors import TransactionRefused
+from portal.ledger.fabric.errors import NotAdmitted
+from portal.ledger.fabric.ledger import FabricLedger
+from tests.support.fabric.network import FabricNetwork, connects_to_chaincode, health, transaction
+from tests.support.ledger import KEYS, World
+from tests.support.waiting import wait_for
+from wire.signing import OPERATION, SigningKey
+
+_SECONDS = 20
+
+
+@pytest.fixture
+def recorder(fabric_network: FabricNetwork) -> Identity:
+    return fabric_network.identity("controller", "recorder")
+
+
+@pytest.fixture
+def gateway(fabric_network: FabricNetwork, recorder: Identity) -> Iterator[Gateway]:
+    peer = fabric_network.peer("controller", recorder)
+    yield peer.gateway
+    peer.channel.close()
+
+
+def call(*arguments: str, function: str = names.SUBMIT, timestamp_ms: int | None = None) -> Call:
+    made = Call(
+        channel="chainfaas",
+        chaincode=names.CHAINCODE,
+        function=function,
+        arguments=tuple(argument.encode() for argument in arguments),
+    )
+    return made if timestamp_ms is None else replace(made, timestamp_ms=timestamp_ms)
+
+
+def minting(key: SigningKey = KEYS.treasury) -> str:
+    reference = secrets.token_hex(8)
+    text = operation_text(f"account.mint:{reference}", Mint(account_id="bob", amount_micro=10**9, reference=reference))
+    return key.sign(text.encode(), OPERATION)
+
+
+def submission(envelope: str, timestamp_ms: int) -> Call:
+    return call(envelope, timestamp_ms=timestamp_ms)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def complete(gateway: Gateway, proposal: Proposal, *organisations: str) -> int:
+    prepared = gateway.endorse(proposal, seconds=_SECONDS, organisations=organisations)
+    gateway.submit(proposal, prepared, seconds=_SECONDS)
+    return gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=_SECONDS)
+
+
+def test_one_organisation_alone_changes_nothing(world: World, gateway: Gateway, recorder: Identity) -> None:
+    now = now_ms()
+    text = operation_text(f"account.deposit:{secrets.token_hex(8)}", Deposit(account_id="bob", amount_micro=1))
+    by_custody = KEYS.custody.sign(text.encode(), OPERATION)
+    envelope = transaction(KEYS.controller, [by_custody], timestamp_ms=now, transaction_id=secrets.token_hex(8))
+    before = world.account("bob")
+
+    with pytest.raises(CommitRefused) as refused:
+        complete(gateway, propose(recorder, submission(envelope, now)), "ControllerMSP")
+
+    assert refused.value.code == "ENDORSEMENT_POLICY_FAILURE"
+    assert world.account("bob") == before
+
+
+def test_a_forged_proposal_is_refused(gateway: Gateway, recorder: Identity) -> None:
+    proposal = propose(recorder, call(function=names.PROBE))
+    proposal.signed.proposal_bytes = proposal.signed.proposal_bytes.replace(b"probe", b"probf")
+
+    with pytest.raises(FabricError):
+        gateway.endorse(proposal, seconds=_SECONDS)
+
+
+def test_a_replayed_proposal_is_refused(gateway: Gateway, recorder: Identity) -> None:
+    proposal = propose(recorder, call(function=names.PROBE))
+    complete(gateway, proposal)
+
+    with pytest.raises(AlreadyKnown):
+        gateway.endorse(proposal, seconds=_SECONDS)
+
+
+@pytest.mark.parametrize("minutes", [-2, 2])
+def test_a_submitter_does_not_choose_its_own_time(ledger: FabricLedger, minutes: int) -> None:
+    envelope = transaction(KEYS.controller, [minting()], timestamp_ms=now_ms() + minutes * 60_000)
+
+    with pytest.raises(NotAdmitted, match="timestamp"):
+        ledger.submit(envelope)
+
+
+def test_a_stranger_with_a_certificate_of_its_own_is_refused(fabric_network: FabricNetwork) -> None:
+    peer = fabric_network.peer("controller", self_certified("ControllerMSP"))
+
+    with pytest.raises(NotPermitted):
+        peer.gateway.endorse(propose(self_certified("ControllerMSP"), call(function=names.PROBE)), seconds=_SECONDS)
+    peer.channel.close()
+
+
+def test_a_member_of_one_organisation_cannot_speak_for_the_other(fabric_network: FabricNetwork) -> None:
+    recorder = fabric_network.identity("controller", "recorder")
+    pretending = replace(recorder, msp_id="PeersMSP")
+    peer = fabric_network.peer("peers", pretending)
+
+    with pytest.raises(NotPermitted):
+        peer.gateway.endorse(propose(pretending, call(function=names.PROBE)), seconds=_SECONDS)
+    peer.channel.close()
+
+
+def test_a_ca_that_certifies_a_second_treasury_gains_nothing(fabric_network: FabricNetwork, world: World) -> None:
+    with Enrolment(fabric_network.places, fabric_network.network, "controller") as enrolment:
+        directory = enrolment.user("treasury-of-my-own")
+    second = Identity.read("ControllerMSP", directory)
+    peer = fabric_network.peer("controller", second)
+    before = world.owns("bob")
+    now = now_ms()
+
+    by_its_own_key = transaction(second.key, [minting(second.key)], timestamp_ms=now)
+    with pytest.raises(FabricError, match="knows no key"):
+        peer.gateway.endorse(propose(second, submission(by_its_own_key, now)), seconds=_SECONDS)
+
+    assert world.owns("bob") == before
+    peer.channel.close()
+
+
+def test_a_revoked_certificate_is_refused_by_every_peer(fabric_network: FabricNetwork) -> None:
+    with Enrolment(fabric_network.places, fabric_network.network, "peers") as enrolment:
+        leaver = Identity.read("PeersMSP", enrolment.user("leaver"))
+    connections = [fabric_network.peer(organisation, leaver) for organisation in ("controller", "peers")]
+    assert complete(connections[0].gateway, propose(leaver, call(function=names.PROBE)))
+
+    revoked = fabric_network.command("revoke", "peers", "leaver")
+
+    assert revoked.returncode == 0, revoked.stderr
+    for peer in connections:
+        wait_for("the refusal", partial(_is_refused, peer.gateway, leaver), 10)
+        peer.channel.close()
+    assert fabric_network.command("up").returncode == 0
+
+
+def _is_refused(gateway: Gateway, identity: Identity) -> bool:
+    try:
+        gateway.endorse(propose(identity, call(function=names.PROBE)), seconds=_SECONDS)
+    except NotPermitted:
+        return True
+    return False
+
+
+def test_the_recorder_cannot_mint(ledger: FabricLedger) -> None:
+    reference = secrets.token_hex(8)
+    text = operation_text(f"account.mint:{reference}", Mint(account_id="bob", amount_micro=1, reference=reference))
+
+    assert ledger.submit(transaction(KEYS.controller, [text])).results[0].reason == "not_authorised"
+    assert ledger.submit(transaction(KEYS.controller, [minting(KEYS.custody)])).results[0].reason == "not_authorised"
+
+
+def test_a_key_that_the_ledger_does_not_know_is_refused(ledger: FabricLedger) -> None:
+    with pytest.raises(TransactionRefused, match="knows no key"):
+        ledger.submit(transaction(KEYS.stranger, [minting()]))
+
+
+def test_an_altered_transaction_is_refused(ledger: FabricLedger) -> None:
+    header, payload, signature = transaction(KEYS.controller, [minting()]).split(".")
+    _, other, _ = transaction(KEYS.controller, [minting()]).split(".")
+
+    with pytest.raises(TransactionRefused, match="altered"):
+        ledger.submit(f"{header}.{other}.{signature}")
+    assert payload != other
+
+
+def test_nobody_begins_the_ledger_again(gateway: Gateway, recorder: Identity) -> None:
+    with pytest.raises(FabricError, match="has begun"):
+        gateway.endorse(propose(recorder, call(KEYS.genesis().text(), function=names.GENESIS)), seconds=_SECONDS)
+
+
+def test_malformed_arguments_of_every_function_leave_both_servers_running(
+    fabric_network: FabricNetwork, gateway: Gateway, recorder: Identity
+) -> None:
+    arguments = ("", "{}", "a.b.c", "[" * 50_000, "\x00", "\U0010ffff", "x" * 1_000_000)
+    for function in (*FUNCTIONS, "", "unknown", "__init__"):
+        for argument in arguments:
+            try:
+                gateway.evaluate(propose(recorder, call(argument, function=function)), seconds=_SECONDS)
+            except FabricError:
+                continue
+
+    assert complete(gateway, propose(recorder, call(function=names.PROBE)))
+    assert all(health(fabric_network, name)["peers"] > 0 for name in ("controller", "peers"))
+
+
+def test_a_stranger_cannot_connect_to_a_chaincode_server(fabric_network: FabricNetwork) -> None:
+    assert not connects_to_chaincode(fabric_network, "controller", certified=False)
+    assert connects_to_chaincode(fabric_network, "controller", certified=True)
+
+
+def self_certified(msp_id: str) -> Identity:
+    """Return an identity that no CA of the network knows."""
+    key = SigningKey.generate()
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, "recorder"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "client"),
+        ]
+    )
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public.key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key.key, hashes.SHA256())
+    )
+    return Identity(msp_id=msp_id, certificate=certificate.public_bytes(serialization.Encoding.PEM), key=key)

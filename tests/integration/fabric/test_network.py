@@ -1,0 +1,168 @@
+"""The network's own command: repeated, interrupted, extended, upgraded; and its plain messages."""
+
+import socket
+import stat
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from deploy.fabric.network import Role
+from deploy.fabric.tools import NETWORK_DIRECTORY
+from portal.ledger.fabric.ledger import FabricLedger
+from tests.support.fabric.network import FabricNetwork, processes, running_network, transaction
+from tests.support.ledger import KEYS, World
+from tests.support.waiting import wait_for
+
+
+def test_a_second_start_finds_everything_running(fabric_network: FabricNetwork) -> None:
+    before = processes(fabric_network)
+
+    again = fabric_network.command("up")
+
+    assert again.returncode == 0, again.stderr
+    assert "0 of them started now" in again.stdout
+    assert processes(fabric_network) == before
+
+
+def test_status_shows_every_process_and_fails_when_one_is_missing(fabric_network: FabricNetwork) -> None:
+    whole = fabric_network.command("status")
+    fabric_network.operator.daemons.stop("peer0.peers", kill=True)
+    part = fabric_network.command("status")
+    fabric_network.command("up")
+
+    assert whole.returncode == 0
+    assert whole.stdout.count("process") == len(fabric_network.network.nodes)
+    assert part.returncode == 1
+    assert "NOT RUNNING" in part.stdout
+    assert "up` starts them" in part.stderr
+
+
+def test_what_was_killed_is_started_again_and_nothing_is_lost(
+    fabric_network: FabricNetwork, world: World, ledger: FabricLedger
+) -> None:
+    owned = world.owns("bob")
+    for name in list(processes(fabric_network)):
+        fabric_network.operator.daemons.stop(name, kill=True)
+
+    assert fabric_network.command("up").returncode == 0
+
+    assert world.owns("bob") == owned
+    assert world.mint("bob", 1) == "applied"
+    assert ledger.height > 0
+
+
+def test_a_chaincode_server_that_is_killed_is_used_again_once_it_is_back(
+    fabric_network: FabricNetwork, world: World
+) -> None:
+    name = f"chaincode.peers.{fabric_network.network.sequence}"
+    fabric_network.operator.daemons.stop(name, kill=True)
+    node = fabric_network.node(Role.CHAINCODE, "peers")
+    operator = fabric_network.operator
+    operator.daemons.start([operator.daemon(fabric_network.network, node)])
+
+    assert world.mint("bob", 1) == "applied"
+
+
+def test_an_upgrade_keeps_the_state(fabric_network: FabricNetwork, world: World, ledger: FabricLedger) -> None:
+    before = dict(ledger.items(""))
+    sequence = fabric_network.network.sequence
+
+    upgraded = fabric_network.command("upgrade")
+
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert fabric_network.network.sequence == sequence + 1
+    assert dict(ledger.items("")) == before
+    assert world.mint("bob", 1) == "applied"
+
+
+def test_a_new_peer_catches_up_and_serves(fabric_network: FabricNetwork, world: World) -> None:
+    added = fabric_network.command("add-peer", "peers")
+
+    assert added.returncode == 0, added.stderr
+    assert "peer1.peers serves at" in added.stdout
+    assert world.mint("bob", 1) == "applied"
+    refused = fabric_network.command("add-peer", "strangers")
+    assert "there is no organisation strangers" in refused.stderr
+
+
+def test_keys_are_readable_by_their_owner_only_and_none_lies_in_the_project(fabric_network: FabricNetwork) -> None:
+    keys = [*fabric_network.root.rglob("key.pem"), *fabric_network.root.rglob("*.password")]
+
+    assert keys
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
+    assert not list(NETWORK_DIRECTORY.rglob("*.pem"))
+
+
+def test_a_port_that_is_taken_is_named_with_a_way_out(tmp_path: Path) -> None:
+    topology = tmp_path / "topology.toml"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        text = (NETWORK_DIRECTORY / "topology.toml").read_text()
+        topology.write_text(text.replace("base_port = 17050", f"base_port = {port}"))
+        refused = FabricNetwork(tmp_path / "network").command("up", "--small", "--topology", str(topology))
+
+    assert refused.returncode == 1
+    assert f"port {port}, which ca.controller needs, is in use" in refused.stderr
+    assert "--free-ports" in refused.stderr
+
+
+def test_programs_that_are_not_built_are_named_with_the_command_that_builds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.fabric.network._BINARIES", tmp_path)
+
+    refused = FabricNetwork(tmp_path / "network").command("up")
+
+    assert "fabric-network/network build" in refused.stderr
+
+
+@pytest.mark.parametrize("program", ["go", "gcc"])
+def test_building_without_a_compiler_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    other = tmp_path / "path"
+    other.mkdir()
+    if program == "gcc":
+        (other / "go").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(other))
+    monkeypatch.setattr("tests.support.fabric.network._BINARIES", tmp_path / "bin")
+
+    refused = FabricNetwork(tmp_path / "network").command("build")
+
+    assert f"{program} is not installed" in refused.stderr
+
+
+def test_a_directory_that_holds_something_else_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "treasure").write_text("gold")
+
+    refused = FabricNetwork(tmp_path).command("reset")
+
+    assert "is left as it is" in refused.stderr
+    assert (tmp_path / "treasure").exists()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("fabric_programs")
+def test_the_whole_topology_survives_the_death_of_its_leading_orderer_and_of_peers(tmp_path: Path) -> None:
+    with running_network(tmp_path / "network") as network, network.ledger() as ledger:
+        assert len(network.network.of(Role.ORDERER)) == 3
+        assert len(network.network.of(Role.PEER)) == 4
+        ledger.submit(transaction(KEYS.controller, ["{}"]))
+        for name in ("peer0.controller", "peer1.peers"):
+            network.operator.daemons.stop(name, kill=True)
+            ledger.submit(transaction(KEYS.controller, ["{}"]))
+
+        # Whichever leads: with each of them gone once, the leader was.
+        for orderer in network.network.of(Role.ORDERER):
+            network.operator.daemons.stop(orderer.name, kill=True)
+            record = ledger.submit(transaction(KEYS.controller, ["{}"]))
+            assert ledger.transaction(record.transaction_id) == record
+            network.operator.daemons.start([network.operator.daemon(network.network, orderer)])
+            wait_for("the orderer", partial(_runs, network, orderer.name), 10)
+
+
+def _runs(network: FabricNetwork, name: str) -> bool:
+    return name in processes(network)

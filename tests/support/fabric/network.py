@@ -1,0 +1,175 @@
+"""A real Fabric network for tests: made once a session by the project's own command; and `World`'s ledger on it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from chaincode.blocks import TransactionBody, TransactionRecord
+from deploy.fabric.network import Network, Node, Places, Role, msp_id
+from deploy.fabric.nodes.chaincode import server_address
+from deploy.fabric.operator import Operator
+from deploy.fabric.profiles import profile
+from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.servers.process import MARKER
+from fabric_client.identity import Identity
+from fabric_client.peers import Endpoint, Peer
+from portal.ledger.fabric.ledger import FabricLedger
+from tests.support.embedded import signed, signing_key
+from tests.support.ledger import KEYS
+from wire.signing import SigningKey
+
+_ROOT = NETWORK_DIRECTORY.parent
+GENESIS = KEYS.genesis().text()
+_BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRIC_BINARIES", _ROOT / "var" / "fabric-bin"))
+
+
+class FabricNetwork:
+    """A network that runs, and who may use it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.places = Places(root=root)
+        self.operator = Operator(root, Tools(directory=_BINARIES), lambda _: None)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `fabric-network/network` on it."""
+        options = ["--data", str(self.root), "--binaries", str(_BINARIES)]
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.fabric", *options, *arguments],
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    @property
+    def network(self) -> Network:
+        """What it consists of."""
+        return self.operator.network()
+
+    def ledger(self, organisation: str = "controller", user: str = "recorder") -> FabricLedger:
+        """Return the ledger as a user of an organisation has it."""
+        return FabricLedger(profile(self.places, self.network, organisation, user))
+
+    def identity(self, organisation: str, user: str) -> Identity:
+        """Return a user's identity."""
+        return Identity.read(msp_id(organisation), self.places.user(organisation, user))
+
+    def peer(self, organisation: str, identity: Identity) -> Peer:
+        """Return a connection to an organisation's first peer."""
+        node = self.node(Role.PEER, organisation)
+        endpoint = Endpoint(address=self.network.address(node), tls_root=self.places.ca_root(organisation))
+        return Peer(endpoint, identity)
+
+    def node(self, role: Role, organisation: str) -> Node:
+        """Return an organisation's first node of a role."""
+        return self.network.of(role, organisation)[0]
+
+
+@contextmanager
+def running_network(root: Path, *options: str, genesis: str = GENESIS) -> Iterator[FabricNetwork]:
+    """Yield a network in a directory; it ends with the block, and with this process however that ends."""
+    guard = subprocess.Popen(
+        [sys.executable, "-m", "deploy.servers.process", str(root)],
+        cwd=_ROOT,
+        env={**os.environ, MARKER: "guard"},
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    made = FabricNetwork(root)
+    try:
+        built = made.command("build")
+        assert built.returncode == 0, built.stderr
+        path = root.parent / f"{root.name}.genesis.json"
+        path.write_text(genesis)
+        started = made.command("up", "--free-ports", "--genesis", str(path), *options)
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield made
+    finally:
+        made.operator.down()
+        assert guard.stdin
+        guard.stdin.close()
+        guard.wait(30)
+
+
+@pytest.fixture(scope="session")
+def fabric_programs() -> None:
+    """Fabric's programs, or the means to build them; skips at a desk without Go, fails so in CI."""
+    missing = [program for program in ("go", "gcc") if shutil.which(program) is None]
+    if missing and not (_BINARIES / "peer").exists():
+        reason = f"NOT TESTED, Fabric's programs cannot be built without {' and '.join(missing)}"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def fabric_network(fabric_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricNetwork]:  # noqa: ARG001 - programs first
+    """The smallest network, with a ledger that begins with `KEYS`."""
+    with running_network(tmp_path_factory.mktemp("fabric") / "network", "--small") as network:
+        yield network
+
+
+class OnFabric:
+    """`World`'s operations as transactions of a Fabric network, at the network's own time."""
+
+    def __init__(self, ledger: FabricLedger) -> None:
+        self.ledger = ledger
+
+    def run(self, creator: str, _timestamp_ms: int, operations: Sequence[str]) -> TransactionRecord:
+        """Submit one transaction."""
+        return self.ledger.submit(transaction(signing_key(creator), operations))
+
+    def items(self, prefix: str) -> list[tuple[str, str]]:
+        """Return keys and values."""
+        return list(self.ledger.items(prefix))
+
+
+def transaction(key: SigningKey, operations: Sequence[str], **changes: Any) -> str:
+    """Return a transaction of now as its submitter sends it."""
+    values = {"transaction_id": uuid.uuid4().hex, "timestamp_ms": time.time_ns() // 1_000_000, **changes}
+    return signed(TransactionBody(operations=tuple(operations), **values), key)
+
+
+def processes(network: FabricNetwork) -> dict[str, int]:
+    """Return the network's processes by name."""
+    return network.operator.daemons.running()
+
+
+def health(network: FabricNetwork, organisation: str) -> dict[str, Any]:
+    """Return the health of an organisation's chaincode server."""
+    node = network.node(Role.CHAINCODE, organisation)
+    port = node.ports["health" if network.network.sequence % 2 else "health_next"]
+    answer: dict[str, Any] = json.loads(httpx.get(f"http://{network.network.host}:{port}/healthz", timeout=5).text)
+    return answer
+
+
+def connects_to_chaincode(network: FabricNetwork, organisation: str, *, certified: bool) -> bool:
+    """Return whether somebody gets a connection to an organisation's chaincode server; `certified` like its peer."""
+    tls = network.places.node(network.node(Role.PEER, organisation)) / "tls"
+    pair = {
+        "private_key": (tls / "key.pem").read_bytes(),
+        "certificate_chain": (tls / "cert.pem").read_bytes(),
+    }
+    root = network.places.ca_root(organisation).read_bytes()
+    credentials = grpc.ssl_channel_credentials(root, **(pair if certified else {}))
+    address = server_address(network.network, network.node(Role.CHAINCODE, organisation))
+    with grpc.secure_channel(address, credentials) as channel:
+        connect: Any = channel.stream_stream("/protos.Chaincode/Connect")
+        try:
+            return bool(next(connect(iter(()), timeout=5)))
+        except grpc.RpcError:
+            return False
