@@ -116,6 +116,7 @@ class Market:
             max_cost_micro=_MAX_MS * _PRICE // 1000,
             ticket_digest=_DIGEST,
             pay_until_ms=now + 3_600_000,
+            placed_at_ms=now,
         )
         receipt = Receipt(
             job_id=job_id,

@@ -9,7 +9,7 @@ import pytest
 
 from chaincode.contracts.records import Job, JobState
 from tests.support.fabric.network import FabricNetwork, running_network
-from tests.support.outbox.ledger_process import LedgerInstallation
+from tests.support.outbox.ledger_process import Driver, LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode
 
@@ -36,6 +36,14 @@ def _all_paid(installation: LedgerInstallation) -> bool:
     return installation.confirmations() == {"committed": JOBS}
 
 
+def _kill_under_load(installation: LedgerInstallation, driver: Driver) -> None:
+    before = paid(installation)
+    with installation.ledger_process() as running:
+        driver.jobs(JOBS // KILLS)
+        wait_for("something more to be paid", partial(_grew, installation, before), 60)
+        running.process.kill()
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("fabric_programs")
 def test_jobs_of_the_outbox_are_paid_once_though_the_recorder_is_killed(tmp_path: Path) -> None:
@@ -45,11 +53,7 @@ def test_jobs_of_the_outbox_are_paid_once_though_the_recorder_is_killed(tmp_path
         installation = profiled(made, network)
         with installation.driver() as driver:
             for _ in range(KILLS):
-                before = paid(installation)
-                with installation.ledger_process() as running:
-                    driver.jobs(JOBS // KILLS)
-                    wait_for("something more to be paid", partial(_grew, installation, before), 60)
-                    running.process.kill()
+                _kill_under_load(installation, driver)
         with installation.ledger_process() as running:
             wait_for("all jobs to be paid", partial(_all_paid, installation), 60)
             with network.ledger() as ledger:

@@ -127,9 +127,8 @@ class Exchange:
             if said is not None:
                 await stage.say(liar, "refused" if isinstance(said, Refused) else "finished", said)
             while not stage.replies():
-                for provider in stage.providers:
-                    if provider is not liar and stage.orders(provider):
-                        await stage.say(provider, "finished", provider.finished(stage.ticket(provider)))
+                for provider in [item for item in stage.providers if item is not liar and stage.orders(item)]:
+                    await stage.say(provider, "finished", provider.finished(stage.ticket(provider)))
                 await stage.tick(after_ms=1_000)
             return request
 

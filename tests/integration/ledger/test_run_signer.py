@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -86,7 +87,7 @@ def api(installation: LedgerInstallation) -> Iterator[Callable[..., Any]]:
         ledger = running.enter_context(installation.ledger_process())
         ledger.wait_well()
         for name in SIGNERS:
-            wait_for(f"the signer {name}", lambda name=name: is_well(f"http://{urls[name]}/healthz"), 30)
+            wait_for(f"the signer {name}", partial(is_well, f"http://{urls[name]}/healthz"), 30)
         wait_for("the portal", lambda: is_well(f"http://{urls['portal']}/api/v1/openapi.json"), 30)
 
         def ask(person: str, method: str, path: str, body: Any = None) -> Any:
