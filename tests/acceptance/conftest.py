@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,30 +12,49 @@ from deploy.errors import Missing
 from tests.acceptance.town import Town
 from tests.support.servers import in_ci
 
-Towns = Callable[[str], Town]
+
+class Towns:
+    """At most one running marketplace at a time: two would only take each other's processors."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._database = ""
+        self._town: Town | None = None
+
+    def on(self, database: str) -> Town:
+        """Return the marketplace on a database, started when it does not run yet."""
+        if self._town is None or self._database != database:
+            self.none()
+            directory = Path(tempfile.mkdtemp(prefix="chainfaas-"))
+            directory.chmod(0o755)
+            self._open.callback(shutil.rmtree, directory, ignore_errors=True)
+            self._town, self._database = self._open.enter_context(_started(directory, database)), database
+        return self._town
+
+    def none(self) -> None:
+        """Stop the one that runs."""
+        self._open.close()
+        self._town = None
 
 
 @pytest.fixture(scope="session")
 def towns() -> Iterator[Towns]:
-    """Return a running marketplace on a database; each is started when a journey first asks for it."""
-    running: dict[str, Town] = {}
-    with ExitStack() as closing:
-
-        def on(database: str) -> Town:
-            if database not in running:
-                directory = Path(tempfile.mkdtemp(prefix="chainfaas-"))
-                directory.chmod(0o755)
-                closing.callback(shutil.rmtree, directory, ignore_errors=True)
-                running[database] = closing.enter_context(_started(directory, database))
-            return running[database]
-
-        yield on
+    """Return what starts a marketplace when a journey first asks for it."""
+    made = Towns()
+    yield made
+    made.none()
 
 
 @pytest.fixture
 def town(towns: Towns) -> Town:
     """A running marketplace on SQLite."""
-    return towns("sqlite")
+    return towns.on("sqlite")
+
+
+@pytest.fixture(scope="session")
+def quiet(towns: Towns) -> None:
+    """Nothing else runs."""
+    towns.none()
 
 
 def _started(directory: Path, database: str) -> Town:

@@ -12,9 +12,9 @@ _CALLERS = 8
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"])
 def test_two_hundred_calls_by_eight_callers_are_answered_and_paid_exactly(database: str, towns: Towns) -> None:
-    town = towns(database)
+    town = towns.on(database)
     publish(town.developer, push_demo_image(town.market))
     bodies = [f"call {number} of many: {'word ' * (number % 50)}".encode() for number in range(_CALLS)]
     before = town.balances()

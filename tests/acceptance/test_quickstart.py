@@ -38,7 +38,7 @@ _QUICKSTART = ROOT / "deploy" / "quickstart"
 
 
 @pytest.fixture(scope="module")
-def data() -> Iterator[Path]:
+def data(quiet: None) -> Iterator[Path]:  # noqa: ARG001 - a fixture
     """The directory of one quickstart; its path has to be short."""
     with tempfile.TemporaryDirectory(prefix="chainfaas-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
