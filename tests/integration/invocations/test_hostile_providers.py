@@ -7,9 +7,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from chaincode.contracts import keys
@@ -36,6 +38,7 @@ from wire.messages import Finished, InvocationReply, InvocationRequest, Refused
 from wire.outcomes import ExitState, RefusalReason
 from wire.signing import SigningKey
 
+T = TypeVar("T")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: What a hostile provider answers to a ticket; None: nothing.
@@ -73,28 +76,35 @@ class KeptInDatabase(InMemoryStore):
     database: DjangoStore = field(default_factory=DjangoStore)
 
     def take_over(self, *, now_ms: int) -> TakeOver:
-        return self.database.take_over(now_ms=now_ms)
+        return self._asked(lambda: self.database.take_over(now_ms=now_ms))
 
     def version(self, version_id: UUID) -> VersionSpec | None:
-        return self.database.version(version_id)
+        return self._asked(lambda: self.database.version(version_id))
 
     def providers(self) -> Sequence[ProviderSpec]:
-        return self.database.providers()
+        return self._asked(self.database.providers)
 
     def apply(self, epoch: int, changes: Sequence[Change]) -> Sequence[Verdict]:
-        return self.database.apply(epoch, changes)
+        return self._asked(lambda: self.database.apply(epoch, changes))
 
     def job_invocation(self, job_id: str) -> UUID | None:
-        return self.database.job_invocation(job_id)
+        return self._asked(lambda: self.database.job_invocation(job_id))
 
     def outcome(self, invocation_id: UUID) -> InvocationReply | None:
-        return self.database.outcome(invocation_id)
+        return self._asked(lambda: self.database.outcome(invocation_id))
 
     def seen(self, epoch: int, providers: Sequence[SeenProvider]) -> None:
-        self.database.seen(epoch, providers)
+        self._asked(lambda: self.database.seen(epoch, providers))
 
     def clean_up(self, epoch: int, *, now_ms: int) -> int:
-        return self.database.clean_up(epoch, now_ms=now_ms)
+        return self._asked(lambda: self.database.clean_up(epoch, now_ms=now_ms))
+
+    def _asked(self, question: Callable[[], T]) -> T:
+        """Ask on the scheduler's thread, and leave no connection of that thread behind."""
+        try:
+            return question()
+        finally:
+            connections.close_all()
 
 
 class Exchange:

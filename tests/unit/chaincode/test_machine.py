@@ -10,7 +10,7 @@ QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 
 
 def test_any_operations_in_any_order_keep_the_books_right() -> None:
-    profile = settings(max_examples=300, stateful_step_count=30, deadline=None, suppress_health_check=QUIET)
+    profile = settings(max_examples=300, stateful_step_count=50, deadline=None, suppress_health_check=QUIET)
 
     run_state_machine_as_test(LedgerMachine, settings=profile)
 
