@@ -1,7 +1,11 @@
 """What every test shares: settings, real servers, and which tests a database run takes."""
 
+from collections.abc import Iterator
+
 import django
 import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from tests.support import environment
 
@@ -33,3 +37,16 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
     """Start the database's server before Django makes its test database in it."""
     if environment.on_postgresql():
         request.getfixturevalue("postgresql_server")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None,  # noqa: ARG001 - pytest-django's own, which this one ends before
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[None]:
+    """End what a server's thread still holds before the test database is dropped: PostgreSQL would refuse."""
+    yield
+    if environment.on_postgresql():
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(others, [connection.settings_dict["NAME"]])
