@@ -9,6 +9,7 @@ from tests.support.ledger_machine import LedgerMachine
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
+@pytest.mark.timeout(600)
 def test_any_operations_in_any_order_keep_the_books_right() -> None:
     profile = settings(max_examples=300, stateful_step_count=50, deadline=None, suppress_health_check=QUIET)
 
