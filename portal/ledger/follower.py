@@ -10,11 +10,11 @@ from chaincode.blocks import Block, Event
 from portal.ledger import leadership
 from portal.ledger.errors import CheckpointMoved, LedgerDamaged
 from portal.ledger.models import Checkpoint
-from portal.ledger.money.settling import settle_requests
 from portal.ledger.ports import LedgerReader
 from portal.ledger.read_model.blocks import apply_blocks
 from portal.ledger.read_model.moments import moment
 from portal.ledger.read_model.outcomes import settle
+from portal.ledger.requests.settling import settle_requests
 
 log = logging.getLogger(__name__)
 

@@ -230,15 +230,13 @@ class Approval(NamedTuple):
     at: "datetime | None"
 
 
-class MoneyRequest(models.Model):
+class GovernedRequest(models.Model):
     """A top-up, payout or change of the fee policy on its way to two approvals, to the signers and to the ledger."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=16, choices=RequestKind.choices)
     #: Whose money it is; none for the fee policy.
-    account = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="money_requests"
-    )
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     amount_micro = models.BigIntegerField(default=0)
     #: How it was paid, or where it is to be paid to; why, for the fee policy.
     note = models.CharField(max_length=200, blank=True)
@@ -291,7 +289,7 @@ class MoneyRequest(models.Model):
 class RequestSignature(models.Model):
     """That a signer signed an operation for a request."""
 
-    request = models.ForeignKey(MoneyRequest, on_delete=models.CASCADE, related_name="signatures")
+    request = models.ForeignKey(GovernedRequest, on_delete=models.CASCADE, related_name="signatures")
     #: `treasury` or `authority-…`.
     signer = models.CharField(max_length=32)
     #: Of the operation; each is signed once.

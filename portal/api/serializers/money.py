@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from portal.api.serializers.base import Order
-from portal.ledger.models import MoneyRequest
-from portal.ledger.money import content
+from portal.ledger.models import GovernedRequest
+from portal.ledger.requests import content
 from wire.money import MAX_MICRO
 
 REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"
@@ -27,7 +27,7 @@ class ApprovalView(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-class RequestView(serializers.ModelSerializer[MoneyRequest]):
+class RequestView(serializers.ModelSerializer[GovernedRequest]):
     """A request as its owner sees it."""
 
     account_id = serializers.UUIDField(allow_null=True)
@@ -38,7 +38,7 @@ class RequestView(serializers.ModelSerializer[MoneyRequest]):
     class Meta:
         """All that is not the administrators' own business."""
 
-        model = MoneyRequest
+        model = GovernedRequest
         fields: tuple[str, ...] = (
             "id",
             "kind",
@@ -92,7 +92,7 @@ class WholeRequestView(RequestView):
             "digest",
         )
 
-    def get_digest(self, request: MoneyRequest) -> str:
+    def get_digest(self, request: GovernedRequest) -> str:
         """Return what an approval has to name."""
         return content.digest(request)
 

@@ -22,8 +22,9 @@ from portal.api.serializers.money import (
     RefusalOrder,
     WholeRequestView,
 )
-from portal.ledger.models import MoneyRequest
-from portal.ledger.money import approving, asking, queries, standing
+from portal.ledger.models import GovernedRequest
+from portal.ledger.money import standing
+from portal.ledger.requests import approving, asking, queries
 from wire.money import Micro
 
 
@@ -33,13 +34,13 @@ def _administrator(request: Request) -> Account:
     return account
 
 
-class MoneyRequests(AccountList[MoneyRequest]):
+class GovernedRequests(AccountList[GovernedRequest]):
     """All requests, newest first; for administrators."""
 
-    model = MoneyRequest
+    model = GovernedRequest
     serializer_class = WholeRequestView
 
-    def visible_to(self, account: Account) -> QuerySet[MoneyRequest]:
+    def visible_to(self, account: Account) -> QuerySet[GovernedRequest]:
         """Return all of them, to an administrator."""
         require_administrator(account)
         return queries.all_requests()

@@ -28,9 +28,10 @@ from portal.api.serializers.money import (
 )
 from portal.errors import Invalid, NotThere
 from portal.ledger import queries
-from portal.ledger.models import MoneyRequest
-from portal.ledger.money import asking, moving, standing, statement
-from portal.ledger.money import queries as requests
+from portal.ledger.models import GovernedRequest
+from portal.ledger.money import moving, standing, statement
+from portal.ledger.requests import asking
+from portal.ledger.requests import queries as requests
 from portal.streaming import streamed
 from wire.money import Micro
 
@@ -107,13 +108,13 @@ class Withdrawals(APIView):
         return _on_its_way(moving.withdraw(account, withdrawal_id=order.get("withdrawal_id") or uuid4(), now=now))
 
 
-class Requests(AccountList[MoneyRequest]):
+class Requests(AccountList[GovernedRequest]):
     """Top-ups and payouts that the account asked for."""
 
-    model = MoneyRequest
+    model = GovernedRequest
     serializer_class = RequestView
 
-    def visible_to(self, account: Account) -> QuerySet[MoneyRequest]:
+    def visible_to(self, account: Account) -> QuerySet[GovernedRequest]:
         """Return its requests."""
         return requests.requests_of(account)
 

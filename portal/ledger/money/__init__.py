@@ -1,1 +1,1 @@
-"""What owners and administrators do with money: moving it, asking for it, approving; and what the ledger made of it."""
+"""What owners do with their money, and what the ledger holds about it besides balances."""

@@ -13,8 +13,8 @@ from portal.ledger import queries
 from portal.ledger.keys import KeyName, signing_key
 from portal.ledger.models import WorldState
 from portal.ledger.money import standing
-from portal.ledger.money.errors import OwnKey
 from portal.ledger.operations import enqueue, operation_id_of
+from portal.ledger.requests.errors import OwnKey
 from wire.money import MAX_MICRO, Micro
 
 

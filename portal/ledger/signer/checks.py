@@ -3,8 +3,9 @@
 from chaincode.contracts.genesis import ORGANISATIONS
 from chaincode.contracts.records import PayoutState, ProposalState
 from portal.accounts.models import Account
-from portal.ledger.models import MoneyRequest, RequestKind
-from portal.ledger.money import content, standing
+from portal.ledger.models import GovernedRequest, RequestKind
+from portal.ledger.money import standing
+from portal.ledger.requests import content
 from wire.money import MAX_MICRO
 from wire.signing import sha256_hex
 
@@ -13,7 +14,7 @@ class NotSigned(Exception):
     """A request is not as it has to be; it is signed by nobody."""
 
 
-def check_approvals(request: MoneyRequest) -> None:
+def check_approvals(request: GovernedRequest) -> None:
     """Go on only with the approvals of two people of both organisations for exactly this content.
 
     :raises NotSigned: saying what is wrong.
@@ -32,14 +33,14 @@ def check_approvals(request: MoneyRequest) -> None:
         raise NotSigned("Not every organisation approved it.")
 
 
-def _check_person(person: Account | None, organisation: str, request: MoneyRequest) -> None:
+def _check_person(person: Account | None, organisation: str, request: GovernedRequest) -> None:
     if person is None or not person.is_active or not person.is_staff or person.organisation != organisation:
         raise NotSigned("It was approved by somebody who may not.")
     if person.id == request.account_id:
         raise NotSigned("It was approved by the owner of the money.")
 
 
-def check_content(request: MoneyRequest) -> None:
+def check_content(request: GovernedRequest) -> None:
     """Go on only with amounts that make sense, and for a payout only with what the ledger holds for it.
 
     :raises NotSigned: saying what is wrong.
@@ -54,7 +55,7 @@ def check_content(request: MoneyRequest) -> None:
             raise NotSigned("The ledger holds another amount, or for another account.")
 
 
-def is_proposed(request: MoneyRequest) -> bool:
+def is_proposed(request: GovernedRequest) -> bool:
     """Return whether the proposal is open on the ledger; False while it is on its way.
 
     :raises NotSigned: when the ledger has a proposal of this id with other content.

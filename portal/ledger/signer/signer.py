@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from chaincode.contracts.operations import RefusePayout
 from portal.ledger.errors import OperationConflict
 from portal.ledger.keys import AUTHORITIES, KeyName
-from portal.ledger.models import MoneyRequest, RequestKind, RequestSignature, RequestState
-from portal.ledger.money import content
+from portal.ledger.models import GovernedRequest, RequestKind, RequestSignature, RequestState
 from portal.ledger.operations import Outgoing, approval, enqueue_all, operation_id_of
+from portal.ledger.requests import content
 from portal.ledger.signer.checks import NotSigned, check_approvals, check_content, is_proposed
 from wire.signing import SigningKey
 
@@ -49,7 +49,7 @@ class Signer:
                 worked = True
         return worked
 
-    def _work(self) -> Iterator[tuple[MoneyRequest, Callable[[MoneyRequest], bool]]]:
+    def _work(self) -> Iterator[tuple[GovernedRequest, Callable[[GovernedRequest], bool]]]:
         if self.name == TREASURY:
             for request in _rows(RequestState.APPROVED).exclude(kind=RequestKind.FEES)[:_AT_ONCE]:
                 yield request, self._propose
@@ -62,13 +62,13 @@ class Signer:
         for request in self._unsigned(RequestState.PROPOSED)[:_AT_ONCE]:
             yield request, self._approve
 
-    def _unsigned(self, state: RequestState) -> QuerySet[MoneyRequest]:
+    def _unsigned(self, state: RequestState) -> QuerySet[GovernedRequest]:
         mine = RequestSignature.objects.filter(request=OuterRef("pk"), signer=self.name)
         if state == RequestState.REFUSING:
             mine = mine.filter(operation_id__startswith=f"{RefusePayout.kind}:")
         return _rows(state).exclude(Exists(mine))
 
-    def _propose(self, request: MoneyRequest) -> bool:
+    def _propose(self, request: GovernedRequest) -> bool:
         check_approvals(request)
         check_content(request)
         outgoing = Outgoing(
@@ -79,7 +79,7 @@ class Signer:
         )
         return self._sign(request, outgoing, RequestState.PROPOSED)
 
-    def _approve(self, request: MoneyRequest) -> bool:
+    def _approve(self, request: GovernedRequest) -> bool:
         check_approvals(request)
         check_content(request)
         if not is_proposed(request):
@@ -92,7 +92,7 @@ class Signer:
         )
         return self._sign(request, outgoing, RequestState.PROPOSED)
 
-    def _give_back(self, request: MoneyRequest) -> bool:
+    def _give_back(self, request: GovernedRequest) -> bool:
         refuser = request.refused_by
         if request.kind != RequestKind.PAYOUT or refuser is None or not (refuser.is_staff and refuser.is_active):
             raise NotSigned("It was refused by nobody who may, or is no payout.")
@@ -104,11 +104,11 @@ class Signer:
         )
         return self._sign(request, outgoing, RequestState.REFUSING)
 
-    def _sign(self, request: MoneyRequest, outgoing: Outgoing, state: RequestState) -> bool:
+    def _sign(self, request: GovernedRequest, outgoing: Outgoing, state: RequestState) -> bool:
         now, key_id = self._clock(), self._key.public.key_id
         with transaction.atomic():
             # Whoever comes second, also of two processes with the same key, changes nothing.
-            if not MoneyRequest.objects.filter(id=request.id, state=request.state).update(state=state):
+            if not GovernedRequest.objects.filter(id=request.id, state=request.state).update(state=state):
                 return False
             made, new = RequestSignature.objects.get_or_create(
                 operation_id=outgoing.operation_id,
@@ -121,16 +121,18 @@ class Signer:
         log.info("signer.signed", extra={**extra, "key_id": key_id, "amount_micro": request.amount_micro})
         return True
 
-    def _give_up(self, request: MoneyRequest, reason: str) -> None:
-        rows = MoneyRequest.objects.filter(id=request.id, state=request.state)
+    def _give_up(self, request: GovernedRequest, reason: str) -> None:
+        rows = GovernedRequest.objects.filter(id=request.id, state=request.state)
         if not rows.update(state=RequestState.FAILED, reason=f"Not signed: {reason}"[:300], ended_at=self._clock()):
             return
         log.critical("signer.not_signed", extra={"request_id": str(request.id), "signer": self.name, "reason": reason})
 
 
-def _rows(state: RequestState) -> QuerySet[MoneyRequest]:
-    return MoneyRequest.objects.filter(ended_at__isnull=True, state=state).select_related(*_PEOPLE).order_by("asked_at")
+def _rows(state: RequestState) -> QuerySet[GovernedRequest]:
+    return (
+        GovernedRequest.objects.filter(ended_at__isnull=True, state=state).select_related(*_PEOPLE).order_by("asked_at")
+    )
 
 
-def _subject(request: MoneyRequest) -> str:
+def _subject(request: GovernedRequest) -> str:
     return str(request.account_id or "fees")

@@ -9,8 +9,8 @@ from portal.accounts import queries
 from portal.errors import PortalError
 from portal.invocations import queries as invocations
 from portal.ledger import queries as ledger
-from portal.ledger.money import asking
-from portal.ledger.money import queries as money
+from portal.ledger.requests import asking
+from portal.ledger.requests import queries as money
 from portal.providers import queries as providers
 from portal.web.costs import amount_text
 from portal.web.forms.money import TopUpForm

@@ -7,8 +7,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from portal.accounts.models import Account
-from portal.ledger.models import MoneyRequest, RequestKind, RequestState
-from portal.ledger.money import approving, asking, content, queries, standing
+from portal.ledger.models import GovernedRequest, RequestKind, RequestState
+from portal.ledger.money import standing
+from portal.ledger.requests import approving, asking, content, queries
 from portal.web.forms.money import FeesForm
 from portal.web.pagination import page_of
 from portal.web.views.acting import account_of, action, attempt, for_administrators, page
@@ -35,13 +36,13 @@ def requests(request: HttpRequest) -> HttpResponse:
     return render(request, "web/requests.html", shown)
 
 
-def _can_approve(viewer: Account, item: MoneyRequest) -> bool:
+def _can_approve(viewer: Account, item: GovernedRequest) -> bool:
     waits = item.state in {RequestState.ASKED, RequestState.APPROVED_ONCE}
     may = viewer.organisation not in {"", item.first_organisation} and item.account_id != viewer.id
     return waits and may
 
 
-def _can_refuse(viewer: Account, item: MoneyRequest) -> bool:
+def _can_refuse(viewer: Account, item: GovernedRequest) -> bool:
     waits = item.state in {RequestState.ASKED, RequestState.APPROVED_ONCE}
     return waits and bool(viewer.organisation) and item.account_id != viewer.id
 

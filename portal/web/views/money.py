@@ -16,9 +16,10 @@ from portal.accounts.models import Account
 from portal.accounts.zones import zone_of
 from portal.errors import Invalid, NotThere
 from portal.ledger import operations, queries
-from portal.ledger.money import asking, moving, standing, statement
-from portal.ledger.money import queries as requests
+from portal.ledger.money import moving, standing, statement
 from portal.ledger.queries import StatementLine
+from portal.ledger.requests import asking
+from portal.ledger.requests import queries as requests
 from portal.streaming import streamed
 from portal.web.costs import amount_text
 from portal.web.forms.money import AskPayoutForm, AskTopUpForm, DepositForm, MoneyForm, NoticeForm, TransferForm

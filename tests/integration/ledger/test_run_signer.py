@@ -102,11 +102,9 @@ def api(installation: LedgerInstallation) -> Iterator[Callable[..., Any]]:
 
 def decide(api: Callable[..., Any], request_id: str, reference: str) -> None:
     for administrator in ("ada", "pia"):
-        found = next(
-            item for item in api(administrator, "GET", "money-requests")["results"] if item["id"] == request_id
-        )
+        found = next(item for item in api(administrator, "GET", "requests")["results"] if item["id"] == request_id)
         body = {"digest": found["digest"], "reference": reference}
-        api(administrator, "POST", f"money-requests/{request_id}/approval", body)
+        api(administrator, "POST", f"requests/{request_id}/approval", body)
 
 
 def wait_done(api: Callable[..., Any], request_id: str, state: str = "done") -> Any:
@@ -143,11 +141,11 @@ def test_a_top_up_and_a_payout_go_from_the_api_to_the_ledger_and_back(
     assert (balance["available_micro"], balance["held_micro"]) == (0, 0)
 
     refused = api("ada", "POST", "mints", {"username": "dora", "amount_micro": 1, "reference": "bank-3"})
-    api("pia", "POST", f"money-requests/{refused['id']}/refusal", {"reason": "never paid"})
+    api("pia", "POST", f"requests/{refused['id']}/refusal", {"reason": "never paid"})
     assert wait_done(api, refused["id"], "refused")["reason"] == "never paid"
 
     fees = api("ada", "POST", "fees", {"platform_ppm": 1000, "peers_ppm": 2000})
-    api("pia", "POST", f"money-requests/{fees['id']}/approval", {"digest": fees["digest"]})
+    api("pia", "POST", f"requests/{fees['id']}/approval", {"digest": fees["digest"]})
     wait_for("the fees", lambda: api("dora", "GET", "fees")[0]["platform_ppm"] == 1000, 30)
 
     kinds = [line["kind"] for line in api("dora", "GET", "account/statement")]

@@ -9,8 +9,8 @@ import pytest
 from django.db import connections
 
 from portal.errors import PortalError
-from portal.ledger.models import MoneyRequest, OutboxOperation, RequestSignature, RequestState
-from portal.ledger.money import approving, asking, content
+from portal.ledger.models import GovernedRequest, OutboxOperation, RequestSignature, RequestState
+from portal.ledger.requests import approving, asking, content
 from tests.support.environment import on_postgresql
 from tests.support.outbox.bank import Bank, wish
 from tests.support.outbox.market import CREDIT
@@ -40,8 +40,8 @@ def at_once(*acts: Any) -> list[Any]:
         return list(pool.map(one, acts))
 
 
-def approval(bank: Bank, request: MoneyRequest, by: Any) -> Any:
-    mine = MoneyRequest.objects.get(id=request.id)
+def approval(bank: Bank, request: GovernedRequest, by: Any) -> Any:
+    mine = GovernedRequest.objects.get(id=request.id)
     seen = content.digest(mine)
     return lambda: approving.approve(mine, by=by, seen=seen, reference="bank-1", now=bank.clock()).state
 
@@ -62,7 +62,7 @@ def test_an_approval_and_a_refusal_at_once_are_one_of_both(bank: Bank, people: P
     for _ in range(5):
         request = bank.asks_top_up(people.developer)
         bank.approve(request, people.administrator)
-        mine = MoneyRequest.objects.get(id=request.id)
+        mine = GovernedRequest.objects.get(id=request.id)
 
         results = at_once(
             approval(bank, request, people.peers_administrator),
@@ -83,7 +83,7 @@ def test_signers_of_the_same_key_at_once_sign_once(bank: Bank, people: People) -
     assert RequestSignature.objects.count() == 1
     assert OutboxOperation.objects.filter(kind="account.mint").count() == 1
     bank.sign()
-    assert MoneyRequest.objects.get().state == RequestState.DONE
+    assert GovernedRequest.objects.get().state == RequestState.DONE
 
 
 def test_a_payout_asked_for_again_and_again_at_once_is_held_once(bank: Bank, people: People) -> None:
@@ -94,6 +94,6 @@ def test_a_payout_asked_for_again_and_again_at_once_is_held_once(bank: Bank, peo
         *[lambda: asking.ask_payout(people.developer, wish=wish(4, same), now=bank.clock()).state] * THREADS,
     )
 
-    assert MoneyRequest.objects.count() == 1
+    assert GovernedRequest.objects.count() == 1
     bank.settle()
     assert bank.balance(people.developer).held_micro == 4 * CREDIT

@@ -12,8 +12,8 @@ from portal.accounts import operations as accounts
 from portal.accounts.models import ApiToken, Role
 from portal.functions.models import Function
 from portal.invocations.models import Job
-from portal.ledger.models import LedgerJob, MoneyRequest, OutboxOperation
-from portal.ledger.money import asking
+from portal.ledger.models import GovernedRequest, LedgerJob, OutboxOperation
+from portal.ledger.requests import asking
 from portal.providers.models import Provider
 from tests.integration.portal_api.conftest import Clients
 from tests.support.outbox.bank import wish
@@ -61,16 +61,16 @@ OTHERS = [
         stranger=HTTPStatus.FORBIDDEN,
     ),
     Door(method="GET", path="account/requests/{request}"),
-    Door(method="GET", path="money-requests", stranger=HTTPStatus.FORBIDDEN),
+    Door(method="GET", path="requests", stranger=HTTPStatus.FORBIDDEN),
     Door(
         method="POST",
-        path="money-requests/{request}/approval",
+        path="requests/{request}/approval",
         body={"digest": "0" * 64, "reference": "r"},
         stranger=HTTPStatus.FORBIDDEN,
     ),
     Door(
         method="POST",
-        path="money-requests/{request}/refusal",
+        path="requests/{request}/refusal",
         body={"reason": "no"},
         stranger=HTTPStatus.FORBIDDEN,
     ),
@@ -173,7 +173,7 @@ def test_what_a_stranger_tried_changed_nothing(
 def _everything() -> list[Any]:
     mine = [list(Function.objects.order_by("pk").values()), list(Provider.objects.order_by("pk").values())]
     tokens = list(ApiToken.objects.exclude(account__username="mallory").order_by("pk").values("id", "revoked_at"))
-    return [*mine, tokens, OutboxOperation.objects.count(), list(MoneyRequest.objects.values())]
+    return [*mine, tokens, OutboxOperation.objects.count(), list(GovernedRequest.objects.values())]
 
 
 @pytest.mark.parametrize("door", [*OTHERS, *OWN], ids=lambda door: f"{door.method} {door.path}")
@@ -237,7 +237,6 @@ def _shape(path: str) -> str:
         "role-requests",
         "versions",
         "requests",
-        "money-requests",
     }
     collections |= {"jobs", "blocks", "transactions", "accounts", "operations"}
     return "/".join("*" if index and parts[index - 1] in collections else part for index, part in enumerate(parts))

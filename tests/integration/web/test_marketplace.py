@@ -7,7 +7,7 @@ import pytest
 
 from portal.accounts.models import Account, Role
 from portal.invocations.models import Job
-from portal.ledger.models import MoneyRequest, OutboxOperation
+from portal.ledger.models import GovernedRequest, OutboxOperation
 from portal.providers.models import Provider, ProviderState
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.integration.web.conftest import Browser
@@ -132,7 +132,7 @@ def test_an_administrator_decides_on_roles_and_tops_up(browser: Callable[[Accoun
     }
     assert "12.5 credits for dora" in ada.messages(ada.post("/administration/top-up", **order))[0]
     ada.messages(ada.post("/administration/top-up", **order))
-    assert MoneyRequest.objects.get().state == "approved_once"
+    assert GovernedRequest.objects.get().state == "approved_once"
     assert not OutboxOperation.objects.exists()
     changed = ada.post("/administration/top-up", **order | {"amount": "13"})
     assert "changed or decided meanwhile" in ada.messages(changed)[0]

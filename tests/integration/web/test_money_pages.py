@@ -10,8 +10,9 @@ import pytest
 
 from portal.accounts import operations as accounts
 from portal.accounts.models import Account
-from portal.ledger.models import LedgerEvent, MoneyRequest, OutboxOperation, RequestState
-from portal.ledger.money import content, statement
+from portal.ledger.models import GovernedRequest, LedgerEvent, OutboxOperation, RequestState
+from portal.ledger.money import statement
+from portal.ledger.requests import content
 from tests.integration.web.conftest import Browser
 from tests.support.outbox.bank import Bank
 from tests.support.outbox.market import CREDIT
@@ -32,8 +33,8 @@ def administrators(browser: Callable[[Account], Browser], people: People) -> tup
     return browser(people.administrator), browser(people.peers_administrator)
 
 
-def decide(administrator: Browser, request: MoneyRequest, **values: str) -> str:
-    shown = {"digest": content.digest(MoneyRequest.objects.get(id=request.id)), **values}
+def decide(administrator: Browser, request: GovernedRequest, **values: str) -> str:
+    shown = {"digest": content.digest(GovernedRequest.objects.get(id=request.id)), **values}
     return told(administrator, administrator.post(f"/administration/requests/{request.id}/approve", **shown))
 
 
@@ -44,7 +45,7 @@ def test_a_top_up_is_asked_for_approved_twice_and_available(
     order = fields(dora, "top_up", amount="12.5", note="bank transfer")
     for _ in range(2):
         assert "You asked for 12.5 credits" in told(dora, dora.post("/money/top-up", **order))
-    request = MoneyRequest.objects.get()
+    request = GovernedRequest.objects.get()
     assert "bank transfer" in ada.text("/administration/requests")
 
     assert "controller organisation" in decide(ada, request, reference="bank-1")
@@ -68,7 +69,7 @@ def test_a_payout_is_held_and_given_back_with_the_reason_when_it_is_refused(
     dora.post("/money/payout", **fields(dora, "payout", amount="4", note="DE02 1203 0000"))
     bank.settle()
     assert bank.balance(people.developer).held_micro == 4 * CREDIT
-    request = MoneyRequest.objects.get()
+    request = GovernedRequest.objects.get()
 
     refused = administrators[0].post(f"/administration/requests/{request.id}/refuse", reason="unknown <bank>")
     assert "Refused" in told(administrators[0], refused)
@@ -93,7 +94,7 @@ def test_what_is_not_there_does_not_move(bank: Bank, dora: Browser, people: Peop
     assert response.status_code == 422
     assert response.context["forms"][form].errors["amount"]
     assert OutboxOperation.objects.count() == before
-    assert not MoneyRequest.objects.exists()
+    assert not GovernedRequest.objects.exists()
 
 
 def test_a_transfer_moves_once_and_only_after_it_is_confirmed(bank: Bank, dora: Browser, people: People) -> None:
@@ -168,7 +169,7 @@ def test_fees_are_proposed_in_percent_and_stand_once_both_approved(
 
     assert "Proposed" in told(ada, ada.post("/administration/fees/propose", **order))
     assert "2.5 %" in pia.text("/administration/requests")
-    decide(pia, MoneyRequest.objects.get())
+    decide(pia, GovernedRequest.objects.get())
     bank.sign()
 
     text = ada.text("/administration/fees")
@@ -223,7 +224,7 @@ def test_a_refused_payout_that_could_not_be_done_is_given_back(
 ) -> None:
     bank.give(people.developer, 10)
     request = bank.asks_payout(people.developer, 4)
-    MoneyRequest.objects.filter(id=request.id).update(state=RequestState.FAILED, ended_at=bank.clock())
+    GovernedRequest.objects.filter(id=request.id).update(state=RequestState.FAILED, ended_at=bank.clock())
     ada, _ = administrators
     assert "Give it back" in ada.text("/administration/requests")
 

@@ -9,11 +9,11 @@ from portal.accounts.models import Account
 from portal.ledger import leadership, queries
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName, load_genesis, load_signing_key
-from portal.ledger.models import MoneyRequest
-from portal.ledger.money import approving, asking, content
+from portal.ledger.models import GovernedRequest
 from portal.ledger.operations import top_up
 from portal.ledger.queries import BalanceView
 from portal.ledger.recorder import Recorder
+from portal.ledger.requests import approving, asking, content
 from portal.ledger.signer.signer import SIGNERS, Signer
 from portal.ledger.testing import MemoryLedger
 from tests.support.outbox.market import CREDIT, ManualClock
@@ -68,22 +68,22 @@ class Bank:
     def balance(self, account: Account) -> BalanceView:
         return queries.balance(account.id)
 
-    def asks_top_up(self, account: Account, credits_: int = 5, request_id: UUID | None = None) -> MoneyRequest:
+    def asks_top_up(self, account: Account, credits_: int = 5, request_id: UUID | None = None) -> GovernedRequest:
         return asking.ask_top_up(account, wish=wish(credits_, request_id), now=self.clock())
 
-    def asks_payout(self, account: Account, credits_: int = 5, request_id: UUID | None = None) -> MoneyRequest:
+    def asks_payout(self, account: Account, credits_: int = 5, request_id: UUID | None = None) -> GovernedRequest:
         request = asking.ask_payout(account, wish=wish(credits_, request_id), now=self.clock())
         self.settle()
         request.refresh_from_db()
         return request
 
-    def approve(self, request: MoneyRequest, by: Account, reference: str = "") -> MoneyRequest:
+    def approve(self, request: GovernedRequest, by: Account, reference: str = "") -> GovernedRequest:
         """Let an administrator approve what they see now."""
-        seen = MoneyRequest.objects.get(id=request.id)
+        seen = GovernedRequest.objects.get(id=request.id)
         named = reference or f"bank-{request.id.hex[:12]}"
         return approving.approve(seen, by=by, seen=content.digest(seen), reference=named, now=self.clock())
 
-    def approve_twice(self, request: MoneyRequest, reference: str = "") -> MoneyRequest:
+    def approve_twice(self, request: GovernedRequest, reference: str = "") -> GovernedRequest:
         """Let an administrator of each organisation approve."""
         self.approve(request, self.people.administrator, reference)
         return self.approve(request, self.people.peers_administrator)

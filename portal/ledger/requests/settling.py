@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chaincode.blocks import Block, OperationResult, OperationStatus
 from chaincode.contracts.operations import Approve, AskPayout, BurnPayout, Mint, RefusePayout, SetFees
-from portal.ledger.models import MoneyRequest, RequestState
+from portal.ledger.models import GovernedRequest, RequestState
 from portal.ledger.read_model.moments import moment
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def _follow(result: OperationResult, at: datetime) -> None:
 def _move(operation_id: str, old: tuple[RequestState, ...], columns: dict[str, object]) -> bool:
     """Move the request that an operation `<kind>:<request's id>` belongs to; others have none."""
     for request_id in _identity(operation_id.partition(":")[2]):
-        return bool(MoneyRequest.objects.filter(id=request_id, state__in=old).update(**columns))
+        return bool(GovernedRequest.objects.filter(id=request_id, state__in=old).update(**columns))
     return False
 
 

@@ -9,9 +9,10 @@ from django.db.models import Q, QuerySet
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.errors import Invalid
-from portal.ledger.models import MoneyRequest, RequestKind, RequestState
-from portal.ledger.money import content, standing
-from portal.ledger.money.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
+from portal.ledger.models import GovernedRequest, RequestKind, RequestState
+from portal.ledger.money import standing
+from portal.ledger.requests import content
+from portal.ledger.requests.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ _REFUSABLE = Q(state__in=(RequestState.ASKED, RequestState.APPROVED_ONCE)) | Q(
 )
 
 
-def approve(request: MoneyRequest, *, by: Account, seen: str, reference: str, now: datetime) -> MoneyRequest:
+def approve(request: GovernedRequest, *, by: Account, seen: str, reference: str, now: datetime) -> GovernedRequest:
     """Approve a request for one's own organisation; the first who does names the payment's reference.
 
     `seen` is the digest of what the administrator was shown.
@@ -52,7 +53,7 @@ def approve(request: MoneyRequest, *, by: Account, seen: str, reference: str, no
     return request
 
 
-def _first(request: MoneyRequest, by: Account, reference: str, now: datetime) -> None:
+def _first(request: GovernedRequest, by: Account, reference: str, now: datetime) -> None:
     unchanged = _unchanged(request)
     if request.kind != RequestKind.FEES:
         request.reference = _checked_reference(request, reference)
@@ -68,7 +69,7 @@ def _first(request: MoneyRequest, by: Account, reference: str, now: datetime) ->
         raise RequestMovedOn
 
 
-def _second(request: MoneyRequest, by: Account, now: datetime) -> None:
+def _second(request: GovernedRequest, by: Account, now: datetime) -> None:
     if request.first_approved_by_id == by.id or request.first_organisation == by.organisation:
         raise ApprovedBefore
     waiting = _unchanged(request).filter(state=RequestState.APPROVED_ONCE, first_digest=content.digest(request))
@@ -83,7 +84,7 @@ def _second(request: MoneyRequest, by: Account, now: datetime) -> None:
         raise RequestMovedOn
 
 
-def refuse(request: MoneyRequest, *, by: Account, reason: str, now: datetime) -> MoneyRequest:
+def refuse(request: GovernedRequest, *, by: Account, reason: str, now: datetime) -> GovernedRequest:
     """Refuse a request, with a reason; a payout's money goes back to its owner.
 
     :raises AdministratorsOnly: when `by` is none.
@@ -102,19 +103,19 @@ def refuse(request: MoneyRequest, *, by: Account, reason: str, now: datetime) ->
         "refused_by": by,
         "ended_at": None if is_payout else now,
     }
-    if not MoneyRequest.objects.filter(_REFUSABLE, id=request.id, state=request.state).update(**columns):
+    if not GovernedRequest.objects.filter(_REFUSABLE, id=request.id, state=request.state).update(**columns):
         raise RequestMovedOn
     request.refresh_from_db()
     log.info("request.refused", extra={"request_id": str(request.id), "administrator_id": str(by.id)})
     return request
 
 
-def _unchanged(request: MoneyRequest) -> QuerySet[MoneyRequest]:
+def _unchanged(request: GovernedRequest) -> QuerySet[GovernedRequest]:
     """Return the row as long as it says what was read from it."""
-    return MoneyRequest.objects.filter(id=request.id, **{name: getattr(request, name) for name in content.CONTENT})
+    return GovernedRequest.objects.filter(id=request.id, **{name: getattr(request, name) for name in content.CONTENT})
 
 
-def _require_approver(by: Account, request: MoneyRequest) -> None:
+def _require_approver(by: Account, request: GovernedRequest) -> None:
     require_administrator(by)
     if not by.organisation:
         raise NoOrganisation
@@ -122,11 +123,11 @@ def _require_approver(by: Account, request: MoneyRequest) -> None:
         raise OwnMoney
 
 
-def _checked_reference(request: MoneyRequest, reference: str) -> str:
+def _checked_reference(request: GovernedRequest, reference: str) -> str:
     if not _REFERENCE.fullmatch(reference):
         raise Invalid.field("reference", "Use 1 to 64 letters, digits and . _ : -, such as invoice-2026-17.")
     over = (RequestState.REFUSED, RequestState.FAILED)
-    others = MoneyRequest.objects.filter(reference=reference).exclude(id=request.id).exclude(state__in=over)
+    others = GovernedRequest.objects.filter(reference=reference).exclude(id=request.id).exclude(state__in=over)
     if standing.reference_used(reference) or others.exists():
         raise ReferenceUsed
     return reference

@@ -6,9 +6,10 @@ import pytest
 
 from portal.accounts.models import Account
 from portal.errors import Conflict, Invalid, NotAllowed
-from portal.ledger.models import MoneyRequest, OutboxOperation, RequestSignature, RequestState
-from portal.ledger.money import approving, asking, content, standing
-from portal.ledger.money.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
+from portal.ledger.models import GovernedRequest, OutboxOperation, RequestSignature, RequestState
+from portal.ledger.money import standing
+from portal.ledger.requests import approving, asking, content
+from portal.ledger.requests.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
 from tests.support.outbox.bank import Bank, wish
 from tests.support.outbox.market import CREDIT
 from tests.support.people import People
@@ -17,8 +18,8 @@ from wire.money import MAX_MICRO
 pytestmark = pytest.mark.django_db
 
 
-def state_of(request: MoneyRequest) -> str:
-    return MoneyRequest.objects.get(id=request.id).state
+def state_of(request: GovernedRequest) -> str:
+    return GovernedRequest.objects.get(id=request.id).state
 
 
 def test_a_top_up_is_minted_once_two_organisations_approved(bank: Bank, people: People) -> None:
@@ -130,14 +131,14 @@ def test_nobody_decides_on_their_own_money(bank: Bank, people: People) -> None:
         asking.propose_top_up(
             people.administrator, account=people.administrator, wish=wish(1), reference="r", now=bank.clock()
         )
-    assert MoneyRequest.objects.count() == 1
+    assert GovernedRequest.objects.count() == 1
 
 
 @pytest.mark.parametrize("column", ["amount_micro", "note", "reference"])
 def test_what_was_altered_between_approvals_is_not_approved(bank: Bank, people: People, column: str) -> None:
     request = bank.asks_top_up(people.developer)
     bank.approve(request, people.administrator)
-    MoneyRequest.objects.filter(id=request.id).update(**{column: 999})
+    GovernedRequest.objects.filter(id=request.id).update(**{column: 999})
 
     with pytest.raises(RequestMovedOn):
         bank.approve(request, people.peers_administrator)
@@ -146,7 +147,7 @@ def test_what_was_altered_between_approvals_is_not_approved(bank: Bank, people: 
 def test_an_approval_is_for_what_was_shown(bank: Bank, people: People) -> None:
     request = bank.asks_top_up(people.developer)
     seen = content.digest(request)
-    MoneyRequest.objects.filter(id=request.id).update(amount_micro=999)
+    GovernedRequest.objects.filter(id=request.id).update(amount_micro=999)
     request.refresh_from_db()
 
     with pytest.raises(RequestMovedOn):
@@ -167,7 +168,7 @@ def test_asking_twice_with_the_same_id_is_one_request(bank: Bank, people: People
     for _ in range(2):
         bank.asks_payout(people.developer, 4, same)
 
-    assert MoneyRequest.objects.count() == 1
+    assert GovernedRequest.objects.count() == 1
     assert bank.balance(people.developer).held_micro == 4 * CREDIT
     with pytest.raises(RequestMovedOn):
         bank.asks_payout(people.developer, 5, same)
@@ -180,7 +181,7 @@ def test_a_refused_top_up_ends_with_its_reason(bank: Bank, people: People) -> No
     bank.approve(request, people.administrator, "bank-1")
 
     approving.refuse(
-        MoneyRequest.objects.get(id=request.id), by=people.peers_administrator, reason="no payment", now=bank.clock()
+        GovernedRequest.objects.get(id=request.id), by=people.peers_administrator, reason="no payment", now=bank.clock()
     )
 
     request.refresh_from_db()
@@ -231,7 +232,7 @@ def test_an_amount_that_is_none_is_refused(bank: Bank, people: People, amount: i
         with pytest.raises(Invalid) as refused:
             ask(people.developer, wish=bad, now=bank.clock())
         assert "amount_micro" in refused.value.fields
-    assert not MoneyRequest.objects.exists()
+    assert not GovernedRequest.objects.exists()
 
 
 def test_nobody_floods_the_administrators(bank: Bank, people: People) -> None:

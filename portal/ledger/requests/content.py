@@ -1,7 +1,7 @@
 """What a request is about, to the letter: the operation that it leads to, and the digest that approvals are for."""
 
 from chaincode.contracts.operations import Arguments, BurnPayout, Mint, RefusePayout, SetFees, operation_text
-from portal.ledger.models import MoneyRequest, RequestKind
+from portal.ledger.models import GovernedRequest, RequestKind
 from portal.ledger.operations import operation_id_of
 from wire.codec import canonical_json
 from wire.signing import sha256_hex
@@ -24,7 +24,7 @@ _KINDS: dict[str, type[Arguments]] = {
 }
 
 
-def digest(request: MoneyRequest) -> str:
+def digest(request: GovernedRequest) -> str:
     """Return the SHA-256 of what an administrator approves."""
     plain = {name: _plain(getattr(request, name)) for name in CONTENT}
     return sha256_hex(canonical_json({"id": str(request.id), **plain}))
@@ -34,12 +34,12 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, int) else str(value)
 
 
-def operation_id(request: MoneyRequest) -> str:
+def operation_id(request: GovernedRequest) -> str:
     """Return the id of the operation that needs both organisations; the proposal on the ledger has the same."""
     return operation_id_of(_KINDS[request.kind], request.id)
 
 
-def arguments(request: MoneyRequest) -> Arguments:
+def arguments(request: GovernedRequest) -> Arguments:
     """Return the operation that needs both organisations."""
     if request.kind == RequestKind.TOP_UP:
         return Mint(account_id=str(request.account_id), amount_micro=request.amount_micro, reference=request.reference)
@@ -50,11 +50,11 @@ def arguments(request: MoneyRequest) -> Arguments:
     )
 
 
-def text(request: MoneyRequest) -> str:
+def text(request: GovernedRequest) -> str:
     """Return the operation as it is signed."""
     return operation_text(operation_id(request), arguments(request))
 
 
-def refusal(request: MoneyRequest) -> RefusePayout:
+def refusal(request: GovernedRequest) -> RefusePayout:
     """Return the operation that gives a payout's money back."""
     return RefusePayout(payout_id=str(request.id), reason=request.reason)

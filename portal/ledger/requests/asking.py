@@ -11,9 +11,10 @@ from chaincode.contracts.genesis import WHOLE_PPM
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.errors import Invalid
-from portal.ledger.models import MoneyRequest, RequestKind, RequestState
-from portal.ledger.money import approving, content, moving, standing
-from portal.ledger.money.errors import RequestMovedOn, TooManyRequests
+from portal.ledger.models import GovernedRequest, RequestKind, RequestState
+from portal.ledger.money import moving, standing
+from portal.ledger.requests import approving, content
+from portal.ledger.requests.errors import RequestMovedOn, TooManyRequests
 from wire.money import MAX_MICRO, Micro
 
 MOST_OPEN = 20
@@ -31,7 +32,7 @@ class Wish:
     note: str
 
 
-def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> MoneyRequest:
+def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     """Ask that what was paid outside is credited.
 
     :raises Invalid: when amount or note will not do.
@@ -42,7 +43,7 @@ def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> MoneyRequest:
         return _store(owner, _columns(RequestKind.TOP_UP, owner, wish), wish.request_id, now)
 
 
-def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> MoneyRequest:
+def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     """Ask for money outside; the ledger holds it at once.
 
     :raises Invalid: when amount or note will not do, or it is more than is available.
@@ -51,7 +52,7 @@ def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> MoneyRequest:
     """
     _check(wish)
     columns = _columns(RequestKind.PAYOUT, owner, wish)
-    asked = MoneyRequest.objects.filter(id=wish.request_id).first()
+    asked = GovernedRequest.objects.filter(id=wish.request_id).first()
     if asked is not None:
         return _same(asked, columns)
     moving.check_amount(owner, wish.amount)
@@ -61,7 +62,7 @@ def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> MoneyRequest:
         return request
 
 
-def propose_top_up(by: Account, *, account: Account, wish: Wish, reference: str, now: datetime) -> MoneyRequest:
+def propose_top_up(by: Account, *, account: Account, wish: Wish, reference: str, now: datetime) -> GovernedRequest:
     """Propose to credit an account with what was paid outside, and approve it for one's own organisation.
 
     :raises AdministratorsOnly: when `by` is none.
@@ -74,7 +75,7 @@ def propose_top_up(by: Account, *, account: Account, wish: Wish, reference: str,
     return _propose(by, columns, wish.request_id, reference=reference, now=now)
 
 
-def propose_fees(by: Account, *, platform_ppm: int, peers_ppm: int, request_id: UUID, now: datetime) -> MoneyRequest:
+def propose_fees(by: Account, *, platform_ppm: int, peers_ppm: int, request_id: UUID, now: datetime) -> GovernedRequest:
     """Propose another fee policy, and approve it for one's own organisation.
 
     :raises AdministratorsOnly: when `by` is none.
@@ -85,7 +86,7 @@ def propose_fees(by: Account, *, platform_ppm: int, peers_ppm: int, request_id: 
     current = standing.fee_policy()
     if current is None:
         raise Invalid.field("__all__", "No block of the ledger has been read yet.")
-    asked = MoneyRequest.objects.filter(id=request_id).first()
+    asked = GovernedRequest.objects.filter(id=request_id).first()
     columns = {
         "kind": RequestKind.FEES,
         "account": None,
@@ -98,7 +99,7 @@ def propose_fees(by: Account, *, platform_ppm: int, peers_ppm: int, request_id: 
 
 def _propose(
     by: Account, columns: Mapping[str, object], request_id: UUID, *, reference: str, now: datetime
-) -> MoneyRequest:
+) -> GovernedRequest:
     with transaction.atomic():
         request = _store(by, columns, request_id, now)
         if request.state == RequestState.ASKED:
@@ -112,15 +113,15 @@ def _columns(kind: RequestKind, account: Account, wish: Wish) -> dict[str, objec
     return {"kind": kind, "account": account, "amount_micro": wish.amount, "note": wish.note.strip()}
 
 
-def _store(by: Account, columns: Mapping[str, object], request_id: UUID, now: datetime) -> MoneyRequest:
+def _store(by: Account, columns: Mapping[str, object], request_id: UUID, now: datetime) -> GovernedRequest:
     defaults = {"state": RequestState.ASKED, **columns, "asked_by": by, "asked_at": now}
-    if MoneyRequest.objects.filter(asked_by=by, ended_at__isnull=True).exclude(id=request_id).count() >= MOST_OPEN:
+    if GovernedRequest.objects.filter(asked_by=by, ended_at__isnull=True).exclude(id=request_id).count() >= MOST_OPEN:
         raise TooManyRequests
-    request, created = MoneyRequest.objects.get_or_create(id=request_id, defaults=defaults)
+    request, created = GovernedRequest.objects.get_or_create(id=request_id, defaults=defaults)
     return request if created else _same(request, columns)
 
 
-def _same(request: MoneyRequest, columns: Mapping[str, object]) -> MoneyRequest:
+def _same(request: GovernedRequest, columns: Mapping[str, object]) -> GovernedRequest:
     """Return a request that was asked before; other content under its id is another request's."""
     for name, value in columns.items():
         if name != "state" and getattr(request, name) != value:

@@ -6,8 +6,8 @@ import pytest
 
 from portal.accounts.models import Account
 from portal.ledger.keys import KeyName, load_signing_key
-from portal.ledger.models import MoneyRequest, OutboxOperation, RequestSignature, RequestState, WorldState
-from portal.ledger.money import content
+from portal.ledger.models import GovernedRequest, OutboxOperation, RequestSignature, RequestState, WorldState
+from portal.ledger.requests import content
 from portal.ledger.signer.loop import SignerLoop
 from portal.ledger.signer.signer import SIGNERS
 from tests.support.outbox.bank import Bank
@@ -18,32 +18,32 @@ from wire import signing
 pytestmark = pytest.mark.django_db
 
 
-def tamper(**columns: object) -> Callable[[MoneyRequest, People], None]:
+def tamper(**columns: object) -> Callable[[GovernedRequest, People], None]:
     return lambda request, _people: _update(request, columns)
 
 
-def _update(request: MoneyRequest, columns: dict[str, object]) -> None:
-    MoneyRequest.objects.filter(id=request.id).update(**columns)
+def _update(request: GovernedRequest, columns: dict[str, object]) -> None:
+    GovernedRequest.objects.filter(id=request.id).update(**columns)
 
 
-def _as_one_person(request: MoneyRequest, people: People) -> None:
+def _as_one_person(request: GovernedRequest, people: People) -> None:
     _update(request, {"second_approved_by": people.administrator, "second_organisation": "controller"})
 
 
-def _by_a_stranger(request: MoneyRequest, people: People) -> None:
+def _by_a_stranger(request: GovernedRequest, people: People) -> None:
     _update(request, {"second_approved_by": people.stranger})
 
 
-def _with_one_digest(request: MoneyRequest, _people: People) -> None:
+def _with_one_digest(request: GovernedRequest, _people: People) -> None:
     request.amount_micro = 900 * CREDIT
     _update(request, {"amount_micro": request.amount_micro, "second_digest": content.digest(request)})
 
 
-def _dismissed(_request: MoneyRequest, people: People) -> None:
+def _dismissed(_request: GovernedRequest, people: People) -> None:
     Account.objects.filter(id=people.peers_administrator.id).update(is_staff=False)
 
 
-def _moved(_request: MoneyRequest, people: People) -> None:
+def _moved(_request: GovernedRequest, people: People) -> None:
     Account.objects.filter(id=people.peers_administrator.id).update(organisation="controller")
 
 
@@ -64,7 +64,7 @@ TAMPERED = {
 @pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED.keys())
 @pytest.mark.parametrize("place", [RequestState.APPROVED, RequestState.PROPOSED])
 def test_a_row_that_was_tampered_with_is_not_signed(
-    bank: Bank, people: People, change: Callable[[MoneyRequest, People], None], place: RequestState
+    bank: Bank, people: People, change: Callable[[GovernedRequest, People], None], place: RequestState
 ) -> None:
     request = bank.asks_top_up(people.developer)
     bank.approve_twice(request)
@@ -90,7 +90,7 @@ def test_a_row_that_says_it_is_approved_and_is_not_is_not_signed(bank: Bank, peo
         _update(bank.asks_top_up(people.developer), {"state": state})
     bank.sign()
 
-    assert set(MoneyRequest.objects.values_list("state", flat=True)) == {RequestState.FAILED}
+    assert set(GovernedRequest.objects.values_list("state", flat=True)) == {RequestState.FAILED}
     assert not OutboxOperation.objects.exists()
 
 
@@ -134,7 +134,7 @@ def test_each_signs_with_its_own_key_and_only_its_part(bank: Bank, people: Peopl
     assert bank.signers["authority-peers"].step()
     assert not bank.signers["authority-peers"].step()
     bank.settle()
-    assert MoneyRequest.objects.get().state == RequestState.PROPOSED
+    assert GovernedRequest.objects.get().state == RequestState.PROPOSED
     bank.sign()
 
     for row in RequestSignature.objects.all():
@@ -151,7 +151,7 @@ def test_two_processes_with_one_key_sign_once(bank: Bank, people: People) -> Non
     bank.sign()
 
     assert OutboxOperation.objects.filter(kind="account.mint").count() == 1
-    assert MoneyRequest.objects.get().state == RequestState.DONE
+    assert GovernedRequest.objects.get().state == RequestState.DONE
 
 
 def test_a_signature_is_logged_with_its_ids(bank: Bank, people: People, caplog: pytest.LogCaptureFixture) -> None:

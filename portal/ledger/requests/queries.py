@@ -5,33 +5,33 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from portal.accounts.models import Account
-from portal.ledger.models import MoneyRequest
-from portal.ledger.money.errors import RequestMissing
+from portal.ledger.models import GovernedRequest
+from portal.ledger.requests.errors import RequestMissing
 
 _PEOPLE = ("account", "asked_by", "first_approved_by", "second_approved_by", "refused_by")
 
 
-def requests_of(account: Account) -> QuerySet[MoneyRequest]:
+def requests_of(account: Account) -> QuerySet[GovernedRequest]:
     """Return the requests about an account's money, newest first."""
-    return MoneyRequest.objects.filter(account=account).order_by("-asked_at")
+    return GovernedRequest.objects.filter(account=account).order_by("-asked_at")
 
 
-def all_requests() -> QuerySet[MoneyRequest]:
+def all_requests() -> QuerySet[GovernedRequest]:
     """Return every request, newest first: for administrators."""
-    return MoneyRequest.objects.select_related(*_PEOPLE).prefetch_related("signatures").order_by("-asked_at")
+    return GovernedRequest.objects.select_related(*_PEOPLE).prefetch_related("signatures").order_by("-asked_at")
 
 
-def open_requests() -> QuerySet[MoneyRequest]:
+def open_requests() -> QuerySet[GovernedRequest]:
     """Return what is not ended, oldest first: for administrators."""
     return all_requests().filter(ended_at__isnull=True).order_by("asked_at")
 
 
-def ended_requests() -> QuerySet[MoneyRequest]:
+def ended_requests() -> QuerySet[GovernedRequest]:
     """Return what is ended, newest first: for administrators."""
     return all_requests().filter(ended_at__isnull=False)
 
 
-def request_of(owner: Account, request_id: UUID) -> MoneyRequest:
+def request_of(owner: Account, request_id: UUID) -> GovernedRequest:
     """Return one request about an account's own money.
 
     :raises RequestMissing: to everybody else.
@@ -42,7 +42,7 @@ def request_of(owner: Account, request_id: UUID) -> MoneyRequest:
     return found
 
 
-def request_for(viewer: Account, request_id: UUID) -> MoneyRequest:
+def request_for(viewer: Account, request_id: UUID) -> GovernedRequest:
     """Return one request, to whose money it is about and to administrators.
 
     :raises RequestMissing: to everybody else.
