@@ -60,10 +60,18 @@ class RunReport:
     log_tail: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """A ticket that was accepted, and the input that it names."""
+
+    ticket: Ticket
+    input: bytes
+
+
 class Runner(Protocol):
     """Docker Engine, as the agent sees it. A failure is a report, never an exception."""
 
-    def run(self, ticket: Ticket, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
+    def run(self, work: Work, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
         """Run a ticket's container to its end; `started` is told the milliseconds of the pull once it runs."""
 
     def remove(self, job_id: str) -> None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from threading import Event as Flag
 
-from provider_agent.ports import Acknowledge, Event, Inbox, RunReport
+from provider_agent.ports import Acknowledge, Event, Inbox, RunReport, Work
 from wire.envelope import dump
-from wire.messages import Ticket
 from wire.outcomes import ExitState
 
 
@@ -102,17 +101,17 @@ class InMemoryRunner:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def run(self, ticket: Ticket, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
+    def run(self, work: Work, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
         """Run a ticket, after its fashion."""
         with self.lock:
-            self.runs.append(ticket.job_id)
-            self.present.add(ticket.job_id)
+            self.runs.append(work.ticket.job_id)
+            self.present.add(work.ticket.job_id)
         started(0)
         while not self.gate.wait(0.01):
             if cancelled.is_set():
                 return RunReport(exit_state=ExitState.CRASHED)
-        default = RunReport(exit_state=ExitState.SUCCEEDED, output=ticket.input.upper(), exit_code=0)
-        return self.answers.get(ticket.input, default)
+        default = RunReport(exit_state=ExitState.SUCCEEDED, output=work.input.upper(), exit_code=0)
+        return self.answers.get(work.input, default)
 
     def remove(self, job_id: str) -> None:
         """Forget a run."""

@@ -53,9 +53,9 @@ class Signer:
         known = (self.key.public, *self.earlier)
         return replace(signer, earlier=tuple(key for key in known if key.key_id != signer.key.public.key_id))
 
-    def order(self, ticket: str) -> JobOrder:
-        """Return what the agent gets: a ticket and the proof that its key may sign."""
-        return JobOrder(ticket=ticket, working_key=self.working_key)
+    def order(self, ticket: str, request: InvocationRequest) -> JobOrder:
+        """Return what the agent gets: a ticket, the proof that its key may sign, and the input that it names."""
+        return JobOrder(ticket=ticket, working_key=self.working_key, input=request.input)
 
     def place(
         self, request: InvocationRequest, version: VersionSpec, capacity: Capacity, *, attempt: int, issue: "Issue"
@@ -123,7 +123,8 @@ def _ticket(
         mode=version.mode,
         limits=version.limits,
         environment=dict(version.environment),
-        input=request.input,
+        input_sha256=signing.sha256_hex(request.input),
+        input_bytes=len(request.input),
         input_type=request.input_type,
         epoch=issue.epoch,
         issued_at_ms=issue.now_ms,

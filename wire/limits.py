@@ -1,13 +1,17 @@
 """What a function version may use, and the marketplace's own bounds on that."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from wire.codec import canonical_json
 from wire.errors import OutOfRange
 
 KIB = 1024
 MIB = 1024 * KIB
 #: Larger inputs and outputs do not travel inside a message.
 INLINE_MAX_BYTES = 256 * KIB
+#: Of a function's environment as JSON, escapes and all: with it the largest ticket still fits into a claim.
+ENVIRONMENT_MAX_BYTES = 16 * KIB
 
 #: Smallest and largest value of each limit.
 BOUNDS: dict[str, tuple[int, int]] = {
@@ -47,3 +51,16 @@ class Limits:
             if not low <= getattr(self, field.name) <= high:
                 raise OutOfRange(f"{field.name}: expected {low} to {high}, got {getattr(self, field.name)}")
         return self
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Check how much room an environment takes in a ticket.
+
+    :raises OutOfRange: when it is too much, or not Unicode text.
+    """
+    try:
+        size = len(canonical_json(dict(environment)))
+    except UnicodeEncodeError as error:
+        raise OutOfRange("environment: expected Unicode text") from error
+    if size > ENVIRONMENT_MAX_BYTES:
+        raise OutOfRange(f"environment: expected at most {ENVIRONMENT_MAX_BYTES} bytes as JSON, got {size}")

@@ -72,7 +72,9 @@ class Ticket(Message):
     mode: str
     limits: Limits
     environment: Mapping[str, str]
-    input: bytes
+    #: SHA-256 of the input, which travels beside the ticket: a claim brings the ticket to the ledger.
+    input_sha256: str
+    input_bytes: int
     input_type: str
     #: Counted up at each take-over of the scheduler; an agent refuses one older than the newest that it saw.
     epoch: int
@@ -99,13 +101,15 @@ class WorkingKey(Message):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobOrder(Message):
-    """Scheduler to agent, on the jobs queue: a ticket and the proof that its key may sign."""
+    """Scheduler to agent, on the jobs queue: a ticket, the proof that its key may sign, and the input."""
 
     kind: ClassVar[str] = "job-order.v1"
     #: JWS of a `Ticket`.
     ticket: str
     #: JWS of a `WorkingKey`, signed by the root key.
     working_key: str
+    #: What the ticket's `input_sha256` names.
+    input: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

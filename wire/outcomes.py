@@ -45,6 +45,7 @@ class RefusalReason(StrEnum):
     REGISTRY_NOT_ALLOWED = "registry_not_allowed"
     DRAINING = "draining"
     MALFORMED = "malformed"
+    INPUT_ALTERED = "input_altered"
 
 
 REFUSAL_SENTENCES: dict[RefusalReason, str] = {
@@ -59,4 +60,5 @@ REFUSAL_SENTENCES: dict[RefusalReason, str] = {
     RefusalReason.REGISTRY_NOT_ALLOWED: "The image lies on a registry that the provider does not pull from.",
     RefusalReason.DRAINING: "The provider takes no new jobs.",
     RefusalReason.MALFORMED: "The ticket cannot be read.",
+    RefusalReason.INPUT_ALTERED: "The input that came with the ticket is not the one that it names.",
 }

@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 from portal.accounts.names import validate_name
 from portal.functions.errors import FunctionInvalid
 from portal.functions.models import Access, Mode
-from wire.limits import BOUNDS, KIB, Limits
+from wire.errors import OutOfRange
+from wire.limits import BOUNDS, ENVIRONMENT_MAX_BYTES, Limits, check_environment
 from wire.money import MAX_MICRO
 
 ARCHITECTURES = ("amd64", "arm64")
@@ -18,7 +19,6 @@ MAX_PRICE_NANO_PER_MS = 10**9
 MAX_RATE_PER_MINUTE = 100_000
 MAX_DESCRIPTION = 200
 MAX_VARIABLES = 64
-MAX_ENVIRONMENT_BYTES = 16 * KIB
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _CONTENT_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:; ?[A-Za-z0-9_-]+=[A-Za-z0-9_.+-]+)*")
 _MAX_CONTENT_TYPE = 100
@@ -109,7 +109,9 @@ def _environment_problems(environment: Mapping[str, str]) -> Problems:
         return {"environment": ["A value holds a NUL character."]}
     if len(environment) > MAX_VARIABLES:
         return {"environment": [f"Use at most {MAX_VARIABLES} variables."]}
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
-    if size > MAX_ENVIRONMENT_BYTES:
-        return {"environment": [f"Names and values together: use at most {MAX_ENVIRONMENT_BYTES} bytes."]}
+    try:
+        check_environment(environment)
+    except OutOfRange:
+        most = ENVIRONMENT_MAX_BYTES
+        return {"environment": [f"Names and values together, as JSON: use at most {most} bytes of Unicode text."]}
     return {}

@@ -21,7 +21,7 @@ from provider_agent.containers.attach import attached
 from provider_agent.containers.pulling import Puller, PullFailed
 from provider_agent.containers.streams import Ending, Transcript, exchange
 from provider_agent.errors import AgentError
-from provider_agent.ports import Clock, RunReport
+from provider_agent.ports import Clock, RunReport, Work
 from wire.limits import MIB
 from wire.messages import Ticket
 from wire.outcomes import EXIT_SENTENCES, ExitState
@@ -176,13 +176,14 @@ class DockerRunner:
             self._remove(container["Id"], job_id="")
         return len(found)
 
-    def run(self, ticket: Ticket, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
+    def run(self, work: Work, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
         """Run a ticket's container to its end."""
+        ticket = work.ticket
         if cancelled.is_set():
             return RunReport(exit_state=_EXIT_STATES[Ending.CANCELLED])
         try:
             container, pull_ms = self._create(ticket, cancelled)
-            return self._follow(container, ticket, cancelled, lambda: started(pull_ms), pull_ms)
+            return self._follow(container, work, cancelled, lambda: started(pull_ms), pull_ms)
         except PullFailed as error:
             log.warning("pull.failed", extra={"job_id": ticket.job_id, "cause": str(error)})
             return RunReport(exit_state=ExitState.PULL_FAILED, log_tail=EXIT_SENTENCES[ExitState.PULL_FAILED])
@@ -211,15 +212,16 @@ class DockerRunner:
         return str(made["Id"])
 
     def _follow(
-        self, container: str, ticket: Ticket, cancelled: Flag, running: Callable[[], None], pull_ms: int
+        self, container: str, work: Work, cancelled: Flag, running: Callable[[], None], pull_ms: int
     ) -> RunReport:
-        transcript = Transcript(output_max=ticket.limits.output_bytes)
+        limits = work.ticket.limits
+        transcript = Transcript(output_max=limits.output_bytes)
         with attached(self._socket, container, api_version=self._patient.api_version) as connection:
             before = time.monotonic()
             self._patient.start(container)
             running()
-            until = time.monotonic() + ticket.limits.timeout_ms / 1000
-            ending = exchange(connection, ticket.input, transcript, until=until, cancelled=cancelled)
+            until = time.monotonic() + limits.timeout_ms / 1000
+            ending = exchange(connection, work.input, transcript, until=until, cancelled=cancelled)
         # Detached first: Docker ends a container only when somebody has read, or nobody reads, its output.
         ending = self._ended(container, ending, until)
         state = self._state(container, asked=ending is not Ending.CLOSED)

@@ -13,8 +13,8 @@ from provider_agent.jobs.journal import Entry, Journal, JournalState, JournalUnu
 from provider_agent.jobs.policy import Situation, Terms, refusal
 from provider_agent.jobs.pool import Job, RunnerPool, Tools
 from provider_agent.jobs.slots import Slots
-from provider_agent.jobs.tickets import TicketVerifier, claimed_job_id
-from provider_agent.ports import Acknowledge
+from provider_agent.jobs.tickets import TicketVerifier, claimed_job_id, is_its_input
+from provider_agent.ports import Acknowledge, Work
 from wire.envelope import parse, parse_as
 from wire.errors import BadSignature, WireError
 from wire.messages import Accepted, Cancel, JobOrder, Refused, ResultAcknowledged, Ticket
@@ -125,28 +125,29 @@ class Intake:
         if known and known.ticket_digest == digest_of(jws):
             self._tell_again(known)
             return
-        reason = refusal(ticket, desk.terms, self._situation(known))
+        reason = refusal(ticket, desk.terms, self._situation(known, has_its_input=is_its_input(order, ticket)))
         desk.journal.saw_epoch(ticket.epoch)
         if reason is None:
             desk.journal.vouched(key_id_of(jws), order.working_key)
-            self._accept(ticket, jws)
+            self._accept(ticket, order)
         else:
             self._refuse(ticket, jws, reason)
 
-    def _situation(self, known: Entry | None) -> Situation:
+    def _situation(self, known: Entry | None, *, has_its_input: bool) -> Situation:
         desk = self._desk
         return Situation(
             now_ms=desk.tools.clock(),
             newest_epoch=desk.journal.newest_epoch,
             is_repeated=known is not None,
+            has_its_input=has_its_input,
             free_slots=0 if desk.tools.spool.is_full() else desk.slots.free,
             is_draining=desk.slots.is_draining,
         )
 
-    def _accept(self, ticket: Ticket, jws: str) -> None:
+    def _accept(self, ticket: Ticket, order: JobOrder) -> None:
         desk, now_ms = self._desk, self._desk.tools.clock()
-        desk.journal.accept(ticket.job_id, ticket=jws, pay_until_ms=ticket.pay_until_ms)
-        desk.pool.submit(Job(ticket=ticket, jws=jws))
+        desk.journal.accept(ticket.job_id, ticket=order.ticket, pay_until_ms=ticket.pay_until_ms)
+        desk.pool.submit(Job(work=Work(ticket=ticket, input=order.input), jws=order.ticket))
         desk.tools.broker.publish(Accepted(job_id=ticket.job_id, accepted_at_ms=now_ms))
         log.info("job.accepted", extra={"job_id": ticket.job_id})
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from provider_agent.containers.registries import may_be_public, registry_of
 from provider_agent.machine.config import Offer
 from wire.errors import OutOfRange
-from wire.limits import INLINE_MAX_BYTES
+from wire.limits import INLINE_MAX_BYTES, check_environment
 from wire.messages import Ticket
 from wire.money import cost_of
 from wire.outcomes import RefusalReason
 
 MODES = frozenset({"command"})
-_ENVIRONMENT_MAX_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +32,8 @@ class Situation:
     newest_epoch: int
     #: Whether the journal has its job, by another ticket.
     is_repeated: bool
+    #: Whether the input that came with it is the one that it names.
+    has_its_input: bool
     free_slots: int
     is_draining: bool
 
@@ -50,11 +51,10 @@ def _is_unreadable(ticket: Ticket, _: Terms, __: Situation) -> bool:
         return True
     try:
         ticket.limits.checked()
+        check_environment(ticket.environment)
     except OutOfRange:
         return True
-    size = sum(len(name) + len(value) for name, value in ticket.environment.items())
-    odd = any(not name or "=" in name or "\0" in name + value for name, value in ticket.environment.items())
-    return odd or size > _ENVIRONMENT_MAX_BYTES
+    return any(not name or "=" in name or "\0" in name + value for name, value in ticket.environment.items())
 
 
 def _is_too_large(ticket: Ticket, terms: Terms, _: Situation) -> bool:
@@ -62,7 +62,7 @@ def _is_too_large(ticket: Ticket, terms: Terms, _: Situation) -> bool:
     return (
         limits.memory_mb > offer.memory_mb
         or limits.cpu_millis > offer.cpu_millis
-        or len(ticket.input) > min(limits.input_bytes, INLINE_MAX_BYTES)
+        or ticket.input_bytes > min(limits.input_bytes, INLINE_MAX_BYTES)
     )
 
 
@@ -88,6 +88,7 @@ _RULES: tuple[tuple[RefusalReason, Callable[[Ticket, Terms, Situation], bool]], 
     (RefusalReason.REPEATED, lambda _, __, situation: situation.is_repeated),
     (RefusalReason.TOO_LATE, lambda ticket, _, situation: ticket.accept_by_ms < situation.now_ms),
     (RefusalReason.MALFORMED, _is_unreadable),
+    (RefusalReason.INPUT_ALTERED, lambda _, __, situation: not situation.has_its_input),
     (RefusalReason.TOO_LARGE, _is_too_large),
     (RefusalReason.PRICE_TOO_LOW, _pays_too_little),
     (RefusalReason.REGISTRY_NOT_ALLOWED, _is_from_elsewhere),

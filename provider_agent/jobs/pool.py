@@ -9,18 +9,23 @@ from provider_agent.jobs.metrics import Metrics
 from provider_agent.jobs.receipts import ReceiptWriter
 from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
-from provider_agent.ports import Broker, Clock, Runner
-from wire.messages import Started, Ticket
+from provider_agent.ports import Broker, Clock, Runner, Work
+from wire.messages import Started
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A ticket that was accepted, and its JWS."""
+    """What is run, and the JWS of its ticket."""
 
-    ticket: Ticket
+    work: Work
     jws: str
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.work.ticket.job_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +50,7 @@ class RunnerPool:
 
     def submit(self, job: Job) -> None:
         """Take a slot for a job and run it."""
-        cancelled = self._slots.take(job.ticket.job_id)
+        cancelled = self._slots.take(job.job_id)
         self._threads.submit(self._run, job, cancelled)
 
     def stop(self) -> None:
@@ -54,7 +59,7 @@ class RunnerPool:
 
     def _run(self, job: Job, cancelled: Flag) -> None:
         """Run a job to its report. An error nobody foresaw ends the job as crashed: it must not stay open."""
-        job_id = job.ticket.job_id
+        job_id = job.job_id
         try:
             self._finish(job, cancelled)
         except Exception:
@@ -65,10 +70,8 @@ class RunnerPool:
             self._tools.runner.remove(job_id)
 
     def _finish(self, job: Job, cancelled: Flag) -> None:
-        tools, job_id = self._tools, job.ticket.job_id
-        report = tools.runner.run(
-            job.ticket, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms)
-        )
+        tools, job_id = self._tools, job.job_id
+        report = tools.runner.run(job.work, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms))
         self._slots.leave(job_id)
         tools.spool.report(tools.receipts.finished(job_id, job.jws, report=report, now_ms=tools.clock()))
         tools.metrics.finished(report)

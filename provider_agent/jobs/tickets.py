@@ -53,6 +53,11 @@ class TicketVerifier:
         return self._keys[jws]
 
 
+def is_its_input(order: JobOrder, ticket: Ticket) -> bool:
+    """Return whether the input of an order is the one that its ticket names: the broker signs nothing."""
+    return len(order.input) == ticket.input_bytes and signing.sha256_hex(order.input) == ticket.input_sha256
+
+
 def claimed_job_id(order: JobOrder) -> str | None:
     """Return the job that an order is said to be for, without trusting it: only to say which one is refused."""
     try:

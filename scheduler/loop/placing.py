@@ -89,7 +89,7 @@ async def send_ticket(desk: Desk, job_id: str) -> None:
     job = found[1]
     ids = {"job_id": job_id, "provider_id": job.provider_id}
     try:
-        await desk.broker.send_order(provider, desk.signer.order(job.ticket))
+        await desk.broker.send_order(provider, desk.signer.order(job.ticket, found[0].request))
     except Undeliverable as error:
         log.warning("ticket.undeliverable", extra=ids | {"why": str(error)})
         # Its own queue is the trouble: this provider counts as tried.

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from provider_agent.ports import Work
 from wire import signing
 from wire.envelope import dump
 from wire.limits import Limits
@@ -12,6 +13,8 @@ from wire.messages import JobOrder, Ticket, WorkingKey
 from wire.signing import SigningKey
 
 PROVIDER_ID = str(uuid.UUID(int=1))
+#: The input of tickets that were made here, by its digest: a ticket holds no more than that.
+_INPUTS: dict[str, bytes] = {}
 IMAGE = f"registry.example.org/word-count@sha256:{'a' * 64}"
 _HOUR_MS = 3_600_000
 
@@ -22,7 +25,9 @@ def now_ms() -> int:
 
 
 def a_ticket(**changes: Any) -> Ticket:
-    """Return a ticket that any agent of these tests takes, but for what is changed."""
+    """Return a ticket that any agent of these tests takes, but for what is changed; `input` is the input itself."""
+    given = changes.pop("input", b"hello")
+    _INPUTS[signing.sha256_hex(given)] = given
     limits = changes.pop("limits", Limits(timeout_ms=10_000))
     invocation = uuid.uuid4()
     now = now_ms()
@@ -36,7 +41,8 @@ def a_ticket(**changes: Any) -> Ticket:
         mode="command",
         limits=limits,
         environment={},
-        input=b"hello",
+        input_sha256=signing.sha256_hex(given),
+        input_bytes=len(given),
         input_type="text/plain",
         epoch=1,
         issued_at_ms=now,
@@ -48,6 +54,16 @@ def a_ticket(**changes: Any) -> Ticket:
         max_cost_micro=-(-limits.timeout_ms * 10 // 1000),
     )
     return replace(plain, **changes)
+
+
+def input_of(ticket: Ticket) -> bytes:
+    """Return the input that a ticket names."""
+    return _INPUTS[ticket.input_sha256]
+
+
+def work_of(ticket: Ticket) -> Work:
+    """Return what a runner is given."""
+    return Work(ticket=ticket, input=input_of(ticket))
 
 
 @dataclass(frozen=True)
@@ -64,4 +80,5 @@ class Controller:
 
     def order(self, ticket: Ticket) -> JobOrder:
         """Return a signed order."""
-        return JobOrder(ticket=self.working.sign(dump(ticket), signing.TICKET), working_key=self.working_key())
+        signed = self.working.sign(dump(ticket), signing.TICKET)
+        return JobOrder(ticket=signed, working_key=self.working_key(), input=input_of(ticket))

@@ -1,18 +1,28 @@
 """A claim's whole way: from the agent's journal over the portal's API and the outbox to the ledger, and paid once."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS
+from portal.functions.drafts import check_version
+from portal.functions.models import FunctionVersion
 from portal.ledger import queries
 from portal.ledger.embedded import EmbeddedWriter
 from portal.ledger.keys import load_genesis
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.reconcile import confirm, survey
+from provider_agent.claims.drafts import signed
 from provider_agent.claims.evidence import Evidence
-from tests.support.outbox.market import CREDIT, ManualClock, Market
+from tests.support.outbox.market import CREDIT, MAX_MS, ManualClock, Market
 from tests.support.outbox.provider import ClaimingProvider, send
-from wire.signing import OPERATION
+from tests.support.people import version_draft
+from wire.codec import canonical_json, parse_object
+from wire.limits import BOUNDS, ENVIRONMENT_MAX_BYTES, INLINE_MAX_BYTES, KIB, Limits
+from wire.signing import OPERATION, SigningKey, payload_of
 
 pytestmark = pytest.mark.django_db
 #: Of 12 s at one credit a second, without fees.
@@ -39,6 +49,27 @@ def evidence_of(provider: ClaimingProvider, job_id: str) -> Evidence:
     found = provider.claimant.store.of(job_id)
     assert found is not None
     return found
+
+
+def largest_ticket() -> dict[str, Any]:
+    """Return what makes a ticket large, each at the most that portal and gateway allow."""
+    limits = {name: largest for name, (_, largest) in BOUNDS.items()} | {"timeout_ms": MAX_MS}
+    environment = {"A": ""}
+    environment["A"] = "\x01" * ((ENVIRONMENT_MAX_BYTES - len(canonical_json(environment))) // len("\\u0001"))
+    check_version(version_draft(environment=environment))
+    return {
+        "job_id": f"{'f' * 32}-9999",
+        "image": "registry.example.org/".ljust(_longest_image() - 72, "x") + f"@sha256:{'a' * 64}",
+        "limits": Limits(**limits),
+        "environment": environment,
+        "input": b"\xff" * INLINE_MAX_BYTES,
+        "input_type": '"' * 100,
+        "epoch": 2**53,
+    }
+
+
+def _longest_image() -> int:
+    return FunctionVersion._meta.get_field("image").max_length or 0
 
 
 def claim_text(provider: ClaimingProvider, job_id: str) -> str:
@@ -116,6 +147,21 @@ def test_a_job_that_was_paid_needs_no_claim(provider: ClaimingProvider, market: 
 
     assert (OutboxOperation.objects.count(), earned(market)) == (count, PAY)
     assert evidence.outcome == ""
+
+
+def test_the_largest_legal_ticket_can_be_claimed_with_all_that_belongs_to_it(
+    provider: ClaimingProvider, market: Market
+) -> None:
+    job_id = provider.runs(later=replace(provider.controller, working=SigningKey.generate()), **largest_ticket())
+    provider.work()
+
+    claim = signed(provider.claimant.draft(evidence_of(provider, job_id)), market.provider_key)
+
+    arguments = parse_object(payload_of(claim))["arguments"]
+    assert (len(arguments["working_keys"]), arguments["acknowledgement"] is None) == (2, False)
+    # Room for what may be added to receipts and tickets.
+    assert len(claim) < MAX_OPERATION_CHARS - 8 * KIB
+    assert (provider.claim(job_id), earned(market)) == ("paid", PAY)
 
 
 def test_a_dry_run_sends_nothing(provider: ClaimingProvider) -> None:

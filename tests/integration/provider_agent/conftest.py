@@ -16,7 +16,7 @@ from provider_agent.containers.docker_runner import DockerRunner
 from provider_agent.containers.registries import listed
 from provider_agent.ports import RunReport
 from tests.support.images import Images
-from tests.support.tickets import PROVIDER_ID, a_ticket, now_ms
+from tests.support.tickets import PROVIDER_ID, a_ticket, now_ms, work_of
 from wire.limits import Limits
 from wire.messages import Ticket
 
@@ -44,7 +44,7 @@ def run(runner: DockerRunner, engine: docker.APIClient) -> Run:
     """Runs a ticket and removes what is left, as the agent does; nothing may be there afterwards."""
 
     def run_ticket(ticket: Ticket) -> RunReport:
-        report = runner.run(ticket, cancelled=Flag(), started=lambda _: None)
+        report = runner.run(work_of(ticket), cancelled=Flag(), started=lambda _: None)
         runner.remove(ticket.job_id)
         assert engine.containers(all=True, filters={"label": f"chainfaas.job={ticket.job_id}"}) == []
         return report

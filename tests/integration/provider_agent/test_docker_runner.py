@@ -10,7 +10,7 @@ import pytest
 from provider_agent.containers.docker_runner import DockerRunner
 from provider_agent.ports import RunReport
 from tests.support.images import Images
-from tests.support.tickets import PROVIDER_ID, a_ticket, now_ms
+from tests.support.tickets import PROVIDER_ID, a_ticket, now_ms, work_of
 from tests.support.waiting import wait_for
 from wire.messages import Ticket
 from wire.outcomes import ExitState
@@ -60,7 +60,7 @@ def test_an_image_that_is_not_there_is_pulled_and_started_is_told_after_it(
     told: list[int] = []
     ticket = a_ticket(image=images.demo, input=b"one two")
 
-    report = runner.run(ticket, cancelled=Flag(), started=told.append)
+    report = runner.run(work_of(ticket), cancelled=Flag(), started=told.append)
     runner.remove(ticket.job_id)
 
     assert report.exit_state is ExitState.SUCCEEDED
@@ -262,7 +262,7 @@ def test_a_cancelled_run_ends_at_once_and_is_nobodys_debt(program: Program, runn
     is_running = Flag()
 
     def follow() -> None:
-        reports.append(runner.run(ticket, cancelled=cancelled, started=lambda _: is_running.set()))
+        reports.append(runner.run(work_of(ticket), cancelled=cancelled, started=lambda _: is_running.set()))
 
     thread = Thread(target=follow)
     thread.start()
@@ -279,7 +279,7 @@ def test_what_an_earlier_process_left_is_removed_and_others_containers_stay(
 ) -> None:
     mine, other = program("pass"), replace(program("pass"), provider_id="another")
     for ticket in (mine, other):
-        runner.run(ticket, cancelled=Flag(), started=lambda _: None)
+        runner.run(work_of(ticket), cancelled=Flag(), started=lambda _: None)
 
     removed = runner.remove_leftovers()
 
@@ -296,7 +296,7 @@ def test_a_dead_docker_is_a_crash_of_the_machine(runner: DockerRunner, monkeypat
     monkeypatch.setattr(runner._patient, "create_container_from_config", refuse)
     runner._volumes[a_ticket().image] = frozenset()
 
-    report = runner.run(a_ticket(), cancelled=Flag(), started=lambda _: None)
+    report = runner.run(work_of(a_ticket()), cancelled=Flag(), started=lambda _: None)
 
     assert report.exit_state is ExitState.CRASHED
     assert str(Path("/")) not in report.log_tail

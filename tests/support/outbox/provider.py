@@ -72,17 +72,23 @@ class ClaimingProvider:
         assert evidence is not None
         return self.claimant.claim(evidence).text
 
-    def runs(self, *, on_ledger: bool = True, acknowledged: bool = True, **changes: Any) -> str:
-        """Run a job for 12 s that the controller never confirms; return its id."""
+    def runs(
+        self, *, on_ledger: bool = True, acknowledged: bool = True, later: Controller | None = None, **changes: Any
+    ) -> str:
+        """Run a job for 12 s that the controller never confirms; return its id.
+
+        `later` is the controller with its next working key: that one acknowledges.
+        """
         ticket = self.ticket(**changes)
         jws = self.controller.working.sign(envelope.dump(ticket), signing.TICKET)
         if on_ledger:
             self._create(ticket, jws)
-        statement = self.controller.working_key(not_after_ms=self.market.clock.ms() + 24 * HOUR_MS)
-        self.journal.vouched(self.controller.working.public.key_id, statement)
+        for controller in (self.controller, later or self.controller):
+            statement = controller.working_key(not_after_ms=self.market.clock.ms() + 24 * HOUR_MS)
+            self.journal.vouched(controller.working.public.key_id, statement)
         self.journal.accept(ticket.job_id, ticket=jws, pay_until_ms=ticket.pay_until_ms)
         self.journal.report(ticket.job_id, b"report", next_at_ms=0, receipt=self.receipt(ticket, jws))
-        self.journal.acknowledge(ticket.job_id, self._acknowledgement(ticket, jws) if acknowledged else None)
+        self.journal.acknowledge(ticket.job_id, self._acknowledgement(ticket, jws, later) if acknowledged else None)
         return ticket.job_id
 
     def ticket(self, **changes: Any) -> Ticket:
@@ -113,14 +119,14 @@ class ClaimingProvider:
         )
         return (key or self.market.provider_key).sign(envelope.dump(said), signing.RECEIPT)
 
-    def _acknowledgement(self, ticket: Ticket, jws: str) -> str:
+    def _acknowledgement(self, ticket: Ticket, jws: str, later: Controller | None) -> str:
         said = Acknowledgement(
             job_id=ticket.job_id,
             ticket_digest=sha256_hex(signing.payload_of(jws)),
             output_digest=OUTPUT_DIGEST,
             received_at_ms=self.market.clock.ms(),
         )
-        return self.controller.working.sign(envelope.dump(said), signing.ACKNOWLEDGEMENT)
+        return (later or self.controller).working.sign(envelope.dump(said), signing.ACKNOWLEDGEMENT)
 
     def _create(self, ticket: Ticket, jws: str) -> None:
         arguments = CreateJob(

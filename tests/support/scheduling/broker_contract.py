@@ -16,7 +16,7 @@ from wire import envelope, names
 from wire.messages import Cancel, InvocationReply, JobOrder, Message, ResultAcknowledged
 
 _SECONDS = 15.0
-ORDER = JobOrder(ticket="ticket", working_key="word")
+ORDER = JobOrder(ticket="ticket", working_key="word", input=b"question")
 
 
 class FarSide(Protocol):

@@ -26,7 +26,8 @@ from portal.functions.testing import FakeRegistry
 from portal.ledger import publishing
 from portal.ledger.models import OutboxOperation
 from tests.support.people import DIGEST, IMAGE_LINK, NOW, OTHER_LINK, People, version_draft
-from wire.limits import Limits
+from wire.codec import canonical_json
+from wire.limits import ENVIRONMENT_MAX_BYTES, Limits
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +63,8 @@ def test_a_version_pins_digest_size_and_architecture(function: Function) -> None
         ({"environment": {"A": "x\0y"}}, "environment"),
         ({"environment": {f"A{number}": "" for number in range(65)}}, "environment"),
         ({"environment": {"A": "é" * 8_193}}, "environment"),
+        ({"environment": {"A": "\x01" * 2_731}}, "environment"),
+        ({"environment": {"A": "\ud800"}}, "environment"),
     ],
 )
 def test_a_version_that_is_wrong_names_the_field(changes: dict[str, Any], field: str) -> None:
@@ -72,7 +75,8 @@ def test_a_version_that_is_wrong_names_the_field(changes: dict[str, Any], field:
 
 
 def test_a_version_at_its_bounds_is_right() -> None:
-    environment = {f"A{number}": "" for number in range(63)} | {"B": "x" * (16 * 1024 - 1 - 53 * 3 - 10 * 2)}
+    environment = {f"A{number}": "" for number in range(63)}
+    environment["B"] = "x" * (ENVIRONMENT_MAX_BYTES - len(canonical_json(environment | {"B": ""})))
 
     check_version(version_draft(environment=environment, output_type="text/plain; charset=utf-8"))
 

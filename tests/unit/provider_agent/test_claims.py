@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +118,12 @@ def test_nothing_is_due_for_a_job_that_ended_by_this_machines_fault(bench: Bench
 
 
 def test_a_claim_that_is_larger_than_the_ledger_takes_is_not_sent(bench: Bench) -> None:
-    finished = run(bench, a_ticket(input=b"x" * MAX_OPERATION_CHARS))
+    finished = run(bench, a_ticket())
     acknowledge(bench, finished)
+    swollen = replace(claim(bench, finished.job_id), text=b"x" * MAX_OPERATION_CHARS)
 
     with pytest.raises(NothingToSend, match="too large"):
-        signed(claim(bench, finished.job_id), bench.key)
+        signed(swollen, bench.key)
 
 
 def test_the_same_claim_has_one_name_and_after_a_refusal_another(bench: Bench) -> None:

@@ -136,11 +136,34 @@ def test_another_ticket_for_a_known_job_is_refused_and_does_not_disturb_the_firs
     ticket = a_ticket()
     bench.send(ticket)
 
-    bench.send(dataclasses.replace(ticket, input=b"other"))
+    bench.send(dataclasses.replace(a_ticket(input=b"other"), job_id=ticket.job_id))
 
     assert bench.refused()[0].reason is RefusalReason.REPEATED
     bench.runner.gate.set()
     assert bench.finished()[0].output == b"HELLO"
+
+
+@pytest.mark.parametrize("altered", [b"hello!", b"hellp", b"", b"x" * 2**18])
+def test_an_input_that_the_broker_altered_is_refused_and_never_runs(bench: Bench, altered: bytes) -> None:
+    order = bench.controller.order(a_ticket(input=b"hello"))
+
+    bench.send_order(dataclasses.replace(order, input=altered))
+
+    assert bench.refused()[0].reason is RefusalReason.INPUT_ALTERED
+    bench.settled()
+    assert bench.runner.runs == []
+
+
+def test_an_input_altered_on_its_second_delivery_does_not_disturb_the_first(bench: Bench) -> None:
+    bench.runner.gate.clear()
+    order = bench.send(a_ticket(input=b"hello"))
+
+    bench.send_order(dataclasses.replace(order, input=b"other"))
+
+    bench.settled()
+    bench.runner.gate.set()
+    assert [event.output for event in bench.finished()] == [b"HELLO"]
+    assert len(bench.runner.runs) == 1
 
 
 def test_more_than_the_slots_is_refused(bench: Bench) -> None:
@@ -268,7 +291,7 @@ def test_what_is_no_order_is_put_aside(bench: Bench, body: bytes) -> None:
 
 
 def test_an_order_of_nonsense_strings_is_put_aside(bench: Bench) -> None:
-    bench.send_order(JobOrder(ticket="a.b.c", working_key="é"))
+    bench.send_order(JobOrder(ticket="a.b.c", working_key="é", input=b""))
 
     bench.settled()
     assert bench.broker.events == []
@@ -342,8 +365,9 @@ def test_a_dump_of_what_was_sent_holds_no_input(bench: Bench) -> None:
 
     bench.send(a_ticket(input=b"secret-input"))
 
-    event = bench.finished()[0]
-    assert b"secret-input" not in dump(dataclasses.replace(event, ticket=""))
+    sent = dump(bench.finished()[0])
+    assert b"secret-input" not in sent
+    assert b"secret-input" not in signing.payload_of(bench.finished()[0].ticket)
 
 
 def test_a_job_has_one_report_even_when_something_fails_after_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from .conftest import TERMS
 
 NOW = 1_000_000
 DIGEST = "sha256:" + "a" * 64
-QUIET = Situation(now_ms=NOW, newest_epoch=1, is_repeated=False, free_slots=1, is_draining=False)
+QUIET = Situation(now_ms=NOW, newest_epoch=1, is_repeated=False, has_its_input=True, free_slots=1, is_draining=False)
 
 
 def judged(situation: Situation = QUIET, **changes: Any) -> RefusalReason | None:
@@ -39,6 +39,8 @@ def test_a_ticket_on_the_providers_terms_is_taken() -> None:
         ({"environment": {"": "x"}}, RefusalReason.MALFORMED),
         ({"environment": {"A": "x\0y"}}, RefusalReason.MALFORMED),
         ({"environment": {"A": "x" * 40_000}}, RefusalReason.MALFORMED),
+        ({"environment": {"A": "\x01" * 3_000}}, RefusalReason.MALFORMED),
+        ({"environment": {"A": "\ud800"}}, RefusalReason.MALFORMED),
         ({"limits": Limits(memory_mb=0)}, RefusalReason.MALFORMED),
         ({"limits": Limits(timeout_ms=10**9)}, RefusalReason.MALFORMED),
         ({"max_ms": 0}, RefusalReason.MALFORMED),
@@ -67,6 +69,8 @@ def test_a_ticket_that_is_not_on_its_terms_is_refused_and_why(changes: dict[str,
         ({"is_draining": True}, RefusalReason.DRAINING),
         ({"free_slots": 0}, RefusalReason.NO_FREE_SLOT),
         ({"newest_epoch": 2}, RefusalReason.OLD_EPOCH),
+        ({"has_its_input": False}, RefusalReason.INPUT_ALTERED),
+        ({"has_its_input": False, "free_slots": 0}, RefusalReason.INPUT_ALTERED),
         ({"is_draining": True, "free_slots": 0}, RefusalReason.DRAINING),
     ],
 )
