@@ -73,7 +73,7 @@ class KeyContract(Contract):
         try:
             proved = key.verify(arguments.proof, ENROLMENT)
         except BadSignature as error:
-            raise Refused(Refusal.BAD_SIGNATURE, str(error)) from error
+            raise Refused(Refusal.BAD_SIGNATURE, f"proof: {error}") from error
         if proved != arguments.account_id.encode():
             raise Refused(Refusal.BAD_SIGNATURE, "proof: is for another account")
         if ctx.cache.get(Owner, keys.owner(arguments.account_id)):

@@ -42,7 +42,7 @@ def receipt(ctx: Context, jws: str, *, provider_id: str, job_created_at_ms: int)
 
     A key that was replaced counts for jobs created before; one that was revoked counts for none.
     """
-    pinned = ctx.cache.get(PinnedKey, keys.key(_key_id(jws)))
+    pinned = ctx.cache.get(PinnedKey, keys.key(_key_id("receipt", jws)))
     if pinned is None or pinned.role is not Role.PROVIDER or pinned.holder != provider_id:
         raise Refused(Refusal.FOREIGN_RECEIPT)
     if pinned.revoked_at_ms is not None:
@@ -60,7 +60,7 @@ def receipt(ctx: Context, jws: str, *, provider_id: str, job_created_at_ms: int)
 def ticket(ctx: Context, claim: ClaimJob) -> tuple[Ticket, str]:
     """Return the ticket of a claim, signed by a working key that the controller's root key vouches for; its digest."""
     vouched = _working_keys(ctx, claim)
-    key = vouched.get(_key_id(claim.ticket))
+    key = vouched.get(_key_id("ticket", claim.ticket))
     if key is None:
         raise Refused(Refusal.BAD_SIGNATURE, "ticket: no working key of the controller's signed it")
     said = _read(Ticket, claim.ticket, TICKET, key[0])
@@ -78,7 +78,7 @@ def acknowledgement(ctx: Context, claim: ClaimJob, *, ticket_digest: str, output
     """
     if claim.acknowledgement is None:
         return False
-    key = _working_keys(ctx, claim).get(_key_id(claim.acknowledgement))
+    key = _working_keys(ctx, claim).get(_key_id("acknowledgement", claim.acknowledgement))
     if key is None:
         raise Refused(Refusal.BAD_SIGNATURE, "acknowledgement: no working key of the controller's signed it")
     said = _read(Acknowledgement, claim.acknowledgement, ACKNOWLEDGEMENT, key[0])
@@ -93,7 +93,7 @@ def _working_keys(ctx: Context, claim: ClaimJob) -> Mapping[str, tuple[PublicKey
         raise checks.refuse("working_keys", f"at most {MOST_WORKING_KEYS}")
     found: dict[str, tuple[PublicKey, int]] = {}
     for jws in claim.working_keys:
-        root = ctx.cache.get(PinnedKey, keys.key(_key_id(jws)))
+        root = ctx.cache.get(PinnedKey, keys.key(_key_id("working_keys", jws)))
         # A root key that was replaced still vouches for what it signed; a revoked one does not.
         if root is None or root.role is not Role.TICKET_ROOT or root.revoked_at_ms is not None:
             raise Refused(Refusal.UNKNOWN_KEY, "working_keys: not signed by the controller's root key")
@@ -103,17 +103,17 @@ def _working_keys(ctx: Context, claim: ClaimJob) -> Mapping[str, tuple[PublicKey
     return found
 
 
-def _key_id(jws: str) -> str:
+def _key_id(name: str, jws: str) -> str:
     try:
-        return checks.key_id("kid", key_id_of(jws))
+        return checks.key_id(f"{name}: kid", key_id_of(jws))
     except BadSignature as error:
-        raise Refused(Refusal.BAD_SIGNATURE, str(error)) from error
+        raise Refused(Refusal.BAD_SIGNATURE, f"{name}: {error}") from error
 
 
 def _read(cls: type[M], jws: str, kind: str, key: PublicKey) -> M:
     try:
         return parse_as(cls, key.verify(jws, kind))
     except BadSignature as error:
-        raise Refused(Refusal.BAD_SIGNATURE, str(error)) from error
+        raise Refused(Refusal.BAD_SIGNATURE, f"{cls.__name__.lower()}: {error}") from error
     except WireError as error:
         raise checks.refuse(cls.__name__.lower(), f"what its kind says: {checks.because(error)}") from error

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from fabric_client.gateway import Gateway
+from fabric_client.identity import Identity
 from portal.ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.network import FabricNetwork, OnFabric, fabric_network, fabric_programs
 from tests.support.ledger import World, marketplace
@@ -17,6 +19,20 @@ def ledger(fabric_network: FabricNetwork) -> Iterator[FabricLedger]:
     """The ledger as the recorder has it."""
     with fabric_network.ledger() as opened:
         yield opened
+
+
+@pytest.fixture
+def recorder(fabric_network: FabricNetwork) -> Identity:
+    """The recorder's identity on the network."""
+    return fabric_network.identity("controller", "recorder")
+
+
+@pytest.fixture
+def gateway(fabric_network: FabricNetwork, recorder: Identity) -> Iterator[Gateway]:
+    """The controller's first peer as the recorder reaches it."""
+    peer = fabric_network.peer("controller", recorder)
+    yield peer.gateway
+    peer.channel.close()
 
 
 @pytest.fixture(scope="session")

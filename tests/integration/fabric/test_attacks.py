@@ -1,16 +1,11 @@
 """Attacks on a real Fabric network: what a member, a stranger and a CA's administrator may try."""
 
 import secrets
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
 
 from chaincode.contracts.operations import Deposit, Mint, operation_text
 from chaincode.fabric import names
@@ -19,58 +14,22 @@ from deploy.fabric.identities.enrolment import Enrolment
 from fabric_client.errors import AlreadyKnown, CommitRefused, FabricError, NotPermitted
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
-from fabric_client.proposals import Call, Proposal, propose
+from fabric_client.proposals import propose
 from portal.ledger.errors import TransactionRefused
 from portal.ledger.fabric.errors import NotAdmitted
 from portal.ledger.fabric.ledger import FabricLedger
+from tests.support.fabric.certificates import certified_until, self_certified
 from tests.support.fabric.network import FabricNetwork, connects_to_chaincode, health, transaction
+from tests.support.fabric.proposals import SECONDS, call, complete, now_ms, submission
 from tests.support.ledger import KEYS, World
 from tests.support.waiting import wait_for
 from wire.signing import OPERATION, SigningKey
-
-_SECONDS = 20
-
-
-@pytest.fixture
-def recorder(fabric_network: FabricNetwork) -> Identity:
-    return fabric_network.identity("controller", "recorder")
-
-
-@pytest.fixture
-def gateway(fabric_network: FabricNetwork, recorder: Identity) -> Iterator[Gateway]:
-    peer = fabric_network.peer("controller", recorder)
-    yield peer.gateway
-    peer.channel.close()
-
-
-def call(*arguments: str, function: str = names.SUBMIT, timestamp_ms: int | None = None) -> Call:
-    made = Call(
-        channel="chainfaas",
-        chaincode=names.CHAINCODE,
-        function=function,
-        arguments=tuple(argument.encode() for argument in arguments),
-    )
-    return made if timestamp_ms is None else replace(made, timestamp_ms=timestamp_ms)
 
 
 def minting(key: SigningKey = KEYS.treasury) -> str:
     reference = secrets.token_hex(8)
     text = operation_text(f"account.mint:{reference}", Mint(account_id="bob", amount_micro=10**9, reference=reference))
     return key.sign(text.encode(), OPERATION)
-
-
-def submission(envelope: str, timestamp_ms: int) -> Call:
-    return call(envelope, timestamp_ms=timestamp_ms)
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def complete(gateway: Gateway, proposal: Proposal, *organisations: str) -> int:
-    prepared = gateway.endorse(proposal, seconds=_SECONDS, organisations=organisations)
-    gateway.submit(proposal, prepared, seconds=_SECONDS)
-    return gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=_SECONDS)
 
 
 def test_one_organisation_alone_changes_nothing(world: World, gateway: Gateway, recorder: Identity) -> None:
@@ -92,7 +51,7 @@ def test_a_forged_proposal_is_refused(gateway: Gateway, recorder: Identity) -> N
     proposal.signed.proposal_bytes = proposal.signed.proposal_bytes.replace(b"probe", b"probf")
 
     with pytest.raises(FabricError):
-        gateway.endorse(proposal, seconds=_SECONDS)
+        gateway.endorse(proposal, seconds=SECONDS)
 
 
 def test_a_replayed_proposal_is_refused(gateway: Gateway, recorder: Identity) -> None:
@@ -100,7 +59,7 @@ def test_a_replayed_proposal_is_refused(gateway: Gateway, recorder: Identity) ->
     complete(gateway, proposal)
 
     with pytest.raises(AlreadyKnown):
-        gateway.endorse(proposal, seconds=_SECONDS)
+        gateway.endorse(proposal, seconds=SECONDS)
 
 
 @pytest.mark.parametrize("minutes", [-2, 2])
@@ -115,7 +74,7 @@ def test_a_stranger_with_a_certificate_of_its_own_is_refused(fabric_network: Fab
     peer = fabric_network.peer("controller", self_certified("ControllerMSP"))
 
     with pytest.raises(NotPermitted):
-        peer.gateway.endorse(propose(self_certified("ControllerMSP"), call(function=names.PROBE)), seconds=_SECONDS)
+        peer.gateway.endorse(propose(self_certified("ControllerMSP"), call(function=names.PROBE)), seconds=SECONDS)
     peer.channel.close()
 
 
@@ -125,7 +84,7 @@ def test_a_member_of_one_organisation_cannot_speak_for_the_other(fabric_network:
     peer = fabric_network.peer("peers", pretending)
 
     with pytest.raises(NotPermitted):
-        peer.gateway.endorse(propose(pretending, call(function=names.PROBE)), seconds=_SECONDS)
+        peer.gateway.endorse(propose(pretending, call(function=names.PROBE)), seconds=SECONDS)
     peer.channel.close()
 
 
@@ -139,7 +98,7 @@ def test_a_ca_that_certifies_a_second_treasury_gains_nothing(fabric_network: Fab
 
     by_its_own_key = transaction(second.key, [minting(second.key)], timestamp_ms=now)
     with pytest.raises(FabricError, match="knows no key"):
-        peer.gateway.endorse(propose(second, submission(by_its_own_key, now)), seconds=_SECONDS)
+        peer.gateway.endorse(propose(second, submission(by_its_own_key, now)), seconds=SECONDS)
 
     assert world.owns("bob") == before
     peer.channel.close()
@@ -162,10 +121,26 @@ def test_a_revoked_certificate_is_refused_by_every_peer(fabric_network: FabricNe
 
 def _is_refused(gateway: Gateway, identity: Identity) -> bool:
     try:
-        gateway.endorse(propose(identity, call(function=names.PROBE)), seconds=_SECONDS)
+        gateway.endorse(propose(identity, call(function=names.PROBE)), seconds=SECONDS)
     except NotPermitted:
         return True
     return False
+
+
+def test_a_certificate_that_has_expired_is_refused(fabric_network: FabricNetwork) -> None:
+    with Enrolment(fabric_network.places, fabric_network.network, "peers") as enrolment:
+        now_and_then = Identity.read("PeersMSP", enrolment.user("late"))
+    expired = certified_until(fabric_network, now_and_then, datetime.now(UTC) - timedelta(minutes=1))
+    peer = fabric_network.peer("peers", expired)
+
+    with pytest.raises(NotPermitted):
+        peer.gateway.endorse(propose(expired, call(function=names.PROBE)), seconds=SECONDS)
+    peer.channel.close()
+
+    still = certified_until(fabric_network, now_and_then, datetime.now(UTC) + timedelta(minutes=5))
+    peer = fabric_network.peer("peers", still)
+    assert complete(peer.gateway, propose(still, call(function=names.PROBE)))
+    peer.channel.close()
 
 
 def test_the_recorder_cannot_mint(ledger: FabricLedger) -> None:
@@ -192,7 +167,7 @@ def test_an_altered_transaction_is_refused(ledger: FabricLedger) -> None:
 
 def test_nobody_begins_the_ledger_again(gateway: Gateway, recorder: Identity) -> None:
     with pytest.raises(FabricError, match="has begun"):
-        gateway.endorse(propose(recorder, call(KEYS.genesis().text(), function=names.GENESIS)), seconds=_SECONDS)
+        gateway.endorse(propose(recorder, call(KEYS.genesis().text(), function=names.GENESIS)), seconds=SECONDS)
 
 
 def test_malformed_arguments_of_every_function_leave_both_servers_running(
@@ -202,7 +177,7 @@ def test_malformed_arguments_of_every_function_leave_both_servers_running(
     for function in (*FUNCTIONS, "", "unknown", "__init__"):
         for argument in arguments:
             try:
-                gateway.evaluate(propose(recorder, call(argument, function=function)), seconds=_SECONDS)
+                gateway.evaluate(propose(recorder, call(argument, function=function)), seconds=SECONDS)
             except FabricError:
                 continue
 
@@ -213,26 +188,3 @@ def test_malformed_arguments_of_every_function_leave_both_servers_running(
 def test_a_stranger_cannot_connect_to_a_chaincode_server(fabric_network: FabricNetwork) -> None:
     assert not connects_to_chaincode(fabric_network, "controller", certified=False)
     assert connects_to_chaincode(fabric_network, "controller", certified=True)
-
-
-def self_certified(msp_id: str) -> Identity:
-    """Return an identity that no CA of the network knows."""
-    key = SigningKey.generate()
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.COMMON_NAME, "recorder"),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "client"),
-        ]
-    )
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public.key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key.key, hashes.SHA256())
-    )
-    return Identity(msp_id=msp_id, certificate=certificate.public_bytes(serialization.Encoding.PEM), key=key)

@@ -1,6 +1,5 @@
 """Each operation of a batch succeeds or is refused alone; repeats change nothing; a batch reads and writes once."""
 
-import json
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from chaincode.contracts.execution import batch, registered
 from chaincode.contracts.operations import ConfirmResult, CreateJob, SubmitReceipt, operation_text
 from chaincode.contracts.testing import MemoryLedger
 from tests.support.ledger import CREDIT, KEYS, OUTPUT, World, job_arguments, receipt_jws
+from tests.support.operations import everybody
 from wire.signing import OPERATION, TRANSACTION
 
 
@@ -124,18 +124,14 @@ def test_what_is_no_operation_is_refused_without_harm(world: World, text: str) -
     assert dict(world.ledger.items("")) == before
 
 
-@pytest.mark.parametrize("kind", sorted(registered.TRANSACTIONS))
-@pytest.mark.parametrize("value", [None, -1, 1.5, True, "", "x~y", [], {}, 2**64])
-def test_malformed_arguments_of_every_operation_are_refused(world: World, kind: str, value: Any) -> None:
-    arguments = registered.TRANSACTIONS[kind].arguments
-    plain = dict.fromkeys(arguments.__slots__, value)
-    text = json.dumps({"operation_id": f"{kind}:1", "kind": kind, "arguments": plain})
-    before = dict(world.ledger.items(""))
+def test_every_bad_argument_of_every_operation_is_refused_by_its_name(world: World) -> None:
+    everybody.assert_each_kind_has_an_example()
+    everybody.assert_bad_arguments_are_refused_by_name(world)
 
-    for key in (KEYS.controller, KEYS.custody, KEYS.treasury):
-        assert world.send(text, by=key) in {"malformed", "not_authorised"}
 
-    assert dict(world.ledger.items("")) == before
+def test_nobody_does_what_is_not_theirs_to_do(world: World) -> None:
+    everybody.assert_nobody_does_what_is_not_theirs(world)
+    everybody.assert_nobody_submits_what_is_not_theirs(world)
 
 
 def test_an_operation_that_raises_is_set_aside_and_blocks_nothing(

@@ -1,0 +1,38 @@
+"""Calls of the chaincode as a client of one's own makes them, past the portal's ledger."""
+
+import time
+from dataclasses import replace
+
+from chaincode.fabric import names
+from fabric_client.gateway import Gateway
+from fabric_client.proposals import Call, Proposal
+
+SECONDS = 20
+
+
+def call(*arguments: str, function: str = names.SUBMIT, timestamp_ms: int | None = None) -> Call:
+    """Return a call of a function."""
+    made = Call(
+        channel="chainfaas",
+        chaincode=names.CHAINCODE,
+        function=function,
+        arguments=tuple(argument.encode() for argument in arguments),
+    )
+    return made if timestamp_ms is None else replace(made, timestamp_ms=timestamp_ms)
+
+
+def submission(envelope: str, timestamp_ms: int) -> Call:
+    """Return the call that hands in a signed transaction of that time."""
+    return call(envelope, timestamp_ms=timestamp_ms)
+
+
+def now_ms() -> int:
+    """Return the network's time."""
+    return time.time_ns() // 1_000_000
+
+
+def complete(gateway: Gateway, proposal: Proposal, *organisations: str) -> int:
+    """Endorse, submit, and return the number of the block."""
+    prepared = gateway.endorse(proposal, seconds=SECONDS, organisations=organisations)
+    gateway.submit(proposal, prepared, seconds=SECONDS)
+    return gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=SECONDS)
