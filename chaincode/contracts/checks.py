@@ -16,7 +16,7 @@ _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,400}@sha256:[0-9a-f]{64}")
 _OPERATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,160}")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 #: Times and prices stay within 53 bits, so that every JSON reader counts them exactly.
-_MAX_NUMBER = 2**53
+MAX_NUMBER = 2**53
 
 
 def refuse(name: str, expected: str) -> Refused:
@@ -65,7 +65,7 @@ def amounts(**values: int) -> None:
 def numbers(**values: int) -> None:
     """Check counts, times and prices: none negative."""
     for name, value in values.items():
-        within(name, value, (0, _MAX_NUMBER))
+        within(name, value, (0, MAX_NUMBER))
 
 
 def within(name: str, value: int, bounds: tuple[int, int]) -> None:

@@ -14,3 +14,7 @@ CLAIM_MS = DAY_MS
 NOTICE_MS = LONGEST_PAY_MS + CLAIM_MS + DAY_MS
 #: After that a proposal can only be rejected.
 PROPOSAL_MS = 30 * DAY_MS
+#: An epoch: operators are paid for each. Its number is the time divided by this.
+EPOCH_MS = 60 * 60 * 1000
+#: After its end operators may still attest for this long; then it is closed, and the next one has its checkpoint.
+EPOCH_GRACE_MS = 10 * 60 * 1000

@@ -49,6 +49,14 @@ class Refusal(StrEnum):
     LAST_KEY = "last_key"
     BOND_TOO_LOW = "bond_too_low"
     NOTHING_DUE = "nothing_due"
+    OPERATOR_EXISTS = "operator_exists"
+    UNKNOWN_OPERATOR = "unknown_operator"
+    TOO_MANY_OPERATORS = "too_many_operators"
+    EPOCH_EXISTS = "epoch_exists"
+    EARLIER_EPOCH_OPEN = "earlier_epoch_open"
+    UNKNOWN_EPOCH = "unknown_epoch"
+    OLD_BLOCK = "old_block"
+    ATTESTED_ALREADY = "attested_already"
     RAISED = "raised"
 
 
@@ -96,6 +104,14 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.LAST_KEY: "The role would have no key left.",
     Refusal.BOND_TOO_LOW: "The platform's bond does not cover the claim; it has to be topped up.",
     Refusal.NOTHING_DUE: "The receipt says that the provider was at fault: nothing is due.",
+    Refusal.OPERATOR_EXISTS: "The account is a registered peer operator already.",
+    Refusal.UNKNOWN_OPERATOR: "The account is no registered peer operator.",
+    Refusal.TOO_MANY_OPERATORS: "The ledger has as many peer operators as it takes.",
+    Refusal.EPOCH_EXISTS: "The epoch has its checkpoint already.",
+    Refusal.EARLIER_EPOCH_OPEN: "The epoch before has to be closed first.",
+    Refusal.UNKNOWN_EPOCH: "This is not the newest epoch that has a checkpoint.",
+    Refusal.OLD_BLOCK: "The checkpoint's block is not newer than that of the epoch before.",
+    Refusal.ATTESTED_ALREADY: "The operator has attested this epoch's block already: its first word counts.",
     Refusal.RAISED: "The contract failed on this operation; it is set aside for the administrator.",
 }
 

@@ -105,3 +105,28 @@ def payout(payout_id: str) -> str:
 def proposal(proposal_id: str) -> str:
     """Return where a proposal lies: the id is that of the operation that waits."""
     return f"proposal~{proposal_id}"
+
+
+def operator(operator_id: str) -> str:
+    """Return where a peer operator's pinned key lies, by the account that is paid."""
+    return f"{operator_prefix()}{operator_id}"
+
+
+def operator_prefix() -> str:
+    """Return what the keys of all operators begin with."""
+    return "operator~"
+
+
+def epoch() -> str:
+    """Return where the newest epoch lies."""
+    return "epoch"
+
+
+def attestation(number: int, operator_id: str) -> str:
+    """Return where an operator's attestation of an epoch lies until the epoch is closed."""
+    return f"{attestation_prefix(number)}{operator_id}"
+
+
+def attestation_prefix(number: int) -> str:
+    """Return what the keys of all attestations of an epoch begin with."""
+    return f"attestation~{number}~"

@@ -312,6 +312,45 @@ class OwnAccount(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RegisterOperator(Arguments):
+    """Both organisations take somebody in who runs peers and shares in the commission."""
+
+    kind: ClassVar[str] = "operator.register"
+    #: The account that is paid.
+    operator_id: str
+    public_key_pem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointEpoch(Arguments):
+    """The controller names a block of the ledger, and its hash, for operators to attest in this epoch."""
+
+    kind: ClassVar[str] = "epoch.checkpoint"
+    epoch: int
+    block_number: int
+    block_hash: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttestEpoch(Arguments):
+    """An operator states what its own peer has as the hash of the checkpoint's block."""
+
+    kind: ClassVar[str] = "epoch.attest"
+    epoch: int
+    #: How many blocks its peer has.
+    height: int
+    block_hash: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloseEpoch(Arguments):
+    """Anyone has the peers' pool shared between the operators that attested, once the epoch is over."""
+
+    kind: ClassVar[str] = "epoch.close"
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Approve(Arguments):
     """An authority approves an operation that waits for both organisations."""
 

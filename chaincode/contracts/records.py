@@ -20,6 +20,8 @@ class Role(StrEnum):
     PROVIDER = "provider"
     #: Of an account that is not in custody.
     OWNER = "owner"
+    #: Of a peer's operator, who is the account that is paid for it.
+    OPERATOR = "operator"
 
 
 class JobState(StrEnum):
@@ -190,6 +192,62 @@ class Provider:
     provider_id: str
     account_id: str
     key_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operator:
+    """Somebody who runs peers, however many: one account, one key, one share."""
+
+    #: Of the account that is paid.
+    operator_id: str
+    #: The newest of its keys; it attests.
+    key_id: str
+    registered_at_ms: int
+
+
+class EpochState(StrEnum):
+    """Where an epoch stands."""
+
+    #: Operators attest its block.
+    OPEN = "open"
+    #: The pool was shared.
+    SHARED = "shared"
+    #: Nobody attested, or there was nothing to share: the pool stays.
+    UNSHARED = "unshared"
+    #: As many operators contradict the checkpoint as agree with it, or more: the pool stays.
+    DISPUTED = "disputed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Epoch:
+    """The newest epoch: the block whose hash operators attest, and how it ended."""
+
+    number: int
+    #: The controller's view of the ledger.
+    block_number: int
+    block_hash: str
+    checkpointed_at_ms: int
+    state: EpochState = EpochState.OPEN
+    #: Operators that agreed and that contradicted, once it is closed.
+    agreed: int = 0
+    differed: int = 0
+    #: What each that agreed was paid.
+    share_micro: int = 0
+    closed_at_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attestation:
+    """What an operator's peer says of an epoch's block; gone when the epoch is closed."""
+
+    operator_id: str
+    epoch: int
+    #: How many blocks the peer has.
+    height: int
+    block_hash: str
+    #: With the checkpoint.
+    agrees: bool
+    attested_at_ms: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

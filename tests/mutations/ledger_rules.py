@@ -42,6 +42,8 @@ TRANSFERS = ("contracts/monetary/transfers.py", "test_money_moves")
 ACCOUNTS = ("contracts/accounts.py", "test_completion")
 CHECKS = ("contracts/checks.py", "test_money_in")
 BATCH = ("contracts/execution/batch.py", "test_batch")
+OPERATORS = ("contracts/governance/operators.py", "peers/test_epochs")
+EPOCHS = ("contracts/monetary/epochs.py", "peers/test_epochs")
 SUBMISSION = ("embedded/submission.py", "test_embedded")
 LEDGER = ("embedded/ledger.py", "test_embedded")
 VERIFICATION = ("embedded/verification.py", "test_verify")
@@ -170,6 +172,36 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of("a reference counts once", MINTING, "raise Refused(Refusal.REFERENCE_USED)", "pass"),
     _of("the supply is bounded", MINTING, "supply.minted + arguments.amount_micro > MAX_MICRO", "False"),
     _of("what is burned is counted", TREASURY, "burned=supply.burned + payout.amount", "burned=supply.burned"),
+    _of("operators need both organisations", OPERATORS, "by=(Role.AUTHORITY,)", "by=(Role.CONTROLLER,)"),
+    _of("an account is one operator", OPERATORS, "raise Refused(Refusal.OPERATOR_EXISTS)", "pass"),
+    _of("an operator's key is nobody else's", OPERATORS, "raise Refused(Refusal.KEY_TAKEN)", "pass"),
+    _of("operators are bounded", OPERATORS, ">= MOST_OPERATORS:", "> 2 * MOST_OPERATORS:"),
+    _of("only the controller checkpoints", EPOCHS, "ctx.require(Role.CONTROLLER)", "pass"),
+    _of("a checkpoint is of this epoch", EPOCHS, '"epoch", arguments.epoch, (now, now)', '"epoch", 0, (0, 0)'),
+    _of("an epoch has one checkpoint", EPOCHS, "before.number >= arguments.epoch", "False"),
+    _of("one epoch is open", EPOCHS, "if before.state is EpochState.OPEN:", "if False:"),
+    _of("each epoch has a newer block", EPOCHS, "arguments.block_number <= before.block_number", "False"),
+    _of("only operators attest", EPOCHS, "ctx.require(Role.OPERATOR)", "pass"),
+    _of("a peer has what it attests", EPOCHS, "epoch.block_number + 1, checks", "0, checks"),
+    _of("attesting ends", EPOCHS, "if ctx.timestamp_ms >= _closes_at_ms(epoch):", "if False:"),
+    _of("a late joiner waits", EPOCHS, "operator.registered_at_ms > epoch.checkpointed_at_ms", "False"),
+    _of("the first word counts", EPOCHS, "raise Refused(Refusal.ATTESTED_ALREADY)", "pass"),
+    _of("a wrong hash counts for nothing", EPOCHS, "agrees=arguments.block_hash == epoch.block_hash", "agrees=True"),
+    _of("an epoch is closed when it is over", EPOCHS, "if ctx.timestamp_ms < _closes_at_ms(epoch):", "if False:"),
+    _of("an epoch is closed once", EPOCHS, "if epoch.state is not EpochState.OPEN:", "if False:"),
+    _of("only those that agreed are paid", EPOCHS, "in said if attestation.agrees]", "in said]"),
+    _of("a revoked key shares in nothing", EPOCHS, "strict=True) if key.revoked_at_ms is None]", "strict=True)]"),
+    _of("a contradicted pool stays", EPOCHS, "if epoch.differed and epoch.differed >= epoch.agreed:", "if False:"),
+    _of(
+        "a share leaves the pool", EPOCHS, "available=pool.available - share * len(agreed)", "available=pool.available"
+    ),
+    _of("shares are equal", EPOCHS, "pool.available // len(agreed) if", "pool.available if"),
+    _of(
+        "credits that wait are shared",
+        EPOCHS,
+        "accounts.fold(ctx, keys.PEERS_ACCOUNT)",
+        "accounts.account(ctx, keys.PEERS_ACCOUNT)",
+    ),
     _of("amounts are positive", CHECKS, "within(name, value, (1, MAX_MICRO))", "within(name, value, (-1, MAX_MICRO))"),
     _of(
         "a refused operation leaves nothing",

@@ -9,15 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from chaincode.contracts import keys
-from chaincode.contracts.clocks import CLAIM_MS, NOTICE_MS
+from chaincode.contracts.clocks import CLAIM_MS, EPOCH_GRACE_MS, EPOCH_MS, NOTICE_MS
 from chaincode.contracts.execution import batch
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.operations import (
     Approve,
     Arguments,
     AskPayout,
+    AttestEpoch,
     BurnPayout,
     CancelJob,
+    CheckpointEpoch,
+    CloseEpoch,
     ConfirmResult,
     DecideJob,
     Deposit,
@@ -30,6 +33,7 @@ from chaincode.contracts.operations import (
     PinKey,
     RefuseClaim,
     RefusePayout,
+    RegisterOperator,
     Reject,
     RenounceKey,
     RevokeKey,
@@ -41,7 +45,7 @@ from chaincode.contracts.operations import (
     WithdrawDeposit,
     operation_text,
 )
-from chaincode.contracts.records import Account, FeePolicy, Invocation, Job, JobState, Supply
+from chaincode.contracts.records import Account, Epoch, EpochState, FeePolicy, Invocation, Job, JobState, Supply
 from chaincode.contracts.testing import MemoryLedger
 from tests.support.claims import acknowledgement, claim, digest_of, ticket
 from tests.support.ledger import CREDIT, KEYS, MINUTE, OUTPUT, World, job_arguments, marketplace, receipt_jws
@@ -52,6 +56,8 @@ from wire.signing import ENROLMENT, OPERATION, SigningKey, sha256_hex
 FEES = FeePolicy(version=1, platform_ppm=100_003, peers_ppm=50_001)
 GENESIS = KEYS.genesis(FEES)
 SPARE = tuple(SigningKey.generate() for _ in range(3))
+#: Of operators, by the account that is paid.
+OPERATORS = {name: SigningKey.generate() for name in ("alice", "peter", "paula")}
 EVERY_KEY = tuple(getattr(KEYS, name) for name in KEYS.__dataclass_fields__)
 ACTING = (KEYS.controller, KEYS.custody, KEYS.treasury, KEYS.ours, KEYS.peers, KEYS.alice, KEYS.kate, KEYS.bob)
 #: Jobs in these states never change again.
@@ -80,6 +86,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.over: dict[str, Job] = {}
         self.transactions: list[tuple[str, int, tuple[str, ...]]] = []
         marketplace(self.world)
+        for operator_id, key in OPERATORS.items():
+            registration = RegisterOperator(operator_id=operator_id, public_key_pem=key.public.pem)
+            assert self.world.enact(registration) == "applied"
         self.began = dict(self.memory.state), self.memory.count
 
     @property
@@ -273,6 +282,45 @@ class LedgerMachine(RuleBasedStateMachine):
         """Renounce a key."""
         self.send(RenounceKey(key_id=key.public.key_id), author, len(self.transactions))
 
+    @rule(operator_id=PEOPLE, key=st.sampled_from([*SPARE, *OPERATORS.values()]), author=SIGNERS, ours=st.booleans())
+    def propose_operator(self, operator_id: str, key: SigningKey, author: SigningKey, *, ours: bool) -> None:
+        """Propose somebody who runs peers."""
+        arguments = RegisterOperator(operator_id=operator_id, public_key_pem=key.public.pem)
+        self.send(arguments, KEYS.ours if ours else author, len(self.transactions))
+
+    @rule(block_number=SMALL, author=SIGNERS, real=st.booleans())
+    def checkpoint(self, block_number: int, author: SigningKey, *, real: bool) -> None:
+        """Begin an epoch, mostly as the controller does."""
+        block = self.world.now_ms if real else block_number
+        arguments = CheckpointEpoch(epoch=self.world.now_ms // EPOCH_MS, block_number=block, block_hash=OUTPUT)
+        self.send(arguments, KEYS.controller if real else author, len(self.transactions))
+
+    @rule(
+        epoch=st.integers(-1, 1),
+        author=st.sampled_from([*OPERATORS.values(), *SPARE, KEYS.controller]),
+        block_hash=st.sampled_from([OUTPUT, OUTPUT, "b" * 64]),
+    )
+    def attest(self, epoch: int, author: SigningKey, block_hash: str) -> None:
+        """Attest, sometimes another epoch or another hash."""
+        number = self.world.now_ms // EPOCH_MS + epoch
+        arguments = AttestEpoch(epoch=number, height=self.world.now_ms + 1, block_hash=block_hash)
+        self.send(arguments, author, len(self.transactions))
+
+    @rule(author=SIGNERS, wait=st.booleans(), attest=st.booleans())
+    def close(self, author: SigningKey, *, wait: bool, attest: bool) -> None:
+        """Close the newest epoch, or try to; before that let all operators attest, perhaps."""
+        found = dict(self.memory.items(keys.epoch())).get(keys.epoch())
+        epoch = decode(Epoch, found) if found else None
+        number = epoch.number if epoch else 0
+        for key in OPERATORS.values() if attest else ():
+            said = AttestEpoch(epoch=number, height=self.world.now_ms + 1, block_hash=OUTPUT)
+            self.send(said, key, len(self.transactions))
+        if wait and epoch and epoch.state is EpochState.OPEN:
+            self.world.now_ms = max(self.world.now_ms, (number + 1) * EPOCH_MS + EPOCH_GRACE_MS)
+        pool = self.world.owns("peers")
+        self.send(CloseEpoch(epoch=number), author, len(self.transactions))
+        assert 0 <= self.world.owns("peers") <= pool
+
     @rule(account_id=st.sampled_from(["bob", "james", "platform"]))
     def own(self, account_id: str) -> None:
         """Take an account out of custody."""
@@ -280,7 +328,7 @@ class LedgerMachine(RuleBasedStateMachine):
         arguments = OwnAccount(account_id=account_id, public_key_pem=KEYS.bob.public.pem, proof=proof)
         self.send(arguments, KEYS.custody, len(self.transactions))
 
-    @rule(step=st.sampled_from([1, MINUTE, 5 * MINUTE, 61 * MINUTE, CLAIM_MS, NOTICE_MS]))
+    @rule(step=st.sampled_from([1, MINUTE, 5 * MINUTE, 71 * MINUTE, CLAIM_MS, NOTICE_MS]))
     def wait(self, step: int) -> None:
         """Let time pass."""
         self.world.now_ms += step

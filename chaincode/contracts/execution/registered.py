@@ -3,8 +3,10 @@
 from chaincode.contracts.execution.contract import Contract, Transaction
 from chaincode.contracts.governance.fees import FeesContract
 from chaincode.contracts.governance.key_changes import KeyContract
+from chaincode.contracts.governance.operators import OperatorContract
 from chaincode.contracts.governance.proposals import ProposalContract
 from chaincode.contracts.monetary.deposits import DepositContract
+from chaincode.contracts.monetary.epochs import EpochContract
 from chaincode.contracts.monetary.payouts import PayoutContract
 from chaincode.contracts.monetary.transfers import TransferContract
 from chaincode.contracts.monetary.treasury import TreasuryContract
@@ -27,6 +29,8 @@ CONTRACTS: tuple[Contract, ...] = (
     ProposalContract(lambda kind: TRANSACTIONS[kind]),
     FeesContract(),
     KeyContract(),
+    OperatorContract(),
+    EpochContract(),
 )
 
 TRANSACTIONS: dict[str, Transaction] = {

@@ -5,10 +5,10 @@ from dataclasses import replace
 from chaincode.contracts import checks, keys
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.context import Context
-from chaincode.contracts.records import Owner, PinnedKey, Provider, Role, RoleKeys
+from chaincode.contracts.records import Operator, Owner, PinnedKey, Provider, Role, RoleKeys
 
 #: Roles of persons: each has one current key, on a record of its own.
-PERSONAL = (Role.PROVIDER, Role.OWNER)
+PERSONAL = (Role.PROVIDER, Role.OWNER, Role.OPERATOR)
 
 
 def pin(ctx: Context, role: Role, holder: str, pem: str) -> str:
@@ -21,6 +21,8 @@ def pin(ctx: Context, role: Role, holder: str, pem: str) -> str:
         _pin_provider(ctx, holder, key_id)
     elif role is Role.OWNER:
         _pin_owner(ctx, holder, key_id)
+    elif role is Role.OPERATOR:
+        _pin_operator(ctx, holder, key_id)
     else:
         team = ctx.record(RoleKeys, keys.role(role, holder), Refusal.RAISED)
         ctx.cache.put(keys.role(role, holder), RoleKeys(key_ids=(*team.key_ids, key_id)))
@@ -57,6 +59,13 @@ def _pin_owner(ctx: Context, account_id: str, key_id: str) -> None:
     if owner:
         _retire(ctx, owner.key_id)
     ctx.cache.put(place, Owner(key_id=key_id))
+
+
+def _pin_operator(ctx: Context, operator_id: str, key_id: str) -> None:
+    place = keys.operator(operator_id)
+    operator = ctx.record(Operator, place, Refusal.UNKNOWN_OPERATOR)
+    _retire(ctx, operator.key_id)
+    ctx.cache.put(place, replace(operator, key_id=key_id))
 
 
 def _retire(ctx: Context, key_id: str) -> None:

@@ -1,0 +1,36 @@
+"""Who runs peers and shares in the commission: both organisations decide."""
+
+from chaincode.contracts import accounts, checks, keys
+from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.execution.context import Context
+from chaincode.contracts.execution.contract import Contract, governed
+from chaincode.contracts.operations import RegisterOperator
+from chaincode.contracts.records import Operator, PinnedKey, Role
+from wire.codec import to_plain
+
+#: An epoch is closed in one operation, which reads an attestation of each.
+MOST_OPERATORS = 500
+
+
+class OperatorContract(Contract):
+    """Peer operators."""
+
+    @governed(RegisterOperator, by=(Role.AUTHORITY,))
+    def register(self, ctx: Context, arguments: RegisterOperator) -> None:
+        """Pin an operator's key; the account is the operator, so nobody shares twice."""
+        operator_id = arguments.operator_id
+        checks.identifiers(operator_id=operator_id)
+        checks.participant("operator_id", operator_id)
+        key_id = checks.public_key("public_key_pem", arguments.public_key_pem).key_id
+        if ctx.cache.get(Operator, keys.operator(operator_id)):
+            raise Refused(Refusal.OPERATOR_EXISTS)
+        if ctx.cache.get(PinnedKey, keys.key(key_id)):
+            raise Refused(Refusal.KEY_TAKEN)
+        if len(list(ctx.cache.items(Operator, keys.operator_prefix(), MOST_OPERATORS))) >= MOST_OPERATORS:
+            raise Refused(Refusal.TOO_MANY_OPERATORS)
+        operator = Operator(operator_id=operator_id, key_id=key_id, registered_at_ms=ctx.timestamp_ms)
+        pinned = PinnedKey(role=Role.OPERATOR, holder=operator_id, public_key_pem=arguments.public_key_pem)
+        ctx.cache.put(keys.operator(operator_id), operator)
+        ctx.cache.put(keys.key(key_id), pinned)
+        accounts.open_account(ctx, operator_id)
+        ctx.emit("operator.registered.v1", operator_id, to_plain(operator))
