@@ -73,3 +73,15 @@ class BlockDamaged(FabricError):
 
 class BadIdentity(FabricError):
     """A certificate or key is not usable; the message names the file."""
+
+
+class AuthorityUnavailable(FabricError):
+    """A certificate authority did not answer, or failed itself: ask again."""
+
+
+class AuthorityRefused(FabricError):
+    """A certificate authority did not do what was asked; the message has its words, `codes` are Fabric CA's."""
+
+    def __init__(self, message: str, *, codes: frozenset[int]) -> None:
+        super().__init__(message)
+        self.codes = codes

@@ -1,4 +1,4 @@
-"""A connection profile: which channel, whose identity, which peers and whose orderers; a JSON file."""
+"""Profiles, as JSON files: how a client reaches the channel, and how a registrar reaches its CA."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,3 +54,29 @@ class Profile:
         return BlockVerifier(
             [OrdererOrganisation(msp_id=name, root=Path(path).read_bytes()) for name, path in self.orderers.items()]
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegistrarProfile:
+    """How a registrar reaches the CA of its organisation. Files are named by their absolute paths."""
+
+    msp_id: str
+    #: `host:port` of the CA.
+    address: str
+    #: Root certificate of the CA, in PEM.
+    tls_root: str
+    #: MSP directory with the registrar's certificate and key.
+    identity: str
+    #: File of which the members' passwords at the CA are made.
+    secret: str
+
+    @classmethod
+    def read(cls, path: Path) -> "RegistrarProfile":
+        """Read a profile.
+
+        :raises BadIdentity: when the file is missing or not a profile.
+        """
+        try:
+            return decode(cls, path.read_bytes())
+        except (OSError, WireError) as error:
+            raise BadIdentity(f"{path}: {error}") from error

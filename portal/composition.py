@@ -1,16 +1,21 @@
 """Builds the adapters that web pages, API and commands hand to operations, from the settings."""
 
 from functools import cache, partial
+from pathlib import Path
 
 from cryptography import x509
 from django.utils import timezone
 
-from portal.environment import setting
+from fabric_client.errors import BadIdentity
+from fabric_client.profile import RegistrarProfile
+from portal.environment import SettingError, setting
 from portal.functions.addresses import RegistryList
 from portal.functions.images import Registry
 from portal.functions.registry import HttpRegistry
 from portal.ledger.keys import CA_CERTIFICATE_FILE, CA_KEY_FILE, load_genesis, load_signing_key, read_file
 from portal.ledger.operations import announce_provider
+from portal.membership.ports import Registrar
+from portal.membership.registrar import FabricRegistrar
 from portal.providers.broker_admin import BrokerAdmin, RabbitAdmin
 from portal.providers.certificates import CertificateAuthority
 from portal.providers.operations import Announce
@@ -55,3 +60,18 @@ def root_key_pem() -> str:
 def announce() -> Announce:
     """Return what tells the ledger of a new provider."""
     return partial(announce_provider, now=timezone.now())
+
+
+@cache
+def registrar() -> Registrar | None:
+    """Return what admits members to the Fabric network; None when this installation admits nobody.
+
+    :raises SettingError: when the setting names no registrar's profile.
+    """
+    path = setting("CHAINFAAS_FABRIC_REGISTRAR")
+    if not path:
+        return None
+    try:
+        return FabricRegistrar(RegistrarProfile.read(Path(path)))
+    except BadIdentity as error:
+        raise SettingError(f"CHAINFAAS_FABRIC_REGISTRAR: {error}") from error

@@ -60,6 +60,12 @@ SETTINGS: dict[str, Setting] = {
             default="",
         ),
         Setting(
+            name="CHAINFAAS_FABRIC_REGISTRAR",
+            meaning="Profile of the registrar by which the portal admits providers and peers' operators to a Fabric "
+            "network (`network up` writes one for each organisation); empty: nobody is admitted.",
+            default="",
+        ),
+        Setting(
             name="CHAINFAAS_REGISTRIES",
             meaning="Registries allowed besides those at public addresses, comma-separated `host:port`; "
             "`http://host:port` for one without TLS.",

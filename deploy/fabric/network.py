@@ -101,6 +101,14 @@ class Places:
         """Return the MSP directory of a person or program of an organisation."""
         return self.organisation(organisation) / "users" / user / "msp"
 
+    def registrar(self, organisation: str) -> Path:
+        """Return the MSP directory of the registrar by which the portal admits participants to an organisation."""
+        return self.organisation(organisation) / "registrar" / "msp"
+
+    def registrar_secret(self, organisation: str) -> Path:
+        """Return the file of which participants' passwords at an organisation's CA are made."""
+        return self.organisation(organisation) / "registrar" / "secret"
+
     @property
     def channel_block(self) -> Path:
         """The channel's first block."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from chaincode.fabric.names import CHAINCODE
 from deploy.fabric import files
 from deploy.fabric.network import Network, Places, Role, msp_id
-from fabric_client.profile import PeerPlace, Profile
+from fabric_client.profile import PeerPlace, Profile, RegistrarProfile
 from wire.codec import encode
 
 
@@ -27,11 +27,26 @@ def profile(places: Places, network: Network, organisation: str, user: str) -> P
 
 
 def write_profiles(places: Places, network: Network) -> list[Path]:
-    """Write the profile of every user to `profiles/<organisation>-<user>.json`."""
+    """Write the profile of each user and of each organisation's registrar to `profiles/<organisation>-<name>.json`."""
     written: list[Path] = []
     for organisation, users in network.users.items():
         for user in users:
             path = places.root / "profiles" / f"{organisation}-{user}.json"
             files.write(path, encode(profile(places, network, organisation, user)))
             written.append(path)
+        path = places.root / "profiles" / f"{organisation}-registrar.json"
+        files.write(path, encode(registrar_profile(places, network, organisation)))
+        written.append(path)
     return written
+
+
+def registrar_profile(places: Places, network: Network, organisation: str) -> RegistrarProfile:
+    """Return how the portal reaches an organisation's CA to admit participants."""
+    (authority,) = network.of(Role.CA, organisation)
+    return RegistrarProfile(
+        msp_id=msp_id(organisation),
+        address=network.address(authority),
+        tls_root=str(places.ca_root(organisation).resolve()),
+        identity=str(places.registrar(organisation).resolve()),
+        secret=str(places.registrar_secret(organisation).resolve()),
+    )

@@ -19,7 +19,8 @@ _COMMIT_SECONDS = 30
 def revoke(tools: Tools, places: Places, network: Network, organisation: str, name: str) -> int:
     """Revoke all certificates of a name; return how many the organisation's list has now."""
     with Enrolment(places, network, organisation) as enrolment:
-        revocation_list = enrolment.revoke(name)
+        enrolment.revoke(name)
+        revocation_list = enrolment.revocation_list()
     msp = msp_id(organisation)
     with connection(places, network) as peers:
         config = configuration_of(_block(peers, network))

@@ -13,6 +13,9 @@ from wire.codec import canonical_json
 
 #: Who registers others.
 REGISTRAR = "registrar"
+#: Who is no part of the organisation itself: providers, and those that run peers, who may also read.
+PARTICIPANTS = "participants"
+_AFFILIATIONS = {PARTICIPANTS: ["readers"]}
 _CONFIGURATION = "fabric-ca-server-config.yaml"
 _PASSWORD = "registrar.password"  # noqa: S105 - the name of a file
 _ROOT_SECONDS = 30
@@ -70,6 +73,7 @@ def _configuration(network: Network, node: Node, registrar_password: str) -> obj
         "tls": {"enabled": True},
         "ca": {"name": node.name},
         "crl": {"expiry": "720h"},
+        "affiliations": _AFFILIATIONS,
         "registry": {"maxenrollments": -1, "identities": [registrar]},
         "db": {"type": "sqlite3", "datasource": "fabric-ca-server.db"},
         "csr": {

@@ -2,20 +2,25 @@
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from deploy.fabric import files
 from deploy.fabric.identities import msp
-from deploy.fabric.identities.authority import REGISTRAR, password, publish_root
-from deploy.fabric.identities.client import AuthorityClient
+from deploy.fabric.identities.authority import PARTICIPANTS, REGISTRAR, password, publish_root
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
+from fabric_client.authority import AuthorityClient, Registration, certificate_request
 from fabric_client.identity import Identity
 from wire.signing import SigningKey
 
 #: Installs chaincode and changes the channel for its organisation.
 ADMINISTRATOR = "administrator"
 _REGISTRAR_DIRECTORY = "registrar"
+#: The portal's own registrar: it may register and revoke participants, and gives nobody what it has not itself.
+_PORTAL = "portal"
+_PORTAL_RIGHTS = {"hf.Registrar.Roles": "client,peer", "hf.Revoker": "true"}
 
 
 class Enrolment:
@@ -46,6 +51,7 @@ class Enrolment:
                 self.node(node)
         for user in users:
             self.user(user)
+        self._participants_registrar()
 
     def node(self, node: Node) -> None:
         """Give a peer or orderer its identity, and every server its TLS certificate."""
@@ -57,7 +63,9 @@ class Enrolment:
             name = f"tls.{node.name}"
             self._register(name, "client")
             hosts = tuple(sorted({node.name, "localhost", "127.0.0.1", self._network.host}))
-            certificate = self._client.enrol(name, self._password(name), key, hosts=hosts, profile="tls")
+            certificate = self._client.enrol(
+                name, self._password(name), certificate_request(name, key), hosts=hosts, profile="tls"
+            )
             msp.write_tls(directory / "tls", self._root, certificate, key)
 
     def user(self, name: str) -> Path:
@@ -67,20 +75,36 @@ class Enrolment:
         self._member(directory, name, kind)
         return directory
 
-    def revoke(self, name: str) -> bytes:
-        """Revoke all certificates of a name and return the new revocation list in PEM."""
-        return self._client.revoke(self._registrar, name)
+    def revoke(self, name: str) -> None:
+        """Revoke all certificates of a name."""
+        self._client.revoke(self._registrar, name)
+
+    def revocation_list(self) -> bytes:
+        """Return the list of all certificates that are revoked, in PEM."""
+        return self._client.revocation_list(self._registrar)
+
+    def _participants_registrar(self) -> None:
+        """Give the portal an identity that registers participants, and a secret for their passwords."""
+        secret = self._places.registrar_secret(self._organisation)
+        if not secret.exists():
+            files.write(secret, secrets.token_hex(32).encode(), secret=True)
+        self._register(_PORTAL, "client", affiliation=PARTICIPANTS, attributes=_PORTAL_RIGHTS)
+        self._enrolled(self._places.registrar(self._organisation), _PORTAL)
 
     def _member(self, directory: Path, name: str, kind: str) -> None:
-        if directory.exists():
-            return
-        key = SigningKey.generate()
-        self._register(name, kind)
-        certificate = self._client.enrol(name, self._password(name), key)
-        msp.write_member(directory, self._root, certificate, key)
+        if not directory.exists():
+            self._register(name, kind)
+            self._enrolled(directory, name)
 
-    def _register(self, name: str, kind: str) -> None:
-        self._client.register(self._registrar, name, kind, self._password(name))
+    def _enrolled(self, directory: Path, name: str) -> None:
+        if not directory.exists():
+            key = SigningKey.generate()
+            certificate = self._client.enrol(name, self._password(name), certificate_request(name, key))
+            msp.write_member(directory, self._root, certificate, key)
+
+    def _register(self, name: str, kind: str, **more: Any) -> None:
+        wanted = Registration(name=name, kind=kind, password=self._password(name), **more)
+        self._client.register(self._registrar, wanted)
 
     def _password(self, name: str) -> str:
         """Return a name's password: the same each time, so that a run that was cut short can be repeated."""
@@ -89,6 +113,6 @@ class Enrolment:
     def _enrolled_registrar(self, directory: Path) -> Identity:
         if not directory.exists():
             key = SigningKey.generate()
-            certificate = self._client.enrol(REGISTRAR, self._secret, key)
+            certificate = self._client.enrol(REGISTRAR, self._secret, certificate_request(REGISTRAR, key))
             msp.write_member(directory, self._root, certificate, key)
         return Identity.read(msp_id(self._organisation), directory)
