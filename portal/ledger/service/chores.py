@@ -1,4 +1,4 @@
-"""What the controller does on the ledger by the clock: has claims paid, releases jobs, folds credits."""
+"""What the controller does on the ledger by the clock: claims paid, jobs released, credits folded, epochs."""
 
 import logging
 import time
@@ -17,6 +17,7 @@ from portal.ledger import leadership
 from portal.ledger.models import LedgerJob
 from portal.ledger.operations import Outgoing, enqueue_all, operation_id_of
 from portal.ledger.ports import LedgerReader
+from portal.ledger.service import epochs
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Chores:
         self._next = self._monotonic() + INTERVAL_SECONDS
         now = self._clock()
         due = [*self._claims(now), *self._expired(now), *islice(self._folds(now), MOST_AT_ONCE)]
+        due += epochs.due(self._ledger, now, margin_ms=MARGIN_MS)
         if not due:
             return False
         with transaction.atomic():

@@ -18,6 +18,7 @@ from portal.ledger.keys import KeyName, signing_key
 from portal.ledger.recorder import Recorder
 from portal.ledger.service.auditor import Auditor
 from portal.ledger.service.chores import Chores
+from portal.ledger.service.epochs import note_alarms
 from portal.ledger.service.http import serving
 from portal.ledger.service.loop import LedgerLoop
 from portal.ledger.service.metrics import Metrics
@@ -60,7 +61,7 @@ def run() -> None:
         metrics = Metrics()
         auditor = Auditor(ledger=ledger, metrics=metrics)
         recorder = Recorder(ledger=ledger, key=signing_key(KeyName.RECORDER), epoch=epoch, clock=timezone.now)
-        follower = Follower(ledger=ledger, epoch=epoch, listeners=[record_payments])
+        follower = Follower(ledger=ledger, epoch=epoch, listeners=[record_payments, note_alarms])
         chores = Chores(ledger=ledger, epoch=epoch, clock=timezone.now)
         loop = LedgerLoop(
             recorder=recorder,
