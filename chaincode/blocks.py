@@ -26,6 +26,11 @@ class OperationResult:
     reason: str = ""
     detail: str = ""
 
+    def plain(self) -> dict[str, str]:
+        """Return the result as JSON's own types: what is hashed, stored and sent."""
+        told = {"operation_id": self.operation_id, "kind": self.kind, "status": self.status.value}
+        return told | {"reason": self.reason, "detail": self.detail} if self.reason else told
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
@@ -34,7 +39,12 @@ class Event:
     name: str
     #: The job, account, version or provider that changed.
     subject: str
+    #: JSON's own types.
     body: Mapping[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the event as JSON's own types: what is hashed, stored and sent."""
+        return {"name": self.name, "subject": self.subject, "body": self.body}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

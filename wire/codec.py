@@ -1,6 +1,8 @@
 """Frozen dataclasses to canonical JSON and back: a tolerant reader around a strict core.
 
 Unknown fields are ignored, so that an older program reads a newer message; a missing or wrong field is refused by name.
+How a class is read and written is worked out once, from its fields' types: the ledger does it thousands of times a
+second.
 """
 
 import base64
@@ -10,25 +12,28 @@ import enum
 import json
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from wire.errors import Malformed
 
 T = TypeVar("T")
-#: Whole numbers on the wire fit in 64 bits.
-_INT_RANGE = range(-(2**63), 2**63)
+#: Turns one of JSON's own values into a field's; the text names the field, for errors.
+Reader = Callable[[Any, str], Any]
+_LEAST_INT, _MOST_INT = -(2**63), 2**63 - 1
 _MOST_LEVELS = 32
 #: One without its end counts to the end of the text: else a hostile text would be searched again from each quote.
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 _OWN_TYPES = frozenset({str, int, bool, float, type(None)})
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: object) -> bytes:
     """Return the one JSON text of a value: sorted keys, no spaces, UTF-8. What is hashed and signed is this."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def to_plain(value: object) -> Any:
@@ -36,11 +41,14 @@ def to_plain(value: object) -> Any:
     kind: Any = type(value)
     if kind in _OWN_TYPES:
         return value
-    names = _names(kind)
-    if names is not None:
-        return {name: to_plain(getattr(value, name)) for name in names}
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+    shape = _shape(kind)
+    if shape is not None:
+        plain = shape.values(value)
+        for name in shape.converted:
+            plain[name] = to_plain(plain[name])
+        return plain
+    if isinstance(value, dict | Mapping):
+        return {str(key): item if type(item) in _OWN_TYPES else to_plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
     return _plain_scalar(value)
@@ -52,10 +60,35 @@ def _plain_scalar(value: object) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Shape:
+    """How a class is written."""
+
+    names: tuple[str, ...]
+    #: Returns the values of all fields, in the order of their names.
+    get: Callable[[Any], Any]
+    #: Fields that may hold something else than JSON's own types.
+    converted: tuple[str, ...]
+
+    def values(self, record: object) -> dict[str, Any]:
+        """Return a record's fields by name."""
+        if len(self.names) > 1:
+            return dict(zip(self.names, self.get(record), strict=True))
+        return {name: getattr(record, name) for name in self.names}
+
+
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...] | None:
-    """Return the fields of a dataclass, looked up once: the ledger encodes thousands of records a second."""
-    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
+def _shape(kind: type[Any]) -> _Shape | None:
+    if not dataclasses.is_dataclass(kind):
+        return None
+    hints = get_type_hints(kind)
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    converted = tuple(name for name in names if not _OWN_TYPES.issuperset(_alternatives(hints[name])))
+    return _Shape(names=names, get=attrgetter(*names) if names else _no_values, converted=converted)
+
+
+def _no_values(_record: object) -> tuple[()]:
+    return ()
 
 
 def encode(value: object) -> bytes:
@@ -106,65 +139,79 @@ def from_plain(cls: type[T], plain: Mapping[str, Any]) -> T:
     :raises Malformed: when a field is missing or of another type.
     """
     values: dict[str, Any] = {}
-    for name, (hint, required) in _fields(cast("Any", cls)).items():
+    for name, where, read, required in _fields(cast("Any", cls)):
         if name in plain:
-            values[name] = _read(hint, plain[name], f"{cls.__name__}.{name}")
+            values[name] = read(plain[name], where)
         elif required:
-            raise Malformed(f"{cls.__name__}.{name} is missing")
+            raise Malformed(f"{where} is missing")
     return cls(**values)
 
 
 @cache
-def _fields(cls: Any) -> dict[str, tuple[Any, bool]]:
+def _fields(cls: Any) -> tuple[tuple[str, str, Reader, bool], ...]:
+    """Return name, name with its class, reader, and whether it has to be there, of each field."""
     hints = get_type_hints(cls)
-    return {
-        field.name: (
-            hints[field.name],
+    return tuple(
+        (
+            field.name,
+            f"{cls.__name__}.{field.name}",
+            _reader(hints[field.name]),
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
         )
         for field in dataclasses.fields(cls)
-    }
+    )
 
 
-def _read(hint: Any, value: Any, where: str) -> Any:
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    """Return the types in a hint: one, or those of a union."""
+    found = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return tuple(getattr(item, "__supertype__", item) for item in found)
+
+
+def _reader(hint: Any) -> Reader:
+    """Return what reads a field of this type."""
+    first, *others = (item for item in _alternatives(hint) if item is not type(None))
+    read = _reader_of_one(first)
+    if others or type(None) not in _alternatives(hint):
+        return read
+    return lambda value, where: None if value is None else read(value, where)
+
+
+def _reader_of_one(hint: Any) -> Reader:
     origin = get_origin(hint)
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in get_args(hint):
-            return None
-        return _read(next(arg for arg in get_args(hint) if arg is not type(None)), value, where)
     if origin is tuple:
-        return tuple(_read(get_args(hint)[0], item, f"{where}[]") for item in _expect(value, list, where))
+        read = _reader(get_args(hint)[0])
+        return lambda value, where: tuple(read(item, f"{where}[]") for item in _expect(value, list, where))
     if origin in (Mapping, dict):
-        items = cast("dict[str, Any]", _expect(value, dict, where)).items()
-        return {key: _read(get_args(hint)[1], item, f"{where}.{key}") for key, item in items}
-    return _read_scalar(getattr(hint, "__supertype__", hint), value, where)
-
-
-def _read_scalar(hint: Any, value: Any, where: str) -> Any:
-    if hint is Any:
-        return value
-    if hint is bytes:
-        return _read_bytes(_expect(value, str, where), where)
-    if hint is int:
-        return _read_int(value, where)
-    if dataclasses.is_dataclass(hint):
-        return from_plain(cast("type[Any]", hint), _expect(value, dict, where))
+        read = _reader(get_args(hint)[1])
+        return lambda value, where: {
+            key: read(item, f"{where}.{key}") for key, item in _expect(value, dict, where).items()
+        }
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return _read_enum(hint, value, where)
-    return _expect(value, hint, where)
+        return lambda value, where: _read_enum(hint, value, where)
+    if dataclasses.is_dataclass(hint):
+        return lambda value, where: from_plain(cast("type[Any]", hint), _expect(value, dict, where))
+    return _SCALARS.get(hint) or (lambda value, where: _expect(value, hint, where))
 
 
 def _read_int(value: Any, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value not in _INT_RANGE:
+    if isinstance(value, bool) or not isinstance(value, int) or not _LEAST_INT <= value <= _MOST_INT:
         raise Malformed(f"{where}: expected a whole number of at most 64 bits")
     return value
 
 
-def _read_bytes(value: str, where: str) -> bytes:
+def _read_bytes(value: Any, where: str) -> bytes:
     try:
-        return base64.b64decode(value, validate=True)
+        return base64.b64decode(_expect(value, str, where), validate=True)
     except binascii.Error as error:
         raise Malformed(f"{where}: expected base64") from error
+
+
+def _read_any(value: Any, _where: str) -> Any:
+    return value
+
+
+_SCALARS: dict[Any, Reader] = {int: _read_int, bytes: _read_bytes, Any: _read_any}
 
 
 def _read_enum(hint: type[enum.Enum], value: Any, where: str) -> enum.Enum:

@@ -6,7 +6,9 @@ Standard: RFC 7515 (JWS), RFC 7518 §3.4 (ES256), RFC 7638 (key thumbprint, used
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -49,7 +51,7 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PublicKey:
     """A P-256 key that verifies."""
 
@@ -76,7 +78,7 @@ class PublicKey:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         ).decode()
 
-    @property
+    @cached_property
     def key_id(self) -> str:
         """The RFC 7638 thumbprint: the same key has the same id everywhere."""
         numbers = self.key.public_numbers()
@@ -99,7 +101,7 @@ class PublicKey:
         return payload
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SigningKey:
     """A P-256 key that signs. Never printed, never sent."""
 
@@ -134,7 +136,7 @@ class SigningKey:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
 
-    @property
+    @cached_property
     def public(self) -> PublicKey:
         """The key that verifies what this one signs."""
         return PublicKey(self.key.public_key())
@@ -152,7 +154,7 @@ def key_id_of(jws: str) -> str:
 
     :raises BadSignature: when it is not a JWS.
     """
-    key_id = _split(jws)[3].get("kid")
+    key_id = _header(_parts(jws)[0]).get("kid")
     if not isinstance(key_id, str):
         raise BadSignature("the JWS names no key")
     return key_id
@@ -166,15 +168,26 @@ def payload_of(jws: str) -> bytes:
     return _split(jws)[1]
 
 
-def _split(jws: str) -> tuple[bytes, bytes, bytes, dict[str, object]]:
+def _split(jws: str) -> tuple[bytes, bytes, bytes, Mapping[str, object]]:
+    """Return what is signed, payload, signature and header."""
+    header, payload, signature = _parts(jws)
+    signed = _unb64(signature)
+    if len(signed) != 2 * _HALF:
+        raise BadSignature("an ES256 signature has 64 bytes")
+    return f"{header}.{payload}".encode(), _unb64(payload), signed, _header(header)
+
+
+def _parts(jws: str) -> list[str]:
     parts = jws.split(".")
     if len(parts) != 3 or not jws.isascii():  # noqa: PLR2004 - RFC 7515 §3.1: header, payload, signature
         raise BadSignature("not a compact JWS")
-    signature = _unb64(parts[2])
-    if len(signature) != 2 * _HALF:
-        raise BadSignature("an ES256 signature has 64 bytes")
+    return parts
+
+
+@lru_cache(maxsize=256)
+def _header(text: str) -> Mapping[str, object]:
+    """Return the header in a JWS's first part: all that one key signs for one purpose begin alike."""
     try:
-        header = parse_object(_unb64(parts[0]))
+        return parse_object(_unb64(text))
     except Malformed as error:
         raise BadSignature("the JWS header is not a JSON object") from error
-    return f"{parts[0]}.{parts[1]}".encode(), _unb64(parts[1]), signature, header

@@ -52,9 +52,9 @@ def invocation(invocation_id: str) -> str:
     return f"invocation~{invocation_id}"
 
 
-def operation(operation_id: str) -> str:
-    """Return where the digest of an applied operation lies."""
-    return f"operation~{operation_id}"
+def operations(subject: str) -> str:
+    """Return where the digests of the operations lie that were applied with this end of their ids, after the kind."""
+    return f"operation~{subject}"
 
 
 def key(key_id: str) -> str:

@@ -1,7 +1,7 @@
 """The records of the world state. Each is stored as canonical JSON at a key of `keys.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -180,9 +180,10 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Applied:
-    """The content of an operation that was applied."""
+    """The operations that were applied whose ids differ in their kinds only: a job's, as a rule."""
 
-    digest: str
+    #: Digest of the operation by its kind.
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -280,9 +281,12 @@ class Invocation:
     settled: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job's record: what document 002 calls the monitoring ledger."""
+    """A job's record: what document 002 calls the monitoring ledger.
+
+    Without slots: it is copied with every change, and a dictionary is copied at once.
+    """
 
     job_id: str
     invocation_id: str
@@ -329,3 +333,20 @@ class Job:
     def payer(self) -> str:
         """The account whose held money pays."""
         return self.payer_id or self.developer_id
+
+    def differs_from(self, earlier: "Job | None") -> dict[str, Any]:
+        """Return the fields that have other values than earlier; of a new job, all that have any."""
+        before = vars(earlier) if earlier else _UNSAID
+        return {name: value for name, value in vars(self).items() if value != before[name]}
+
+    def but(self, **changes: Any) -> "Job":
+        """Return the record with other values in these fields: `dataclasses.replace`, ten times as fast."""
+        if unknown := changes.keys() - vars(self).keys():
+            raise TypeError(f"a job has no {', '.join(sorted(unknown))}")
+        job = object.__new__(Job)
+        vars(job).update(vars(self), **changes)
+        return job
+
+
+#: What a job's fields hold before anything is said; those that are always said have no default, which nothing equals.
+_UNSAID = {item.name: item.default for item in fields(Job)}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from chaincode.blocks import Block, TransactionRecord
-from wire.codec import canonical_json, to_plain
+from wire.codec import canonical_json
 from wire.signing import BLOCK, SigningKey, sha256_hex
 
 #: What the first block names as the hash before it.
@@ -30,10 +30,9 @@ def plain_record(record: TransactionRecord) -> dict[str, Any]:
         "creator": record.creator,
         "timestamp_ms": record.timestamp_ms,
         "envelope": record.envelope,
-        "results": [to_plain(result) for result in record.results],
+        "results": [result.plain() for result in record.results],
         "writes": record.writes,
-        # Bodies are plain already: contracts make them so.
-        "events": [{"name": event.name, "subject": event.subject, "body": event.body} for event in record.events],
+        "events": [event.plain() for event in record.events],
     }
 
 

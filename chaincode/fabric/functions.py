@@ -17,7 +17,7 @@ from chaincode.fabric.conversation import Conversation
 from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND, CallRefused
 from chaincode.fabric.proposal import Proposer
 from chaincode.fabric.stub import FabricStub
-from wire.codec import canonical_json, encode, to_plain
+from wire.codec import canonical_json, encode
 from wire.errors import WireError
 
 #: A transaction holds its arguments, what it writes and its events: a block of this network takes 20 MB.
@@ -66,7 +66,7 @@ def submit(call: Call) -> Answer:
         read=memory,
     )
     outcome = batch.run(stub, body.operations)
-    results = canonical_json([to_plain(result) for result in outcome.results])
+    results = canonical_json([result.plain() for result in outcome.results])
     return Answer(payload=results, event=_event(outcome.events))
 
 
@@ -181,7 +181,7 @@ def _get(conversation: Conversation, key: str, memory: dict[str, str | None]) ->
 
 
 def _event(events: Sequence[Any]) -> bytes:
-    return canonical_json([to_plain(event) for event in events]) if events else b""
+    return canonical_json([event.plain() for event in events]) if events else b""
 
 
 def _key(item: tuple[str, object]) -> str:

@@ -173,11 +173,12 @@ def statement(account_id: UUID, *, before: int | None = None, limit: int = 50) -
     providers = list(Provider.objects.filter(owner_id=account_id).values_list("id", flat=True))
     jobs = LedgerJob.objects.filter(Q(developer_id=account_id) | Q(provider_id__in=providers), payment_done=True)
     own = Q(subject=account, name__in=_OWN_EVENTS) | Q(recipient=account)
-    events = LedgerEvent.objects.filter(own | Q(subject__in=jobs.values("id"), name__in=_PAYMENTS))
-    lines: list[StatementLine] = []
-    for event in _page(events, before, limit):
-        lines.extend(_lines(account, event))
-    return lines
+    events = _page(
+        LedgerEvent.objects.filter(own | Q(subject__in=jobs.values("id"), name__in=_PAYMENTS)), before, limit
+    )
+    paid = [event.subject for event in events if event.name in _PAYMENTS]
+    records = dict(LedgerJob.objects.filter(id__in=paid).values_list("id", "record"))
+    return [line for event in events for line in _lines(account, event, records)]
 
 
 def job(job_id: str) -> JobView | None:
@@ -269,8 +270,10 @@ def _page(events: QuerySet[LedgerEvent], before: int | None, limit: int) -> Quer
     return events.select_related("transaction").order_by("-id")[: min(limit, MOST_AT_ONCE)]
 
 
-def _lines(account: str, event: LedgerEvent) -> Iterable[StatementLine]:
-    for kind, amount, moved, reference in _movements(account, event):
+def _lines(account: str, event: LedgerEvent, records: Mapping[str, Any]) -> Iterable[StatementLine]:
+    """Yield what an event moved on an account; `records` are those of the jobs that were paid."""
+    movements = _payment(account, records[event.subject]) if event.name in _PAYMENTS else _movements(account, event)
+    for kind, amount, moved, reference in movements:
         yield StatementLine(
             id=event.id,
             at=event.at,
@@ -285,9 +288,7 @@ def _lines(account: str, event: LedgerEvent) -> Iterable[StatementLine]:
 
 def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int, str]]:
     body = event.body
-    if event.name in _PAYMENTS:
-        yield from _payment(account, body)
-    elif event.name == "account.minted.v1":
+    if event.name == "account.minted.v1":
         yield "minted", body["amount_micro"], body["amount_micro"], body["reference"]
     elif event.name in _INSIDE:
         yield _INSIDE[event.name], 0, body.get("amount_micro") or body["amount"], ""
@@ -301,12 +302,12 @@ def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int
             yield "received", amount, amount, body["account_id"]
 
 
-def _payment(account: str, body: Mapping[str, Any]) -> Iterable[tuple[str, int, int, str]]:
-    if (body.get("payer_id") or body["developer_id"]) == account:
-        yield "spent", -body["cost_micro"], body["cost_micro"], body["job_id"]
-    if body["account_id"] == account:
-        share = provider_share(body)
-        yield "earned", share, share, body["job_id"]
+def _payment(account: str, record: Mapping[str, Any]) -> Iterable[tuple[str, int, int, str]]:
+    if (record["payer_id"] or record["developer_id"]) == account:
+        yield "spent", -record["cost_micro"], record["cost_micro"], record["job_id"]
+    if record["account_id"] == account:
+        share = provider_share(record)
+        yield "earned", share, share, record["job_id"]
 
 
 def provider_share(record: Mapping[str, Any]) -> int:

@@ -20,7 +20,8 @@ class Mutation:
 
 def _of(rule: str, place: tuple[str, str], old: str, new: str) -> Mutation:
     file, test = place
-    return Mutation(rule=rule, file=f"chaincode/{file}", old=old, new=new, caught_by=f"{_TESTS}/{test}.py")
+    path = file if file.startswith("wire/") else f"chaincode/{file}"
+    return Mutation(rule=rule, file=path, old=old, new=new, caught_by=f"{_TESTS}/{test}.py")
 
 
 CREATION = ("contracts/monitoring/creation.py", "test_creation")
@@ -44,7 +45,9 @@ CHECKS = ("contracts/checks.py", "test_money_in")
 BATCH = ("contracts/execution/batch.py", "test_batch")
 OPERATORS = ("contracts/governance/operators.py", "peers/test_epochs")
 EPOCHS = ("contracts/monetary/epochs.py", "peers/test_epochs")
-SUBMISSION = ("embedded/submission.py", "test_embedded")
+SUBMISSION = ("contracts/submission.py", "test_embedded")
+TIME = ("embedded/submission.py", "test_embedded")
+BILLING = ("wire/money.py", "test_completion")
 LEDGER = ("embedded/ledger.py", "test_embedded")
 VERIFICATION = ("embedded/verification.py", "test_verify")
 
@@ -74,8 +77,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a receipt is by the pinned provider", (EVIDENCE[0], "test_completion"), "pinned.holder != provider_id", "False"
     ),
     _of("a receipt's time is clamped", SETTLEMENT, "min(receipt.run_ms, job.max_ms)", "receipt.run_ms"),
-    _of("the least of all times is billed", SETTLEMENT, "max(1, min(value", "max(1, max(value"),
-    _of("at least a millisecond is billed", SETTLEMENT, "max(1, min(value", "(min(value"),
+    _of("the least of all times is billed", BILLING, "max(1, min(value", "max(1, max(value"),
+    _of("at least a millisecond is billed", BILLING, "max(1, min(value", "(min(value"),
     _of("digests have to agree", SETTLEMENT, "job.receipt_digest != job.confirm_digest", "False"),
     _of("a provider's fault is not paid", SETTLEMENT, "if job.exit_state in PROVIDER_FAULTS", "if False"),
     _of(
@@ -220,7 +223,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of(
         "a replaced key signs nothing", (BATCH[0], "test_keys"), "author is None or not author.active", "author is None"
     ),
-    _of("a transaction is of this minute", SUBMISSION, "> TIME_WINDOW_MS", "> 100 * TIME_WINDOW_MS"),
+    _of("a transaction is of this minute", TIME, "> TIME_WINDOW_MS", "> 100 * TIME_WINDOW_MS"),
     _of("a submitter is known", SUBMISSION, "if not pinned.active:", "if False:"),
     _of("a transaction's id has one content", LEDGER, "payload_of(known.envelope) != payload_of(envelope)", "False"),
     _of("blocks are chained", VERIFICATION, "block.previous_hash != self.previous_hash", "False"),

@@ -59,7 +59,7 @@ def _named(stub: Stub, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
     yield keys.key(stub.creator)
     for item in batch:
         if isinstance(item, Submitted):
-            yield keys.operation(item.operation_id)
+            yield keys.operations(item.subject)
             yield from (keys.key(item.key_id),) if item.key_id else ()
             yield from TRANSACTIONS[item.kind].reads(item.arguments)
 
@@ -94,9 +94,9 @@ def _one(stub: Stub, cache: Cache, item: Submitted | Refused, events: list[Event
 
 def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> OperationStatus:
     author = _author(stub, cache, item)
-    applied = cache.get(Applied, keys.operation(item.operation_id))
-    if applied:
-        if applied.digest != item.digest:
+    applied = cache.get(Applied, keys.operations(item.subject)) or Applied(digests={})
+    if item.kind in applied.digests:
+        if applied.digests[item.kind] != item.digest:
             raise Refused(Refusal.CONFLICT)
         return OperationStatus.REPEATED
     ctx = Context(
@@ -112,7 +112,7 @@ def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> O
         propose(ctx, called, item.arguments, item.digest)
     else:
         called.apply(ctx, item.arguments)
-    cache.put(keys.operation(item.operation_id), Applied(digest=item.digest))
+    cache.put(keys.operations(item.subject), Applied(digests={**applied.digests, item.kind: item.digest}))
     return OperationStatus.APPLIED
 
 

@@ -22,6 +22,8 @@ class Submitted:
     text: str
     operation_id: str
     kind: str
+    #: What the operation's id says after the kind: a job's id, as a rule.
+    subject: str
     arguments: Arguments
     #: Of the bytes that hold the operation, without signature: the same operation has the same digest.
     digest: str
@@ -65,6 +67,7 @@ def _read(text: str) -> Submitted:
         text=text,
         operation_id=operation_id,
         kind=kind,
+        subject=operation_id[len(kind) + 1 :],
         arguments=from_plain(TRANSACTIONS[kind].arguments, arguments),
         digest=sha256_hex(payload),
         key_id=key_id,

@@ -1,7 +1,6 @@
 """Claims: a provider demands its pay for a job that nobody confirmed."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from chaincode.contracts import accounts, checks, keys
 from chaincode.contracts.clocks import CLAIM_MS
@@ -68,7 +67,7 @@ class ClaimContract(Contract):
         checks.identifiers(job_id=arguments.job_id)
         checks.text("reason", arguments.reason, 200)
         job = settlement.find(ctx, arguments.job_id, JobState.CLAIMED)
-        settlement.release(ctx, replace(job, state=JobState.REFUSED, reason=arguments.reason))
+        settlement.release(ctx, job.but(state=JobState.REFUSED, reason=arguments.reason))
 
 
 def _claimable(ctx: Context, ticket: Ticket, digest: str) -> Job:
@@ -139,14 +138,13 @@ def _with_receipt(ctx: Context, job: Job, receipt: Receipt) -> Job:
 def _take_up(ctx: Context, job: Job, *, acknowledged: bool) -> None:
     confirmed = job.state is JobState.CONFIRMED
     if confirmed and job.confirm_digest != job.receipt_digest:
-        settlement.store(ctx, replace(job, state=JobState.MISMATCH))
+        settlement.store(ctx, job.but(state=JobState.MISMATCH))
         return
     payer = ""
     if job.state is JobState.SUPERSEDED:
         accounts.hold_bond(ctx, job.max_cost_micro)
         payer = keys.BOND_ACCOUNT
-    claimed = replace(
-        job,
+    claimed = job.but(
         state=JobState.CLAIMED,
         payer_id=payer,
         received=acknowledged or confirmed,
@@ -163,5 +161,5 @@ def _pay(ctx: Context, job: Job) -> None:
     if not settlement.may_settle(ctx, job):
         settlement.let_go(ctx, job)
         accounts.hold_bond(ctx, job.max_cost_micro)
-        job = replace(job, payer_id=keys.BOND_ACCOUNT)
-    settlement.pay(ctx, replace(job, state=JobState.SETTLED), settlement.due_ms(job))
+        job = job.but(payer_id=keys.BOND_ACCOUNT)
+    settlement.pay(ctx, job.but(state=JobState.SETTLED), settlement.due_ms(job))

@@ -1,7 +1,6 @@
 """How a job goes on: receipt and confirmation, in whichever order."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from chaincode.contracts import checks, keys
 from chaincode.contracts.errors import Refusal, Refused
@@ -39,9 +38,9 @@ class CompletionContract(Contract):
         if job.state is JobState.CONFIRMED:
             settlement.complete(ctx, receipted)
         elif receipt.exit_state in PROVIDER_FAULTS:
-            settlement.release(ctx, replace(receipted, state=JobState.FAILED))
+            settlement.release(ctx, receipted.but(state=JobState.FAILED))
         else:
-            settlement.store(ctx, replace(receipted, state=JobState.RECEIPTED))
+            settlement.store(ctx, receipted.but(state=JobState.RECEIPTED))
 
     @transaction(ConfirmResult, reads=_confirm_reads)
     def confirm(self, ctx: Context, arguments: ConfirmResult) -> None:
@@ -51,14 +50,13 @@ class CompletionContract(Contract):
         checks.digests(output_digest=arguments.output_digest)
         checks.numbers(observed_ms=arguments.observed_ms)
         job = settlement.find(ctx, arguments.job_id, JobState.CREATED, JobState.RECEIPTED, JobState.CLAIMED)
-        confirmed = replace(
-            job,
+        confirmed = job.but(
             observed_ms=arguments.observed_ms,
             confirm_digest=arguments.output_digest,
             received=True,
             confirmed_at_ms=ctx.timestamp_ms,
         )
         if job.state is JobState.CREATED:
-            settlement.store(ctx, replace(confirmed, state=JobState.CONFIRMED))
+            settlement.store(ctx, confirmed.but(state=JobState.CONFIRMED))
         else:
             settlement.complete(ctx, confirmed)

@@ -1,7 +1,6 @@
 """How a job ends without a result: superseded, expired, cancelled, or decided by both organisations."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from chaincode.contracts import checks, keys
 from chaincode.contracts.errors import Refusal, Refused
@@ -25,7 +24,7 @@ class EndingContract(Contract):
         ctx.require(Role.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
         job = settlement.find(ctx, arguments.job_id, JobState.CREATED, JobState.RECEIPTED)
-        settlement.release(ctx, replace(job, state=JobState.SUPERSEDED))
+        settlement.release(ctx, job.but(state=JobState.SUPERSEDED))
 
     @transaction(ExpireJob, reads=_reads)
     def expire(self, ctx: Context, arguments: ExpireJob) -> None:
@@ -35,7 +34,7 @@ class EndingContract(Contract):
         job = settlement.find(ctx, arguments.job_id, JobState.CREATED, JobState.CONFIRMED)
         if ctx.timestamp_ms <= job.pay_until_ms:
             raise Refused(Refusal.TOO_EARLY, f"job {job.job_id} may be paid until {job.pay_until_ms}")
-        settlement.release(ctx, replace(job, state=JobState.EXPIRED))
+        settlement.release(ctx, job.but(state=JobState.EXPIRED))
 
     @transaction(CancelJob, reads=_reads)
     def cancel(self, ctx: Context, arguments: CancelJob) -> None:
@@ -44,7 +43,7 @@ class EndingContract(Contract):
         checks.identifiers(job_id=arguments.job_id)
         checks.numbers(used_ms=arguments.used_ms)
         job = settlement.find(ctx, arguments.job_id, JobState.CREATED)
-        cancelled = replace(job, state=JobState.CANCELLED, observed_ms=arguments.used_ms)
+        cancelled = job.but(state=JobState.CANCELLED, observed_ms=arguments.used_ms)
         if not arguments.used_ms:
             settlement.release(ctx, cancelled)
             return
@@ -57,9 +56,9 @@ class EndingContract(Contract):
         """End a job whose digests differ: pay what seems right, or nothing."""
         checks.identifiers(job_id=arguments.job_id)
         checks.text("reason", arguments.reason, 200)
-        job = replace(settlement.find(ctx, arguments.job_id, JobState.MISMATCH), reason=arguments.reason)
+        job = settlement.find(ctx, arguments.job_id, JobState.MISMATCH).but(reason=arguments.reason)
         checks.within("pay_ms", arguments.pay_ms, (0, job.claimed_ms or 0))
         if arguments.pay_ms:
-            settlement.pay(ctx, replace(job, state=JobState.SETTLED), arguments.pay_ms)
+            settlement.pay(ctx, job.but(state=JobState.SETTLED), arguments.pay_ms)
         else:
-            settlement.release(ctx, replace(job, state=JobState.FAILED))
+            settlement.release(ctx, job.but(state=JobState.FAILED))

@@ -13,6 +13,9 @@ from wire.money import billed_ms as billed
 from wire.money import cost_of
 from wire.outcomes import PROVIDER_FAULTS
 
+#: Whose job it is; all events of a job name them.
+_PARTIES = ("developer_id", "account_id")
+
 
 def find(ctx: Context, job_id: str, *allowed: JobState) -> Job:
     """Return a job that is in one of the allowed states.
@@ -26,16 +29,18 @@ def find(ctx: Context, job_id: str, *allowed: JobState) -> Job:
 
 
 def store(ctx: Context, job: Job) -> None:
-    """Write a job and tell followers which state it reached."""
-    ctx.cache.put(keys.job(job.job_id), job)
-    body: dict[str, Any] = to_plain(job)
+    """Write a job, and tell followers which state it reached, whom it concerns, and what else changed."""
+    key = keys.job(job.job_id)
+    before = ctx.cache.get(Job, key)
+    ctx.cache.put(key, job)
+    told = {name: getattr(job, name) for name in _PARTIES} | job.differs_from(before)
+    body: dict[str, Any] = to_plain(told)
     ctx.emit(f"job.{job.state}.v1", job.job_id, body)
 
 
 def receipted(ctx: Context, job: Job, receipt: Receipt) -> Job:
     """Return the job with its receipt noted; its state is the caller's business."""
-    return replace(
-        job,
+    return job.but(
         claimed_ms=min(receipt.run_ms, job.max_ms),
         receipt_digest=receipt.output_digest,
         exit_state=receipt.exit_state,
@@ -46,12 +51,12 @@ def receipted(ctx: Context, job: Job, receipt: Receipt) -> Job:
 def complete(ctx: Context, job: Job) -> None:
     """Settle a job of which both receipt and confirmation are there, or fail it, or note that they disagree."""
     if job.exit_state in PROVIDER_FAULTS:
-        release(ctx, replace(job, state=JobState.FAILED))
+        release(ctx, job.but(state=JobState.FAILED))
     elif job.receipt_digest != job.confirm_digest:
-        store(ctx, replace(job, state=JobState.MISMATCH))
+        store(ctx, job.but(state=JobState.MISMATCH))
     else:
         _refuse_too_many(ctx, job)
-        pay(ctx, replace(job, state=JobState.SETTLED), due_ms(job))
+        pay(ctx, job.but(state=JobState.SETTLED), due_ms(job))
 
 
 def due_ms(job: Job) -> int:
@@ -62,7 +67,7 @@ def due_ms(job: Job) -> int:
 def release(ctx: Context, job: Job) -> None:
     """End a job without payment: all that it held goes back to where it came from."""
     let_go(ctx, job)
-    store(ctx, replace(job, settled_at_ms=ctx.timestamp_ms))
+    store(ctx, job.but(settled_at_ms=ctx.timestamp_ms))
 
 
 def let_go(ctx: Context, job: Job) -> None:
@@ -82,7 +87,7 @@ def pay(ctx: Context, job: Job, billed_ms: int) -> None:
     if job.payer == job.developer_id:
         _give_back(ctx, job, job.max_cost_micro - cost)
         _count(ctx, job, settled=1)
-    paid = replace(job, billed_ms=billed_ms, cost_micro=cost, payment_done=True, settled_at_ms=ctx.timestamp_ms)
+    paid = job.but(billed_ms=billed_ms, cost_micro=cost, payment_done=True, settled_at_ms=ctx.timestamp_ms)
     store(ctx, paid)
 
 

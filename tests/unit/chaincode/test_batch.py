@@ -31,6 +31,33 @@ def test_a_whole_job_fits_into_one_transaction(world: World) -> None:
     assert world.books() == (0, {})
 
 
+def test_a_whole_job_in_one_transaction_writes_three_keys_of_its_own(world: World) -> None:
+    before = {key for key, _ in world.ledger.items("")}
+
+    world.run(*a_job("job6"))
+
+    own = {key for key, _ in world.ledger.items("") if key not in before and "job6" in key}
+    assert own == {"job~job6", "invocation~call-of-job6", "operation~job6"}
+
+
+def test_events_of_a_job_tell_what_changed(world: World) -> None:
+    world.run(*a_job("job6"))
+
+    created, receipted, settled = (event.body for event in world.events[-3:])
+    assert (created["max_cost_micro"], created["state"], "cost_micro" in created) == (20 * CREDIT, "created", False)
+    assert {*receipted} - {"developer_id", "account_id"} == {
+        *("state", "claimed_ms", "receipt_digest", "exit_state", "receipted_at_ms")
+    }
+    assert (settled["cost_micro"], settled["account_id"], "max_cost_micro" in settled) == (12 * CREDIT, "alice", False)
+
+
+def test_a_record_has_no_field_that_it_does_not_name(world: World) -> None:
+    world.run(*a_job("job6"))
+
+    with pytest.raises(TypeError, match="a job has no colour"):
+        world.job().but(colour="red")
+
+
 def test_a_refused_operation_leaves_the_others_alone(world: World) -> None:
     bad = operation_text("job.create:bad", job_arguments("bad", version_id="unknown"))
     broken = '{"kind":"job.create"'
