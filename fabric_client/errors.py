@@ -30,6 +30,10 @@ class EndorseFailed(FabricError):
     """The network could not gather the endorsements now; nothing was ordered."""
 
 
+class EndorsementsDiffer(FabricError):
+    """The organisations' peers came to different answers: one was a block behind another; nothing was ordered."""
+
+
 class NotPermitted(FabricError):
     """The network does not accept this identity, its signature or its time; nothing was ordered."""
 

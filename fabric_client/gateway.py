@@ -17,6 +17,7 @@ from fabric_client.errors import (
     CommitRefused,
     CommitStatusUnknown,
     EndorseFailed,
+    EndorsementsDiffer,
     FabricError,
     NotPermitted,
     PeerUnavailable,
@@ -32,6 +33,7 @@ _UNREACHED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EX
 _UNPERMITTED = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED})
 _NOT_PERMITTED_WORDS = ("access denied", "request unauthorized", "creator org", "identity expired", "tx_id")
 _DUPLICATE_WORDS = "duplicate transaction found"
+_DIFFERENT_WORDS = "ProposalResponsePayloads do not match"
 _NO_SUCH_TRANSACTION = "no such transaction ID"
 _CONFLICTS = frozenset({"MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT"})
 
@@ -97,6 +99,7 @@ class Gateway:
         :raises ChaincodeRefused: when the chaincode refuses it.
         :raises NotPermitted: when the network refuses the submitter or the time.
         :raises AlreadyKnown: when a block holds a transaction of this id.
+        :raises EndorsementsDiffer: when the peers do not answer the same.
         :raises EndorseFailed: when the endorsements cannot be had now.
         """
         request = gateway_pb2.EndorseRequest(
@@ -158,6 +161,8 @@ def _before_ordering(error: grpc.RpcError, transaction_id: str) -> FabricError:
     told = " ".join([message, *(answer.message for answer in answers)])
     if _DUPLICATE_WORDS in told:
         return AlreadyKnown(message, transaction_id=transaction_id, answers=answers)
+    if _DIFFERENT_WORDS in told:
+        return EndorsementsDiffer(message, transaction_id=transaction_id, answers=answers)
     if error.code() in _UNPERMITTED or any(words in told for words in _NOT_PERMITTED_WORDS):
         return NotPermitted(message, transaction_id=transaction_id, answers=answers)
     kind = PeerUnavailable if error.code() in _UNREACHED and not answers else EndorseFailed

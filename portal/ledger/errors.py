@@ -27,6 +27,12 @@ class LedgerUnavailable(LedgerError):
     retry = Retry.NEW_TRANSACTION
 
 
+class ReadConflict(LedgerError):
+    """Another transaction changed meanwhile what this one had read; it changed nothing."""
+
+    retry = Retry.NEW_TRANSACTION
+
+
 class CommitUnknown(LedgerError):
     """The transaction was handed over and no answer came."""
 

@@ -14,9 +14,10 @@ from django.db.models import Q
 
 from chaincode.blocks import TransactionBody
 from portal.ledger import leadership
-from portal.ledger.errors import LedgerError, LedgerUnavailable, Superseded, TransactionRefused
+from portal.ledger.errors import LedgerError, LedgerUnavailable, ReadConflict, Superseded, TransactionRefused
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.ports import Ledger
+from portal.ledger.service.contention import Contention, Turn
 from wire import signing
 from wire.codec import encode
 from wire.signing import SigningKey
@@ -40,6 +41,7 @@ class Recorder:
         #: Halved when a transaction fails for what is in it, doubled when one succeeds: this finds the operation.
         self._limit = MAX_OPERATIONS
         self._set_aside_in_a_row = 0
+        self._contention = Contention(clock)
         #: Whether operations may be on their way whose outcome this process has not seen.
         self._unresolved = True
 
@@ -53,14 +55,38 @@ class Recorder:
             return False
         due = Q(due_at__isnull=True) | Q(due_at__lte=self._clock())
         rows = OutboxOperation.objects.filter(due, settled_at__isnull=True, state__in=_OPEN).order_by("id")
-        batch = list(rows.only("id", "operation_id", "body", "state")[: self._limit])
-        if not batch:
+        found = list(rows.only("id", "operation_id", "body", "state", "created_at")[: self._limit])
+        if not found:
             return False
-        if any(row.state == OutboxState.SUBMITTED for row in batch):
+        if any(row.state == OutboxState.SUBMITTED for row in found):
             self._unresolved = True
             return False
-        self._submit(batch)
+        self._take(self._contention.turn(found))
         return True
+
+    def _take(self, turn: Turn) -> None:
+        """Submit a turn's operations; what another transaction got in the way of goes out again, in smaller numbers."""
+        if turn.waiting:
+            self._postpone(turn.waiting)
+        try:
+            self._submit(turn.now)
+        except ReadConflict:
+            self._met_conflict(turn)
+        else:
+            self._contention.passed(turn)
+
+    def _met_conflict(self, turn: Turn) -> None:
+        if turn.apart or len(turn.now) == 1:
+            self._postpone(turn.now)
+            self._contention.met(turn.now)
+        else:
+            self._limit = len(turn.now) // 2
+
+    def _postpone(self, rows: Sequence[OutboxOperation]) -> None:
+        with transaction.atomic():
+            leadership.hold(leadership.RECORDER, self._epoch)
+            waiting = OutboxOperation.objects.filter(id__in=[row.id for row in rows], state=OutboxState.PENDING)
+            waiting.update(due_at=self._contention.due_at(rows))
 
     def _resolve(self) -> bool:
         """Return whether nothing is on its way: what the ledger never got goes back, the rest is the follower's."""
@@ -93,9 +119,11 @@ class Recorder:
         envelope = self._key.sign(encode(body), signing.TRANSACTION)
         try:
             self._ledger.submit(envelope)
-        except LedgerError as error:
-            if not isinstance(error, TransactionRefused):
-                raise
+        except ReadConflict:
+            self._give_back(transaction_id)
+            self._unresolved = False
+            raise
+        except TransactionRefused as error:
             self._narrow_down(batch, transaction_id, error)
         else:
             self._limit = min(MAX_OPERATIONS, self._limit * 2)

@@ -10,17 +10,12 @@ from portal.ledger.errors import (
     LedgerError,
     LedgerMissing,
     LedgerUnavailable,
+    ReadConflict,
     Retry,
     TransactionRefused,
 )
 
 _REFUSED = range(400, 500)
-
-
-class ReadConflict(LedgerError):
-    """Another transaction changed meanwhile what this one had read; it changed nothing."""
-
-    retry = Retry.NEW_TRANSACTION
 
 
 class TransactionInvalid(LedgerError):
@@ -45,6 +40,7 @@ def translated(error: fabric.FabricError) -> LedgerError:
 _WORDS: dict[type[fabric.FabricError], type[LedgerError]] = {
     fabric.PeerUnavailable: LedgerUnavailable,
     fabric.EndorseFailed: LedgerUnavailable,
+    fabric.EndorsementsDiffer: ReadConflict,
     fabric.NotPermitted: NotAdmitted,
     fabric.AlreadyKnown: CommitUnknown,
     fabric.SubmitUnknown: CommitUnknown,

@@ -17,6 +17,7 @@ from fabric_client.errors import (
     ChaincodeRefused,
     CommitStatusUnknown,
     EndorseFailed,
+    EndorsementsDiffer,
     FabricError,
     PeerUnavailable,
     SubmitUnknown,
@@ -185,20 +186,20 @@ class FabricLedger(FabricReader):
     def _endorsed(self, proposal: Proposal) -> Any:
         """Return the endorsed transaction; a peer whose network is just forming may be asked again.
 
-        A refusal counts when it is repeated: another organisation's peer may be a block behind for some milliseconds.
+        A refusal or a difference counts when it is repeated: one peer may be a block behind for some milliseconds.
         """
         for pause in _BEHIND_SECONDS:
             try:
                 return self._endorsed_once(proposal)
-            except ChaincodeRefused as error:
-                log.info("ledger.refused_at_first", extra={"reason": error.reason[:300]})
+            except (ChaincodeRefused, EndorsementsDiffer) as error:
+                log.info("ledger.refused_at_first", extra={"reason": str(error)[:300]})
                 time.sleep(pause)
         return self._endorsed_once(proposal)
 
     def _endorsed_once(self, proposal: Proposal) -> Any:
         try:
             return self._patiently(
-                lambda gateway: gateway.endorse(proposal, seconds=_CALL_SECONDS),
+                lambda gateway: gateway.endorse(proposal, seconds=_CALL_SECONDS, organisations=self._profile.endorsers),
                 unknown=(PeerUnavailable, EndorseFailed),
             )
         except AlreadyKnown as error:

@@ -10,8 +10,7 @@ import pytest
 from chaincode.blocks import Block
 from chaincode.contracts import keys
 from chaincode.contracts.operations import Deposit, operation_text
-from portal.ledger.errors import TransactionRefused
-from portal.ledger.fabric.errors import ReadConflict
+from portal.ledger.errors import ReadConflict, TransactionRefused
 from portal.ledger.fabric.ledger import FabricLedger, FabricReader
 from portal.ledger.fabric.mapping import GENESIS_TRANSACTION
 from tests.support.fabric.network import FabricNetwork, transaction

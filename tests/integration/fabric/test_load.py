@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,26 +10,12 @@ from deploy.servers.waiting import wait_for
 from portal.ledger.fabric.ledger import FabricReader
 from tests.support.fabric.load import CLIENTS, Watch, at_once, deposits
 from tests.support.fabric.network import FabricNetwork, OnFabric, running_network
+from tests.support.fabric.report import Report
 from tests.support.ledger import World
 
-Report = Callable[[str], None]
 #: Without a transaction of anybody's for so long, it is a stall: Fabric gives a transaction 30 s.
 STALL_SECONDS = 10
 EVERY = 1_000
-
-
-@pytest.fixture
-def report(request: pytest.FixtureRequest) -> Report:
-    """Show a line at once, although pytest keeps what tests write."""
-    capturing = request.config.pluginmanager.getplugin("capturemanager")
-    terminal = request.config.pluginmanager.getplugin("terminalreporter")
-
-    def write(words: str) -> None:
-        with capturing.global_and_fixture_disabled():
-            terminal.ensure_newline()
-            terminal.write_line(words)
-
-    return write
 
 
 @pytest.fixture
