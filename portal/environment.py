@@ -66,6 +66,12 @@ SETTINGS: dict[str, Setting] = {
             default="",
         ),
         Setting(
+            name="CHAINFAAS_OUTBOX_DAYS",
+            meaning="For how many days the database keeps operations of jobs that the ledger took, at least 3; on the "
+            "ledger they stay.",
+            default="30",
+        ),
+        Setting(
             name="CHAINFAAS_REGISTRIES",
             meaning="Registries allowed besides those at public addresses, comma-separated `host:port`; "
             "`http://host:port` for one without TLS.",
@@ -106,14 +112,16 @@ def setting(name: str, environ: Mapping[str, str] = os.environ) -> str:
     return value
 
 
-def integer_setting(name: str, environ: Mapping[str, str] = os.environ) -> int:
+def integer_setting(name: str, environ: Mapping[str, str] = os.environ, *, least: int = 0) -> int:
     """Return a setting that is a whole number.
 
-    :raises SettingError: when it is missing or not one.
+    :raises SettingError: when it is missing, not one, or less than it may be.
     """
     value = setting(name, environ)
     if not (value.isascii() and value.isdecimal()):
         raise SettingError(f"{name}={value!r}: expected a whole number")
+    if int(value) < least:
+        raise SettingError(f"{name}={value}: expected at least {least}")
     return int(value)
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from portal.accounts.models import Account
 from portal.functions.models import Function, FunctionVersion
 from portal.providers.models import Provider
-from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from scheduler.states import InvocationState, JobState
 from wire.outcomes import ExitState
 
 INVOCATION_STATES = [(state.value, state.value) for state in InvocationState]
@@ -38,7 +38,7 @@ class Invocation(models.Model):
         """What is pending is asked for at each take-over; a developer sees the newest first."""
 
         indexes = (
-            models.Index(fields=["requested_at"], name="invocation_pending", condition=models.Q(state="pending")),
+            models.Index(fields=["requested_at"], name="invocation_pending", condition=models.Q(ended_at__isnull=True)),
             models.Index(fields=["version", "-requested_at"], name="invocation_newest"),
         )
 
@@ -102,7 +102,7 @@ class Job(models.Model):
             models.Index(
                 fields=["placed_at"],
                 name="job_open",
-                condition=models.Q(state__in=[state.value for state in OPEN_JOB_STATES]),
+                condition=models.Q(finished_at__isnull=True),
             ),
             models.Index(fields=["provider", "-placed_at"], name="job_newest"),
         )

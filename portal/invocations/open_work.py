@@ -25,13 +25,13 @@ def jobs() -> tuple[OpenJob, ...]:
             placed_at_ms=_ms(job.placed_at),
             accept_by_ms=_ms(job.accept_by),
         )
-        for job in Job.objects.filter(state__in=OPEN_JOB_STATES).order_by("placed_at")
+        for job in Job.objects.filter(finished_at__isnull=True, state__in=OPEN_JOB_STATES).order_by("placed_at")
     )
 
 
 def invocations() -> tuple[OpenInvocation, ...]:
     """Return the pending invocations, the oldest first."""
-    pending = Invocation.objects.filter(state=InvocationState.PENDING).order_by("requested_at")
+    pending = Invocation.objects.filter(ended_at__isnull=True, state=InvocationState.PENDING).order_by("requested_at")
     return tuple(_open(invocation) for invocation in pending.prefetch_related("jobs"))
 
 

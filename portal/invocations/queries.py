@@ -66,7 +66,7 @@ def spent_on(function: Function, day: date) -> int:
 
 def open_invocations() -> int:
     """Return how many invocations have not ended: for administrators."""
-    return Invocation.objects.filter(state=InvocationState.PENDING).count()
+    return Invocation.objects.filter(ended_at__isnull=True, state=InvocationState.PENDING).count()
 
 
 def jobs_of_provider(provider: Provider) -> QuerySet[Job]:

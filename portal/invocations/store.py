@@ -13,6 +13,7 @@ from portal.invocations.models import Job
 from portal.invocations.placing import moment
 from portal.ledger import leadership
 from portal.ledger.errors import Superseded
+from portal.ledger.read_model.reservations import lock_balances
 from portal.providers.models import Provider, ProviderState
 from scheduler.errors import EpochSuperseded, StoreUnavailable
 from scheduler.ports import (
@@ -70,6 +71,7 @@ class DjangoStore:
         """Make all changes in one database transaction."""
         verdicts: dict[int, Verdict] = {}
         with self._writing(epoch):
+            lock_balances(str(change.version.developer_id) for change in changes if isinstance(change, PlaceJob))
             for group in groups(changes):
                 for kind in _ORDER:
                     positions = [position for position in group if type(changes[position]) is kind]

@@ -14,6 +14,7 @@ from portal.ledger.ports import LedgerReader
 from portal.ledger.read_model.blocks import apply_blocks
 from portal.ledger.read_model.moments import moment
 from portal.ledger.read_model.outcomes import settle
+from portal.ledger.read_model.reservations import lock_balances_of
 from portal.ledger.requests.settling import settle_requests
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Follower:
         return True
 
     def _apply(self, blocks: Sequence[Block]) -> None:
+        lock_balances_of(blocks)
         apply_blocks(blocks)
         for block in blocks:
             events = [event for record in block.transactions for event in record.events]

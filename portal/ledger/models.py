@@ -34,6 +34,8 @@ class OutboxOperation(models.Model):
     subject = models.CharField(max_length=80, db_index=True)
     #: Canonical JSON of the operation, or the compact JWS of its author.
     body = models.TextField()
+    #: The provider or account that sent it in; none for the controller's own, which the index then leaves out.
+    author = models.CharField(max_length=48, null=True)  # noqa: DJ001 - SQLite sees from `= x` that it is not NULL
     state = models.CharField(max_length=16, choices=OutboxState.choices, default=OutboxState.PENDING)
     transaction_id = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -53,6 +55,11 @@ class OutboxOperation(models.Model):
         indexes = (
             models.Index(fields=["id"], name="outbox_open", condition=models.Q(settled_at__isnull=True)),
             models.Index(fields=["transaction_id"], name="outbox_transaction"),
+            models.Index(
+                fields=["author"],
+                name="outbox_of_author",
+                condition=models.Q(author__isnull=False, settled_at__isnull=True),
+            ),
         )
 
     def __str__(self) -> str:
@@ -132,8 +139,15 @@ class LedgerJob(models.Model):
     payment_done = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
+    #: When the clock ends it: it can no longer be paid, or its claim has stood for its time; none: never.
+    due_at = models.DateTimeField(null=True)
     #: The whole record in canonical JSON.
     record = models.JSONField()
+
+    class Meta:
+        """Each minute the chores ask for what is due; few jobs are at any time."""
+
+        indexes = (models.Index(fields=["due_at"], name="ledger_job_due", condition=models.Q(due_at__isnull=False)),)
 
     def __str__(self) -> str:
         return f"{self.id} {self.state}"

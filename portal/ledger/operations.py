@@ -7,9 +7,11 @@ from uuid import UUID, uuid5
 
 from django.db import transaction
 
+from chaincode.contracts.errors import Refusal
 from chaincode.contracts.operations import (
     Approve,
     Arguments,
+    CreateJob,
     Deposit,
     Mint,
     PublishVersion,
@@ -21,12 +23,14 @@ from portal.ledger.errors import OperationConflict
 from portal.ledger.keys import AUTHORITIES, KeyName, signing_key
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.participants.custody import own_key_of, publication_by_owner, signed_by_owner
+from portal.ledger.read_model.reservations import release
 from portal.providers.models import Provider
 from wire import signing
 from wire.money import Micro
 from wire.signing import SigningKey
 
 #: A top-up's deposit gets its id from the external reference, so that a repeat is the same deposit.
+DROPPED = "dropped: given up by the administrator"
 _TOP_UPS = UUID("5f0c6f5e-9a53-4d2e-8f38-3f1f0f8f6a1b")
 
 
@@ -214,7 +218,33 @@ def top_up(account_id: UUID, *, amount: Micro, reference: str, now: datetime, to
         return (minted, *approved, deposit(account_id, amount=amount, deposit_id=deposit_id, now=now))
 
 
-def retry_set_aside(operation_id: str) -> bool:
-    """Send an operation that was set aside to the ledger again; return False when none of this id is set aside."""
-    rows = OutboxOperation.objects.filter(operation_id=operation_id, state=OutboxState.SET_ASIDE)
-    return bool(rows.update(state=OutboxState.PENDING, transaction_id="", reason=""))
+def retry_set_aside(operation_id: str) -> int:
+    """Send an operation that was set aside to the ledger again, and those that waited for it in vain.
+
+    Return how many that are; 0 when none of this id is set aside. What a job has reserved stays reserved meanwhile.
+    """
+    again = {"state": OutboxState.PENDING, "transaction_id": "", "reason": "", "due_at": None, "settled_at": None}
+    with transaction.atomic():
+        rows = OutboxOperation.objects.filter(operation_id=operation_id, state=OutboxState.SET_ASIDE)
+        found = rows.values_list("id", "kind", "subject").first()
+        if found is None or not rows.update(**again):
+            return 0
+        if found[1] != CreateJob.kind:
+            return 1
+        later = OutboxOperation.objects.filter(subject=found[2], id__gt=found[0], state=OutboxState.REFUSED)
+        return 1 + later.filter(reason__startswith=Refusal.UNKNOWN_JOB).update(**again)
+
+
+def drop_set_aside(operation_id: str, *, now: datetime) -> bool:
+    """Give an operation that was set aside up for good, and what its job has reserved back.
+
+    Return False when none of this id is set aside.
+    """
+    with transaction.atomic():
+        rows = OutboxOperation.objects.filter(operation_id=operation_id, state=OutboxState.SET_ASIDE)
+        found = rows.values_list("kind", "subject").first()
+        if found is None or not rows.update(state=OutboxState.REFUSED, reason=DROPPED, settled_at=now):
+            return False
+        if found[0] == CreateJob.kind:
+            release([found[1]])
+    return True

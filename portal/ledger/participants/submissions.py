@@ -53,6 +53,9 @@ AUTHORS: Mapping[Role, frozenset[str]] = {
         )
     ),
 }
+#: Operations of one participant, and of all together, that may wait for the ledger's answer.
+MOST_OF_ONE, MOST_OF_ALL = 100, 10_000
+AGAIN_SECONDS = 10
 #: Nothing more can be claimed of these.
 _PAID = frozenset({JobState.SETTLED, JobState.CANCELLED})
 
@@ -79,6 +82,18 @@ class NothingToClaim(PortalError):
     """The job was paid."""
 
     reason = Reason.GONE
+
+
+class TooManyWaiting(PortalError):
+    """Your earlier operations wait for the ledger. Send this one again once some of them are answered."""
+
+    reason = Reason.RATE_LIMITED
+
+
+class OutboxFull(PortalError):
+    """Too many operations of participants wait for the ledger. Send this one again soon."""
+
+    reason = Reason.OVERLOADED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +146,8 @@ def store(signed: Signed, *, now: datetime) -> Standing:
 
     :raises OperationIdTaken: when one of its id with other content was sent in before.
     :raises NothingToClaim: when it claims a job that was paid.
+    :raises TooManyWaiting: when as many of its author's wait for the ledger as may.
+    :raises OutboxFull: when as many of all participants do.
     """
     submitted = signed.submitted
     if operation(submitted.operation_id) is None:
@@ -146,15 +163,26 @@ def store(signed: Signed, *, now: datetime) -> Standing:
 
 
 def _insert(signed: Signed, now: datetime) -> None:
+    _require_room(signed.holder)
     submitted = signed.submitted
     row = OutboxOperation(
         operation_id=submitted.operation_id,
         kind=submitted.kind,
         subject=signed.subject,
         body=submitted.text,
+        author=signed.holder,
         created_at=now,
     )
     OutboxOperation.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _require_room(author: str) -> None:
+    """Keep the outbox for everybody: what comes from outside never makes the controller's own wait for long."""
+    waiting = OutboxOperation.objects.filter(settled_at__isnull=True, author__isnull=False)
+    if waiting.filter(author=author).count() >= MOST_OF_ONE:
+        raise TooManyWaiting(retry_after=AGAIN_SECONDS)
+    if waiting.count() >= MOST_OF_ALL:
+        raise OutboxFull(retry_after=AGAIN_SECONDS)
 
 
 def _author(submitted: Submitted) -> PinnedKey:

@@ -5,10 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chaincode.contracts import keys
+from chaincode.contracts.clocks import CLAIM_MS
+from chaincode.contracts.records import JobState
 from portal.ledger.models import LedgerJob
 from portal.ledger.read_model import bulk
 
 _PREFIX = keys.job("")
+#: Jobs without a receipt: they end once they can no longer be paid.
+_EXPIRING = frozenset({JobState.CREATED, JobState.CONFIRMED})
 
 
 def _as_it_is(name: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -21,6 +25,12 @@ def _as_identity(name: str) -> Callable[[Mapping[str, Any]], Any]:
 
 def _as_time(name: str) -> Callable[[Mapping[str, Any]], Any]:
     return lambda record: bulk.stamp(record[name])
+
+
+def _due(record: Mapping[str, Any]) -> Any:
+    if record["state"] in _EXPIRING:
+        return bulk.stamp(record["pay_until_ms"])
+    return bulk.stamp(record["claimed_at_ms"] + CLAIM_MS) if record["state"] == JobState.CLAIMED else None
 
 
 #: How each column follows from a job's record, which is canonical JSON of `chaincode.contracts.records.Job`.
@@ -43,6 +53,7 @@ _COLUMNS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "payment_done": _as_it_is("payment_done"),
     "created_at": _as_time("created_at_ms"),
     "settled_at": _as_time("settled_at_ms"),
+    "due_at": _due,
 }
 
 

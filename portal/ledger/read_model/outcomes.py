@@ -1,22 +1,29 @@
 """What became of operations: outbox rows are closed, and reservations of jobs that the ledger has answered released."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
+from prometheus_client import Counter
 
 from chaincode.blocks import Block, OperationResult, OperationStatus, TransactionRecord
 from chaincode.contracts.errors import RETRYABLE, Refusal
 from chaincode.contracts.operations import CreateJob, SupersedeJob
-from portal.ledger.models import Balance, OutboxOperation, OutboxState, Reservation
+from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.operations import operation_id_of
 from portal.ledger.read_model.moments import moment
+from portal.ledger.read_model.reservations import release
 
 log = logging.getLogger(__name__)
 
+REFUSED = Counter(
+    "chainfaas_ledger_refused",
+    "Operations that the ledger refused for good, or that were set aside, by kind and reason.",
+    ["kind", "reason"],
+    registry=None,
+)
 _REASON_LENGTH = 300
 #: How long an operation is sent again that waits for another one (chaincode.contracts.errors.RETRYABLE).
 MOST_PATIENCE = timedelta(days=2)
@@ -31,7 +38,12 @@ def settle(blocks: Sequence[Block]) -> None:
     for block in blocks:
         results = [result for record in block.transactions for result in _named(record)]
         _close(results, at=moment(block.timestamp_ms))
-        _release(result.operation_id.removeprefix(_CREATE_JOB) for result in results if result.kind == CreateJob.kind)
+        release(
+            result.operation_id.removeprefix(_CREATE_JOB)
+            for result in results
+            # What is set aside may still be sent again: its ticket is out, and its money stays promised.
+            if result.kind == CreateJob.kind and result.reason != Refusal.RAISED
+        )
 
 
 def _named(record: TransactionRecord) -> Iterator[OperationResult]:
@@ -68,6 +80,7 @@ def _refuse(result: OperationResult, at: datetime) -> None:
         return
     if not on_its_way.update(state=state, reason=reason, settled_at=None if raised else at):
         return
+    REFUSED.labels(kind=result.kind, reason=result.reason).inc()
     if (result.kind, result.reason) in _EXPECTED:
         log.debug("ledger.operation_needless", extra={"operation_id": result.operation_id, "reason": reason})
     elif raised:
@@ -83,15 +96,3 @@ def _send_again(rows: QuerySet[OutboxOperation], reason: str, at: datetime) -> b
         return False
     due_at = at + max(_SHORTEST_PAUSE, at - created_at)
     return bool(rows.update(state=OutboxState.PENDING, transaction_id="", reason=reason, due_at=due_at))
-
-
-def _release(job_ids: Iterable[str]) -> None:
-    reservations = list(Reservation.objects.filter(job_id__in=list(job_ids)))
-    if not reservations:
-        return
-    released: dict[str, int] = defaultdict(int)
-    for reservation in reservations:
-        released[reservation.account_id] += reservation.amount_micro
-    Reservation.objects.filter(job_id__in=[reservation.job_id for reservation in reservations]).delete()
-    for account_id, amount in sorted(released.items()):
-        Balance.objects.filter(account_id=account_id).update(reserved_micro=F("reserved_micro") - amount)

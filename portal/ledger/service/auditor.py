@@ -77,6 +77,7 @@ class Auditor:
         self._metrics.drift.set(found.drift_micro)
         self._metrics.differing_keys.set(len(found.differing_keys))
         self._metrics.reconciled_at.set(time.time())
+        self._metrics.measure_reservations()
         details = {"block": found.block, "keys": found.keys, "drift_micro": found.drift_micro}
         if found.is_clean:
             log.info("ledger.reconciled", extra=details)

@@ -2,19 +2,20 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby, islice
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Concat
 
 from chaincode.contracts.accounts import FOLDED_AT_ONCE
-from chaincode.contracts.clocks import CLAIM_MS
 from chaincode.contracts.operations import ExpireJob, Fold, PayClaim
 from chaincode.contracts.records import JobState
 from portal.ledger import leadership
-from portal.ledger.models import LedgerJob
+from portal.ledger.models import LedgerJob, OutboxOperation
 from portal.ledger.operations import Outgoing, enqueue_all, operation_id_of
 from portal.ledger.ports import LedgerReader
 from portal.ledger.service import epochs
@@ -29,6 +30,7 @@ FOLD_FROM = 100
 #: The ledger's clock may be behind ours by so much: what is asked for too early is refused for good.
 MARGIN_MS = 120_000
 _DELTAS = "delta~"
+_PAY, _EXPIRE = operation_id_of(PayClaim, ""), operation_id_of(ExpireJob, "")
 
 
 class Chores:
@@ -69,18 +71,13 @@ class Chores:
 
     def _claims(self, now: datetime) -> Iterator[Outgoing]:
         """Claims that stood for their time. One that the bond could not pay is tried again on the next day."""
-        stood = _ms(now) - CLAIM_MS - MARGIN_MS
-        due = LedgerJob.objects.filter(state=JobState.CLAIMED, record__claimed_at_ms__lte=stood)
-        for job_id in _ids(due.order_by("created_at")):
+        for job_id in _due(now, (JobState.CLAIMED,), asked=Concat(Value(_PAY), "id", Value(f":{now:%Y%m%d}"))):
             operation_id = operation_id_of(PayClaim, f"{job_id}:{now:%Y%m%d}")
             yield Outgoing(operation_id=operation_id, arguments=PayClaim(job_id=job_id), subject=job_id)
 
     def _expired(self, now: datetime) -> Iterator[Outgoing]:
         """Jobs without a receipt that could be paid until some time ago."""
-        over = LedgerJob.objects.filter(
-            state__in=(JobState.CREATED, JobState.CONFIRMED), record__pay_until_ms__lt=_ms(now) - MARGIN_MS
-        )
-        for job_id in _ids(over.order_by("created_at")):
+        for job_id in _due(now, (JobState.CREATED, JobState.CONFIRMED), asked=Concat(Value(_EXPIRE), "id")):
             arguments = ExpireJob(job_id=job_id)
             yield Outgoing(operation_id=operation_id_of(ExpireJob, job_id), arguments=arguments, subject=job_id)
 
@@ -96,9 +93,13 @@ class Chores:
                 )
 
 
-def _ids(jobs: QuerySet[LedgerJob]) -> list[str]:
-    return list(jobs.values_list("id", flat=True)[:MOST_AT_ONCE])
+def _due(now: datetime, states: Sequence[JobState], *, asked: Combinable) -> list[str]:
+    """Return the jobs in these states that are due the longest, but for those that were asked for already.
 
-
-def _ms(now: datetime) -> int:
-    return int(now.timestamp() * 1000)
+    `asked` is the id of the operation that asks: what the ledger refused must not stand in the way of the rest.
+    """
+    due = LedgerJob.objects.filter(due_at__lte=now - timedelta(milliseconds=MARGIN_MS), state__in=states)
+    known = OutboxOperation.objects.filter(operation_id=OuterRef("asked"))
+    return list(
+        due.annotate(asked=asked).filter(~Exists(known)).order_by("due_at").values_list("id", flat=True)[:MOST_AT_ONCE]
+    )

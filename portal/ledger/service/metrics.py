@@ -2,10 +2,14 @@
 
 from datetime import datetime
 
-from django.db.models import Count, Min
+from django.db.models import Count, Exists, Min, OuterRef, Value
+from django.db.models.functions import Concat
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from portal.ledger.models import OutboxOperation, OutboxState
+from chaincode.contracts.operations import CreateJob
+from portal.ledger.models import OutboxOperation, OutboxState, Reservation
+from portal.ledger.operations import operation_id_of
+from portal.ledger.read_model.outcomes import REFUSED
 
 _OPEN = (OutboxState.PENDING, OutboxState.SUBMITTED)
 
@@ -24,6 +28,8 @@ class Metrics:
         )
         self.differing_keys = self._gauge("differing_keys", "Keys of the world state that the read model has wrong.")
         self.reconciled_at = self._gauge("reconciled_timestamp_seconds", "When books were compared last.")
+        self.reservations = self._gauge("reservations_lost", "Promises of deposit that no operation will end.")
+        self.registry.register(REFUSED)
         self.failures = Counter(
             "chainfaas_ledger_failures",
             "Turns of the loop that failed and were tried again, by error.",
@@ -33,6 +39,13 @@ class Metrics:
 
     def _gauge(self, name: str, meaning: str) -> Gauge:
         return Gauge(f"chainfaas_ledger_{name}", meaning, registry=self.registry)
+
+    def measure_reservations(self) -> None:
+        """Count what is promised to jobs whose creation is neither on its way nor set aside: 0 is right."""
+        creation = OutboxOperation.objects.filter(
+            operation_id=Concat(Value(operation_id_of(CreateJob, "")), OuterRef("job_id")), settled_at__isnull=True
+        )
+        self.reservations.set(Reservation.objects.filter(~Exists(creation)).count())
 
     def measure_outbox(self, *, now: datetime) -> None:
         """Count what waits."""

@@ -27,6 +27,7 @@ from portal.functions.models import Function
 from portal.ledger import queries
 from portal.ledger.keys import KeyName
 from portal.ledger.models import OutboxOperation
+from portal.ledger.participants import submissions
 from portal.ledger.participants.custody import own_key_of
 from tests.support.outbox.market import CREDIT, Market
 from tests.support.outbox.provider import PATH, send
@@ -90,6 +91,41 @@ def test_an_owner_moves_its_own_money_and_asks_where_that_stands(owner: Account,
     assert (first.status_code, first.json()["state"]) == (202, "pending")
     assert (asked.status_code, asked.json()["state"]) == (200, "committed")
     assert queries.balance(owner.id).available_micro == before - CREDIT
+
+
+def test_a_flood_by_one_participant_is_turned_away_and_holds_up_nobody_else(
+    owner: Account, market: Market, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submissions, "MOST_OF_ONE", 3)
+    wishes = [Deposit(account_id=str(owner.id), amount_micro=number) for number in range(1, 6)]
+    answers = [author(owner.id, wish, subject=wish.amount_micro) for wish in wishes]
+    before = outbox()
+
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429, 429]
+    assert_not_stored(author(owner.id, wishes[4], subject=5), 429, before)
+    assert answers[4].headers["Retry-After"] == "10"
+    assert "earlier operations wait" in answers[4].json()["hint"]
+    assert author(owner.id, wishes[0], subject=1).status_code == 202, "what is stored can be asked for"
+    renounced = RenounceKey(key_id=market.provider_key.public.key_id)
+    assert author(market.provider_id, renounced, market.provider_key).status_code == 202
+    work()
+    assert author(owner.id, wishes[4], subject=5).status_code == 202
+
+
+def test_a_flood_by_all_together_is_bounded_too(
+    owner: Account, market: Market, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submissions, "MOST_OF_ALL", 1)
+    deposit = Deposit(account_id=str(owner.id), amount_micro=CREDIT)
+    renounced = RenounceKey(key_id=market.provider_key.public.key_id)
+    author(owner.id, deposit)
+    before = outbox()
+
+    assert_not_stored(author(market.provider_id, renounced, market.provider_key), 503, before)
+    market.creates()
+    work()
+
+    assert author(market.provider_id, renounced, market.provider_key).status_code == 202
 
 
 def test_where_an_operation_stands_is_told_to_its_author_only(owner: Account, people: People) -> None:

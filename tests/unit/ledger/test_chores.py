@@ -7,7 +7,7 @@ import pytest
 from chaincode.contracts import keys
 from portal.ledger import leadership, queries
 from portal.ledger.errors import Superseded
-from portal.ledger.models import OutboxOperation
+from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.service import chores as module
 from portal.ledger.service.chores import INTERVAL_SECONDS, Chores
 from portal.ledger.testing import MemoryLedger
@@ -62,6 +62,22 @@ def test_a_job_without_a_receipt_is_released_after_its_time(
 
     assert (state_of(job_id), state_of(other)) == ("expired", "receipted")
     assert queries.balance(market.developer_id).held_micro == 20 * CREDIT
+
+
+def test_what_the_ledger_refused_does_not_stand_in_the_way_of_the_rest(
+    market: Market, chores: Chores, work: Work, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_AT_ONCE", 1)
+    market.opens()
+    first, second = market.creates(), market.creates()
+    work()
+    clock.forward(hours=2)
+    name, refused = f"job.expire:{first}", {"state": OutboxState.REFUSED, "settled_at": clock()}
+    OutboxOperation.objects.create(operation_id=name, kind="job.expire", subject=first, created_at=clock(), **refused)
+
+    assert chores.step()
+
+    assert OutboxOperation.objects.filter(operation_id=f"job.expire:{second}").exists()
 
 
 def test_nothing_is_looked_for_more_than_once_a_minute(

@@ -87,10 +87,10 @@ def test_nothing_is_enqueued_without_operations(clock: ManualClock) -> None:
 def test_only_what_is_set_aside_can_be_sent_again(clock: ManualClock) -> None:
     arguments = Mint(account_id="a", amount_micro=1, reference="r")
     enqueue(operation_id="account.mint:r", arguments=arguments, subject="a", now=clock())
-    assert not retry_set_aside("account.mint:r")
+    assert retry_set_aside("account.mint:r") == 0
     OutboxOperation.objects.update(state=OutboxState.SET_ASIDE, reason="raised", transaction_id="t")
 
-    assert retry_set_aside("account.mint:r")
+    assert retry_set_aside("account.mint:r") == 1
 
     row = OutboxOperation.objects.get()
     assert (row.state, row.reason, row.transaction_id) == (OutboxState.PENDING, "", "")

@@ -3,12 +3,13 @@
 import logging
 import signal
 import sys
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from portal.environment import http_address_setting, setting
+from portal.environment import http_address_setting, integer_setting, setting
 from portal.invocations.operations import record_payments
 from portal.ledger import leadership
 from portal.ledger.backends import open_writer
@@ -18,6 +19,7 @@ from portal.ledger.keys import KeyName, signing_key
 from portal.ledger.recorder import Recorder
 from portal.ledger.service.auditor import Auditor
 from portal.ledger.service.chores import Chores
+from portal.ledger.service.cleaning import LEAST_DAYS, Cleaner
 from portal.ledger.service.epochs import note_alarms
 from portal.ledger.service.http import serving
 from portal.ledger.service.loop import LedgerLoop
@@ -56,6 +58,7 @@ def run() -> None:
     :raises LedgerError: when the ledger cannot be opened, or is damaged.
     """
     address = http_address_setting("CHAINFAAS_LEDGER_HTTP")
+    kept = timedelta(days=integer_setting("CHAINFAAS_OUTBOX_DAYS", least=LEAST_DAYS))
     with open_writer() as ledger:
         epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
         metrics = Metrics()
@@ -63,10 +66,11 @@ def run() -> None:
         recorder = Recorder(ledger=ledger, key=signing_key(KeyName.RECORDER), epoch=epoch, clock=timezone.now)
         follower = Follower(ledger=ledger, epoch=epoch, listeners=[record_payments, note_alarms])
         chores = Chores(ledger=ledger, epoch=epoch, clock=timezone.now)
+        cleaner = Cleaner(epoch=epoch, clock=timezone.now, kept=kept)
         loop = LedgerLoop(
             recorder=recorder,
             follower=follower,
-            errands=(auditor.step, chores.step),
+            errands=(auditor.step, chores.step, cleaner.step),
             metrics=metrics,
             clock=timezone.now,
         )

@@ -47,6 +47,8 @@ class Command(BaseCommand):
         export.add_argument("--first", type=int, default=0, help="Number of the first block to write.")
         retry = commands.add_parser("retry", help="Send an operation that was set aside again.")
         retry.add_argument("operation_id")
+        drop = commands.add_parser("drop", help="Give an operation that was set aside up for good.")
+        drop.add_argument("operation_id")
         refuse = commands.add_parser("refuse-claim", help="Refuse a provider's claim, on the record.")
         refuse.add_argument("job_id")
         refuse.add_argument("--reason", required=True, help="One line, which everybody can read on the ledger.")
@@ -104,9 +106,16 @@ class Command(BaseCommand):
                 number = blocks[-1].number + 1
 
     def _retry(self, options: Mapping[str, Any]) -> None:
-        if not operations.retry_set_aside(options["operation_id"]):
+        count = operations.retry_set_aside(options["operation_id"])
+        if not count:
             raise CommandError(f"no operation {options['operation_id']} is set aside")
-        self.stdout.write(f"{options['operation_id']} goes to the ledger again")
+        others = f", and {count - 1} that waited for it" if count > 1 else ""
+        self.stdout.write(f"{options['operation_id']} goes to the ledger again{others}")
+
+    def _drop(self, options: Mapping[str, Any]) -> None:
+        if not operations.drop_set_aside(options["operation_id"], now=timezone.now()):
+            raise CommandError(f"no operation {options['operation_id']} is set aside")
+        self.stdout.write(f"{options['operation_id']} is given up; what its job had reserved is free again")
 
     def _refuse_claim(self, options: Mapping[str, Any]) -> None:
         operation_id = refuse_claim(options["job_id"], reason=options["reason"], now=timezone.now())
