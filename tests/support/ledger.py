@@ -56,6 +56,7 @@ class Keys:
     alice: SigningKey = field(default_factory=SigningKey.generate)
     kate: SigningKey = field(default_factory=SigningKey.generate)
     bob: SigningKey = field(default_factory=SigningKey.generate)
+    olga: SigningKey = field(default_factory=SigningKey.generate)
     working: SigningKey = field(default_factory=SigningKey.generate)
     stranger: SigningKey = field(default_factory=SigningKey.generate)
 

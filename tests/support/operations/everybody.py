@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.operations import operation_text
+from chaincode.contracts.operations import RegisterOperator, operation_text
 from tests.support.ledger import KEYS, World
 from tests.support.operations.examples import PINNED, UNKNOWN, Example, examples
 from wire.codec import canonical_json
@@ -25,6 +25,7 @@ def assert_each_kind_has_an_example() -> None:
 
 def assert_nobody_does_what_is_not_theirs(world: World) -> None:
     """Let everybody sign each operation that is not theirs."""
+    _let_olga_run_peers(world)
     before = _state(world)
     attempts = [(name, example) for example in _examples(world) for name in (*PINNED, *UNKNOWN)]
     wrong = [(name, example) for name, example in attempts if name not in example.allowed]
@@ -39,6 +40,7 @@ def assert_nobody_does_what_is_not_theirs(world: World) -> None:
 
 def assert_nobody_submits_what_is_not_theirs(world: World) -> None:
     """Let everybody that the ledger knows hand in each operation, unsigned, in a transaction of their own."""
+    _let_olga_run_peers(world)
     before = _state(world)
     for name in PINNED:
         wrong = [example for example in _examples(world) if name not in example.allowed]
@@ -50,6 +52,7 @@ def assert_nobody_submits_what_is_not_theirs(world: World) -> None:
 
 def assert_bad_arguments_are_refused_by_name(world: World) -> None:
     """Put what is wrong into each argument of each operation, in turn."""
+    _let_olga_run_peers(world)
     before = _state(world)
     cases = [case for example in _examples(world) if example.allowed for case in _spoilt(example)]
     texts = [_key(min(example.allowed)).sign(text.encode(), OPERATION) for example, _, _, text in cases]
@@ -62,6 +65,11 @@ def assert_bad_arguments_are_refused_by_name(world: World) -> None:
         if result.reason == "malformed" or (result.reason == "bad_signature" and isinstance(value, str)):
             assert name in result.detail, told
     assert _state(world) == before
+
+
+def _let_olga_run_peers(world: World) -> None:
+    arguments = RegisterOperator(operator_id="olga", public_key_pem=KEYS.olga.public.pem)
+    assert world.enact(arguments) in {"applied", "operator_exists"}
 
 
 def _spoilt(example: Example) -> Iterator[tuple[Example, str, Any, str]]:

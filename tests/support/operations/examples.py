@@ -4,12 +4,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chaincode.contracts.clocks import EPOCH_MS
 from chaincode.contracts.operations import (
     Approve,
     Arguments,
     AskPayout,
+    AttestEpoch,
     BurnPayout,
     CancelJob,
+    CheckpointEpoch,
+    CloseEpoch,
     ConfirmResult,
     DecideJob,
     Deposit,
@@ -23,6 +27,7 @@ from chaincode.contracts.operations import (
     PublishVersion,
     RefuseClaim,
     RefusePayout,
+    RegisterOperator,
     RegisterProvider,
     Reject,
     RenounceKey,
@@ -38,8 +43,8 @@ from tests.support.claims import claim, ticket
 from tests.support.ledger import IMAGE, KEYS, OUTPUT, job_arguments, receipt_jws
 from wire.signing import ENROLMENT, SigningKey
 
-#: Everybody with a key on the ledger of `World`, and three that it does not know.
-PINNED = ("controller", "root", "custody", "treasury", "ours", "peers", "alice", "kate")
+#: Everybody with a key on the ledger of `World`, once Olga runs peers, and three that it does not know.
+PINNED = ("controller", "root", "custody", "treasury", "ours", "peers", "alice", "kate", "olga")
 UNKNOWN = ("bob", "working", "stranger")
 PROVIDERS = frozenset({"alice", "kate"})
 AUTHORITIES = frozenset({"ours", "peers"})
@@ -71,9 +76,11 @@ def examples(now_ms: int | None = None) -> Iterator[Example]:
         (frozenset(), _about_money_of("bond")),
         (TREASURY, _by_the_treasury()),
         (AUTHORITIES, _by_an_authority()),
-        (PROVIDERS, _by_a_provider()),
+        (PROVIDERS, (claim(ticket("none"), "none"),)),
+        (PROVIDERS | {"olga"}, _about_ones_own_key()),
         (AUTHORITIES | TREASURY, (Reject(proposal_id="fees.set:none", reason="a test"),)),
-        (ANYBODY, (SubmitReceipt(job_id="none", receipt=receipt_jws("none")), PayClaim(job_id="none"))),
+        (frozenset({"olga"}), (AttestEpoch(epoch=1, height=1, block_hash=_DIGEST),)),
+        (ANYBODY, _by_anybody()),
     ):
         for arguments in found:
             yield Example(arguments=arguments, allowed=allowed)
@@ -88,6 +95,7 @@ def _by_the_controller(now_ms: int) -> Iterator[Arguments]:
     yield CancelJob(job_id="none", used_ms=0)
     yield RefuseClaim(job_id="none", reason="a test")
     yield Fold(account_id="bob")
+    yield CheckpointEpoch(epoch=now_ms // EPOCH_MS, block_number=1, block_hash=_DIGEST)
 
 
 def _by_custody(account_id: str) -> Iterator[Arguments]:
@@ -125,10 +133,16 @@ def _by_an_authority() -> Iterator[Arguments]:
     yield SetFees(version=99, platform_ppm=0, peers_ppm=0)
     yield PinKey(role="treasury", holder="", public_key_pem=NEW.public.pem)
     yield RevokeKey(key_id=KEYS.stranger.public.key_id)
+    yield RegisterOperator(operator_id="new", public_key_pem=NEW.public.pem)
     yield Approve(proposal_id="fees.set:none", digest=_DIGEST)
 
 
-def _by_a_provider() -> Iterator[Arguments]:
-    yield claim(ticket("none"), "none")
+def _about_ones_own_key() -> Iterator[Arguments]:
     yield RotateKey(public_key_pem="not a key")
     yield RenounceKey(key_id=KEYS.stranger.public.key_id)
+
+
+def _by_anybody() -> Iterator[Arguments]:
+    yield SubmitReceipt(job_id="none", receipt=receipt_jws("none"))
+    yield PayClaim(job_id="none")
+    yield CloseEpoch(epoch=1)
