@@ -35,3 +35,14 @@ def account_of(request: Request) -> Account:
     if not isinstance(request.user, Account):
         raise NotAuthenticated
     return request.user
+
+
+def administrator_of(request: Request) -> Account:
+    """Return the administrator that asks.
+
+    :raises NotAuthenticated: when nobody does.
+    :raises AdministratorsOnly: when somebody else does.
+    """
+    account = account_of(request)
+    operations.require_administrator(account)
+    return account

@@ -3,7 +3,17 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from portal.api.views import accounts, decisions, functions, invocations, ledger, money, participants, providers
+from portal.api.views import (
+    accounts,
+    decisions,
+    functions,
+    governing,
+    invocations,
+    ledger,
+    money,
+    participants,
+    providers,
+)
 from portal.api.views.nowhere import Nowhere
 
 app_name = "api"
@@ -20,6 +30,7 @@ urlpatterns = [
     path("account/transfers", money.Transfers.as_view()),
     path("account/requests", money.Requests.as_view()),
     path("account/requests/<uuid:request_id>", money.OneRequest.as_view()),
+    path("account/requests/<uuid:request_id>/withdrawal", money.RequestWithdrawal.as_view()),
     path("tokens", accounts.Tokens.as_view()),
     path("tokens/<uuid:token_id>", accounts.Token.as_view()),
     path("role-requests", accounts.RoleRequests.as_view()),
@@ -51,6 +62,11 @@ urlpatterns = [
     path("requests/<uuid:request_id>/approval", decisions.Approval.as_view()),
     path("requests/<uuid:request_id>/refusal", decisions.Refusal.as_view()),
     path("fees", decisions.Fees.as_view()),
+    path("keys", governing.Keys.as_view()),
+    path("key-revocations", governing.Revocations.as_view()),
+    path("mismatches", governing.Mismatches.as_view()),
+    path("mismatches/<slug:job_id>", governing.Mismatch.as_view()),
+    path("mismatches/<slug:job_id>/decision", governing.Decision.as_view()),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     re_path(r"^", Nowhere.as_view()),
 ]

@@ -220,6 +220,13 @@ class RequestKind(models.TextChoices):
     TOP_UP = "top_up", "Top-up"
     PAYOUT = "payout", "Payout"
     FEES = "fees", "Fee policy"
+    PIN_KEY = "pin_key", "New key"
+    REVOKE_KEY = "revoke_key", "End of a key"
+    DECISION = "decision", "Decision on a job"
+
+
+#: Whose money comes from outside or goes there: the treasury proposes them, all others an authority does.
+OF_MONEY = (RequestKind.TOP_UP, RequestKind.PAYOUT)
 
 
 class RequestState(models.TextChoices):
@@ -245,20 +252,30 @@ class Approval(NamedTuple):
 
 
 class GovernedRequest(models.Model):
-    """A top-up, payout or change of the fee policy on its way to two approvals, to the signers and to the ledger."""
+    """What both organisations have to decide, on its way to two approvals, to the signers and to the ledger."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=16, choices=RequestKind.choices)
-    #: Whose money it is; none for the fee policy.
+    #: Whose money or key it is; none for what belongs to an organisation or to all.
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     amount_micro = models.BigIntegerField(default=0)
-    #: How it was paid, or where it is to be paid to; why, for the fee policy.
+    #: How it was paid, or where it is to be paid to; why, for keys and jobs.
     note = models.CharField(max_length=200, blank=True)
+    #: Of a payout on the ledger; one that was asked for outside the portal has an id of its owner's choice.
+    payout_id = models.CharField(max_length=80, blank=True)
     #: Of the payment outside; the first administrator to approve names it.
     reference = models.CharField(max_length=64, blank=True)
     fee_version = models.PositiveIntegerField(null=True)
     platform_ppm = models.PositiveIntegerField(null=True)
     peers_ppm = models.PositiveIntegerField(null=True)
+    #: Of a key: what it is pinned for, for whom, and its thumbprint.
+    role = models.CharField(max_length=16, blank=True)
+    holder = models.CharField(max_length=80, blank=True)
+    key_id = models.CharField(max_length=64, blank=True)
+    public_key_pem = models.TextField(blank=True)
+    #: Of a decision: the job, and for how many milliseconds it is paid; 0 releases all.
+    job_id = models.CharField(max_length=80, blank=True)
+    pay_ms = models.BigIntegerField(null=True)
     state = models.CharField(max_length=16, choices=RequestState.choices)
     #: Why it was refused or not done.
     reason = models.CharField(max_length=300, blank=True)
@@ -287,10 +304,16 @@ class GovernedRequest(models.Model):
         indexes = (
             models.Index(fields=["state"], name="request_open", condition=models.Q(ended_at__isnull=True)),
             models.Index(fields=["account", "-asked_at"], name="request_of_account"),
+            models.Index(fields=["payout_id"], name="request_payout", condition=~models.Q(payout_id="")),
         )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id} {self.state}"
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether its own owner ended it."""
+        return self.refused_by_id is not None and self.refused_by_id == self.account_id
 
     @property
     def approvals(self) -> list[Approval]:

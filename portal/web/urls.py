@@ -5,7 +5,6 @@ from django.urls import path
 from portal.web.views import (
     accounts,
     administration,
-    decisions,
     functions,
     invocations,
     ledger,
@@ -14,6 +13,8 @@ from portal.web.views import (
     running,
     start,
 )
+from portal.web.views.governing import keys, mismatches
+from portal.web.views.governing import requests as decisions
 
 app_name = "web"
 urlpatterns = [
@@ -64,8 +65,16 @@ urlpatterns = [
     path("administration/roles/<int:grant_id>", administration.decide_role, name="decide_role"),
     path("administration/top-up", administration.top_up, name="top_up"),
     path("administration/requests", decisions.requests, name="requests"),
+    path("administration/decided", decisions.decided, name="decided_requests"),
+    path("administration/requests/<uuid:request_id>", decisions.one_request, name="request"),
     path("administration/requests/<uuid:request_id>/approve", decisions.approve, name="approve_request"),
     path("administration/requests/<uuid:request_id>/refuse", decisions.refuse, name="refuse_request"),
+    path("administration/keys", keys.all_keys, name="keys"),
+    path("administration/keys/pin", keys.pin, name="pin_key"),
+    path("administration/keys/revoke", keys.revoke, name="revoke_key"),
+    path("administration/mismatches", mismatches.all_mismatches, name="mismatches"),
+    path("administration/mismatches/<slug:job_id>", mismatches.mismatch, name="mismatch"),
+    path("administration/mismatches/<slug:job_id>/decide", mismatches.decide, name="decide_mismatch"),
     path("administration/fees", decisions.fees, name="fees"),
     path("administration/fees/propose", decisions.propose_fees, name="propose_fees"),
 ]

@@ -31,8 +31,9 @@ class RequestView(serializers.ModelSerializer[GovernedRequest]):
     """A request as its owner sees it."""
 
     account_id = serializers.UUIDField(allow_null=True)
-    kind = serializers.CharField(help_text="top_up, payout or fees.")
+    kind = serializers.CharField(help_text="top_up, payout, fees, pin_key, revoke_key or decision.")
     state = serializers.CharField(help_text="docs/states.md")
+    is_withdrawn = serializers.BooleanField(help_text="Its own owner ended it.")
     approvals = ApprovalView(many=True)
 
     class Meta:
@@ -48,6 +49,7 @@ class RequestView(serializers.ModelSerializer[GovernedRequest]):
             "reference",
             "state",
             "reason",
+            "is_withdrawn",
             "asked_at",
             "approvals",
             "ended_at",
@@ -88,6 +90,13 @@ class WholeRequestView(RequestView):
             "fee_version",
             "platform_ppm",
             "peers_ppm",
+            "role",
+            "holder",
+            "key_id",
+            "public_key_pem",
+            "job_id",
+            "pay_ms",
+            "payout_id",
             "signatures",
             "digest",
         )

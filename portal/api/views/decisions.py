@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from portal.accounts import queries as accounts
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
-from portal.api.authentication import account_of
+from portal.api.authentication import account_of, administrator_of
 from portal.api.pages import AccountList
 from portal.api.serializers.money import (
     ApprovalOrder,
@@ -24,14 +24,8 @@ from portal.api.serializers.money import (
 )
 from portal.ledger.models import GovernedRequest
 from portal.ledger.money import standing
-from portal.ledger.requests import approving, asking, queries
+from portal.ledger.requests import approving, asking, proposing, queries
 from wire.money import Micro
-
-
-def _administrator(request: Request) -> Account:
-    account = account_of(request)
-    require_administrator(account)
-    return account
 
 
 class GovernedRequests(AccountList[GovernedRequest]):
@@ -52,7 +46,7 @@ class Approval(APIView):
     @extend_schema(request=ApprovalOrder, responses=WholeRequestView)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Approve a request for one's own organisation; the other one's administrator has to approve it, too."""
-        by, order = _administrator(request), ApprovalOrder.read(request)
+        by, order = administrator_of(request), ApprovalOrder.read(request)
         approved = approving.approve(
             queries.request_for(by, request_id),
             by=by,
@@ -69,7 +63,7 @@ class Refusal(APIView):
     @extend_schema(request=RefusalOrder, responses=WholeRequestView)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Refuse a request, with a reason."""
-        by, order = _administrator(request), RefusalOrder.read(request)
+        by, order = administrator_of(request), RefusalOrder.read(request)
         found = queries.request_for(by, request_id)
         return Response(
             WholeRequestView(approving.refuse(found, by=by, reason=order["reason"], now=timezone.now())).data
@@ -82,11 +76,11 @@ class Mints(APIView):
     @extend_schema(request=MintOrder, responses={202: WholeRequestView})
     def post(self, request: Request) -> Response:
         """Propose to credit an account, and approve it for one's own organisation."""
-        by, order = _administrator(request), MintOrder.read(request)
+        by, order = administrator_of(request), MintOrder.read(request)
         wish = asking.Wish(
             request_id=order.get("request_id") or uuid4(), amount=Micro(order["amount_micro"]), note=order["note"]
         )
-        made = asking.propose_top_up(
+        made = proposing.propose_top_up(
             by,
             account=accounts.account_named(order["username"]),
             wish=wish,
@@ -108,8 +102,8 @@ class Fees(APIView):
     @extend_schema(request=FeesOrder, responses={202: WholeRequestView})
     def post(self, request: Request) -> Response:
         """Propose another fee policy, and approve it for one's own organisation."""
-        by, order = _administrator(request), FeesOrder.read(request)
-        made = asking.propose_fees(
+        by, order = administrator_of(request), FeesOrder.read(request)
+        made = proposing.propose_fees(
             by,
             platform_ppm=order["platform_ppm"],
             peers_ppm=order["peers_ppm"],

@@ -130,6 +130,17 @@ class Requests(AccountList[GovernedRequest]):
         return Response(RequestView(ask(account, wish=wish, now=now)).data, status=202)
 
 
+class RequestWithdrawal(APIView):
+    """An owner's change of mind."""
+
+    @extend_schema(request=None, responses=RequestView)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Withdraw a request: a top-up until both organisations approved it, a payout until the first did."""
+        owner = account_of(request)
+        found = requests.request_of(owner, request_id)
+        return Response(RequestView(asking.withdraw(found, by=owner, now=timezone.now())).data)
+
+
 class OneRequest(APIView):
     """One request."""
 

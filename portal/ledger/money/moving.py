@@ -1,9 +1,10 @@
-"""Owners move their money, by custody: between accounts, and back from the deposit."""
+"""Owners move their money between accounts, and back from the deposit: by custody, or with a key of their own."""
 
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from chaincode.contracts import keys
 from chaincode.contracts.operations import Arguments, AskPayout, GiveNotice, Transfer, WithdrawDeposit
@@ -11,10 +12,10 @@ from portal.accounts.models import Account
 from portal.errors import Conflict, Invalid
 from portal.ledger import queries
 from portal.ledger.keys import KeyName, signing_key
-from portal.ledger.models import WorldState
+from portal.ledger.models import OutboxOperation, OutboxState, WorldState
 from portal.ledger.money import standing
 from portal.ledger.operations import enqueue, operation_id_of
-from portal.ledger.requests.errors import OwnKey
+from portal.ledger.participants.custody import own_key_of, signed_by_owner
 from wire.money import MAX_MICRO, Micro
 
 
@@ -31,12 +32,11 @@ def transfer(owner: Account, *, to: Account, amount: Micro, transfer_id: UUID, n
 
     :raises Invalid: when the amount or the recipient will not do.
     :raises OperationConflict: when the id was used for another transfer.
-    :raises OwnKey: when the account is not in custody any more.
+    :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
     """
-    operation_id = operation_id_of(Transfer, transfer_id)
-    if queries.operation(operation_id) is None:
+    if not was_sent(Transfer, transfer_id, owner):
         check_transfer(owner, to=to, amount=amount)
-    return _by_custody(
+    return _move(
         owner,
         Transfer(account_id=str(owner.id), to_account_id=str(to.id), amount_micro=amount),
         subject_id=transfer_id,
@@ -61,30 +61,30 @@ def give_notice(owner: Account, *, amount: Micro, notice_id: UUID, now: datetime
 
     :raises Invalid: when the deposit is smaller.
     :raises NoticeRuns: when one was given before.
-    :raises OwnKey: when the account is not in custody any more.
+    :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
     """
     if not 0 < amount <= queries.balance(owner.id).deposit_micro:
         raise Invalid.field("amount_micro", "Name more than nothing, and no more than your deposit.")
     if standing.notice(owner.id) is not None:
         raise NoticeRuns
-    return _by_custody(owner, GiveNotice(account_id=str(owner.id), amount_micro=amount), subject_id=notice_id, now=now)
+    return _move(owner, GiveNotice(account_id=str(owner.id), amount_micro=amount), subject_id=notice_id, now=now)
 
 
 def withdraw(owner: Account, *, withdrawal_id: UUID, now: datetime) -> str:
     """Take back what a notice named, once it is over, and return the operation's id.
 
     :raises NoNotice: when none was given, or it is not over.
-    :raises OwnKey: when the account is not in custody any more.
+    :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
     """
     notice = standing.notice(owner.id)
     if notice is None or notice.due_at > now:
         raise NoNotice
-    return _by_custody(owner, WithdrawDeposit(account_id=str(owner.id)), subject_id=withdrawal_id, now=now)
+    return _move(owner, WithdrawDeposit(account_id=str(owner.id)), subject_id=withdrawal_id, now=now)
 
 
 def ask_to_hold(owner: Account, *, amount: Micro, payout_id: UUID, now: datetime) -> str:
     """Let the ledger hold money for a payout, and return the operation's id."""
-    return _by_custody(
+    return _move(
         owner,
         AskPayout(payout_id=str(payout_id), account_id=str(owner.id), amount_micro=amount),
         subject_id=payout_id,
@@ -103,9 +103,22 @@ def check_amount(owner: Account, amount: int) -> None:
         raise Invalid.field("amount_micro", "This is more than you have available.")
 
 
-def _by_custody(owner: Account, arguments: Arguments, *, subject_id: UUID, now: datetime) -> str:
-    if WorldState.objects.filter(key=keys.owner(str(owner.id))).exists():
-        raise OwnKey
+def is_in_custody(owner: Account) -> bool:
+    """Return whether the portal acts for an account on the ledger."""
+    return own_key_of(str(owner.id)) is None
+
+
+def was_sent(kind: type[Arguments], subject_id: object, owner: Account) -> bool:
+    """Return whether an operation that custody or the owner signed is on its way to the ledger, or there."""
+    ids = Q(operation_id=operation_id_of(kind, subject_id)) | Q(
+        operation_id__startswith=operation_id_of(kind, f"{owner.id}:{subject_id}")
+    )
+    return OutboxOperation.objects.filter(ids).exclude(state=OutboxState.REFUSED).exists()
+
+
+def _move(owner: Account, arguments: Arguments, *, subject_id: UUID, now: datetime) -> str:
+    if not is_in_custody(owner):
+        return signed_by_owner(str(owner.id), arguments, subject_id).operation_id
     operation_id = operation_id_of(type(arguments), subject_id)
     with transaction.atomic():
         enqueue(

@@ -48,9 +48,9 @@ def notice(account_id: UUID) -> NoticeView | None:
     return None if found is None else NoticeView(amount_micro=found.amount, due_at=moment(found.due_at_ms))
 
 
-def payout(payout_id: UUID) -> Payout | None:
+def payout(payout_id: str) -> Payout | None:
     """Return a payout as the ledger has it."""
-    return record(Payout, keys.payout(str(payout_id)))
+    return record(Payout, keys.payout(payout_id))
 
 
 def proposal(proposal_id: str) -> Proposal | None:

@@ -9,10 +9,11 @@ from django.db.models import Q, QuerySet
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.errors import Invalid
-from portal.ledger.models import GovernedRequest, RequestKind, RequestState
+from portal.ledger.models import OF_MONEY, GovernedRequest, RequestKind, RequestState
 from portal.ledger.money import standing
 from portal.ledger.requests import content
 from portal.ledger.requests.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
+from portal.ledger.requests.parties import is_party
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def approve(request: GovernedRequest, *, by: Account, seen: str, reference: str,
 
     :raises AdministratorsOnly: when `by` is none.
     :raises NoOrganisation: when the administrator has none.
-    :raises OwnMoney: when it is about the administrator's own account.
+    :raises OwnMoney: when it is about money, a key or a job of the administrator's own.
     :raises ApprovedBefore: when the administrator or the organisation did.
     :raises ReferenceUsed: when the payment was used for another request.
     :raises RequestMovedOn: when it is not what was seen any more, or was decided.
@@ -55,7 +56,7 @@ def approve(request: GovernedRequest, *, by: Account, seen: str, reference: str,
 
 def _first(request: GovernedRequest, by: Account, reference: str, now: datetime) -> None:
     unchanged = _unchanged(request)
-    if request.kind != RequestKind.FEES:
+    if request.kind in OF_MONEY:
         request.reference = _checked_reference(request, reference)
     columns = {
         "state": RequestState.APPROVED_ONCE,
@@ -88,7 +89,7 @@ def refuse(request: GovernedRequest, *, by: Account, reason: str, now: datetime)
     """Refuse a request, with a reason; a payout's money goes back to its owner.
 
     :raises AdministratorsOnly: when `by` is none.
-    :raises OwnMoney: when it is about the administrator's own account.
+    :raises OwnMoney: when it is about money, a key or a job of the administrator's own.
     :raises Invalid: when there is no reason.
     :raises RequestMovedOn: when it was decided.
     """
@@ -119,7 +120,7 @@ def _require_approver(by: Account, request: GovernedRequest) -> None:
     require_administrator(by)
     if not by.organisation:
         raise NoOrganisation
-    if request.account_id == by.id:
+    if is_party(by, request):
         raise OwnMoney
 
 

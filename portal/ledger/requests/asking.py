@@ -1,24 +1,24 @@
-"""Owners ask for a top-up or a payout; administrators propose top-ups and fees, which is their first approval."""
+"""Owners ask for a top-up or a payout, and withdraw what they asked for."""
 
-from collections.abc import Mapping
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
-from chaincode.contracts.genesis import WHOLE_PPM
+from chaincode.contracts.operations import AskPayout
 from portal.accounts.models import Account
-from portal.accounts.operations import require_administrator
 from portal.errors import Invalid
 from portal.ledger.models import GovernedRequest, RequestKind, RequestState
-from portal.ledger.money import moving, standing
-from portal.ledger.requests import approving, content
-from portal.ledger.requests.errors import RequestMovedOn, TooManyRequests
+from portal.ledger.money import moving
+from portal.ledger.requests.errors import NotWithdrawable, RequestMovedOn
+from portal.ledger.requests.storing import Columns, checked_note, same, store
 from wire.money import MAX_MICRO, Micro
 
-MOST_OPEN = 20
-LONGEST_NOTE = 200
+log = logging.getLogger(__name__)
+
+WITHDRAWN = "Withdrawn by its owner."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +31,23 @@ class Wish:
     #: How it was paid, or where it is to be paid to.
     note: str
 
+    def columns(self, kind: RequestKind, account: Account) -> dict[str, object]:
+        """Return what a request stores of it.
+
+        :raises Invalid: when amount or note will not do.
+        """
+        fields: dict[str, list[str]] = {}
+        if not 0 < self.amount <= MAX_MICRO:
+            fields["amount_micro"] = ["Give more than nothing."]
+        note = ""
+        try:
+            note = checked_note(self.note)
+        except Invalid as refused:
+            fields |= {name: list(problems) for name, problems in refused.fields.items()}
+        if fields:
+            raise Invalid(fields=fields)
+        return {"kind": kind, "account": account, "amount_micro": self.amount, "note": note}
+
 
 def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     """Ask that what was paid outside is credited.
@@ -38,9 +55,9 @@ def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     :raises Invalid: when amount or note will not do.
     :raises TooManyRequests: when `MOST_OPEN` are open.
     """
-    _check(wish)
+    columns = wish.columns(RequestKind.TOP_UP, owner)
     with transaction.atomic():
-        return _store(owner, _columns(RequestKind.TOP_UP, owner, wish), wish.request_id, now)
+        return store(owner, columns, request_id=wish.request_id, now=now)
 
 
 def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
@@ -48,101 +65,51 @@ def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
 
     :raises Invalid: when amount or note will not do, or it is more than is available.
     :raises TooManyRequests: when `MOST_OPEN` are open.
-    :raises OwnKey: when the account is not in custody any more.
+    :raises SignatureNeeded: when the account is its owner's own; the request waits until its operation is sent in.
     """
-    _check(wish)
-    columns = _columns(RequestKind.PAYOUT, owner, wish)
-    asked = GovernedRequest.objects.filter(id=wish.request_id).first()
-    if asked is not None:
-        return _same(asked, columns)
-    moving.check_amount(owner, wish.amount)
-    with transaction.atomic():
-        request = _store(owner, columns | {"state": RequestState.OPENING}, wish.request_id, now)
-        moving.ask_to_hold(owner, amount=wish.amount, payout_id=request.id, now=now)
-        return request
-
-
-def propose_top_up(by: Account, *, account: Account, wish: Wish, reference: str, now: datetime) -> GovernedRequest:
-    """Propose to credit an account with what was paid outside, and approve it for one's own organisation.
-
-    :raises AdministratorsOnly: when `by` is none.
-    :raises OwnMoney: when it is their own account.
-    :raises ReferenceUsed: when the payment was credited before.
-    """
-    require_administrator(by)
-    _check(wish)
-    columns = _columns(RequestKind.TOP_UP, account, wish)
-    return _propose(by, columns, wish.request_id, reference=reference, now=now)
-
-
-def propose_fees(by: Account, *, platform_ppm: int, peers_ppm: int, request_id: UUID, now: datetime) -> GovernedRequest:
-    """Propose another fee policy, and approve it for one's own organisation.
-
-    :raises AdministratorsOnly: when `by` is none.
-    :raises Invalid: when the shares are more than the whole, or the ledger has not begun.
-    """
-    require_administrator(by)
-    _check_shares(platform_ppm=platform_ppm, peers_ppm=peers_ppm)
-    current = standing.fee_policy()
-    if current is None:
-        raise Invalid.field("__all__", "No block of the ledger has been read yet.")
-    asked = GovernedRequest.objects.filter(id=request_id).first()
-    columns = {
-        "kind": RequestKind.FEES,
-        "account": None,
-        "fee_version": asked.fee_version if asked else current.version + 1,
-        "platform_ppm": platform_ppm,
-        "peers_ppm": peers_ppm,
-    }
-    return _propose(by, columns, request_id, reference="", now=now)
-
-
-def _propose(
-    by: Account, columns: Mapping[str, object], request_id: UUID, *, reference: str, now: datetime
-) -> GovernedRequest:
-    with transaction.atomic():
-        request = _store(by, columns, request_id, now)
-        if request.state == RequestState.ASKED:
-            return approving.approve(request, by=by, seen=content.digest(request), reference=reference, now=now)
-        if request.first_approved_by_id != by.id or request.reference != reference:
-            raise RequestMovedOn
-        return request
-
-
-def _columns(kind: RequestKind, account: Account, wish: Wish) -> dict[str, object]:
-    return {"kind": kind, "account": account, "amount_micro": wish.amount, "note": wish.note.strip()}
-
-
-def _store(by: Account, columns: Mapping[str, object], request_id: UUID, now: datetime) -> GovernedRequest:
-    defaults = {"state": RequestState.ASKED, **columns, "asked_by": by, "asked_at": now}
-    if GovernedRequest.objects.filter(asked_by=by, ended_at__isnull=True).exclude(id=request_id).count() >= MOST_OPEN:
-        raise TooManyRequests
-    request, created = GovernedRequest.objects.get_or_create(id=request_id, defaults=defaults)
-    return request if created else _same(request, columns)
-
-
-def _same(request: GovernedRequest, columns: Mapping[str, object]) -> GovernedRequest:
-    """Return a request that was asked before; other content under its id is another request's."""
-    for name, value in columns.items():
-        if name != "state" and getattr(request, name) != value:
-            raise RequestMovedOn
+    columns = wish.columns(RequestKind.PAYOUT, owner) | {"payout_id": str(wish.request_id)}
+    request = GovernedRequest.objects.filter(id=wish.request_id).first()
+    if request is None:
+        moving.check_amount(owner, wish.amount)
+        request = _open(owner, columns, wish.request_id, now)
+    same(request, columns)
+    if request.state == RequestState.OPENING:
+        _hold(owner, request, now)
     return request
 
 
-def _check(wish: Wish) -> None:
-    fields: dict[str, list[str]] = {}
-    if not 0 < wish.amount <= MAX_MICRO:
-        fields["amount_micro"] = ["Give more than nothing."]
-    note = wish.note.strip()
-    if not 1 <= len(note) <= LONGEST_NOTE or not note.isprintable():
-        fields["note"] = [f"Use 1 to {LONGEST_NOTE} characters in one line."]
-    if fields:
-        raise Invalid(fields=fields)
+def _open(owner: Account, columns: Columns, request_id: UUID, now: datetime) -> GovernedRequest:
+    with transaction.atomic():
+        request = store(owner, {**columns, "state": RequestState.OPENING}, request_id=request_id, now=now)
+        if moving.is_in_custody(owner):
+            _hold(owner, request, now)
+        return request
 
 
-def _check_shares(**shares: int) -> None:
-    fields = {name: ["Choose 0 to 100 %."] for name, value in shares.items() if not 0 <= value <= WHOLE_PPM}
-    if not fields and sum(shares.values()) > WHOLE_PPM:
-        fields = {name: ["Together they are more than the whole cost."] for name in shares}
-    if fields:
-        raise Invalid(fields=fields)
+def _hold(owner: Account, request: GovernedRequest, now: datetime) -> None:
+    moving.ask_to_hold(owner, amount=Micro(request.amount_micro), payout_id=request.id, now=now)
+
+
+def withdraw(request: GovernedRequest, *, by: Account, now: datetime) -> GovernedRequest:
+    """Take back one's own request; a payout's money is available again once the treasury's signer has seen it.
+
+    :raises NotWithdrawable: when it is another's, no request for money, or an administrator may have paid it.
+    :raises RequestMovedOn: when it was decided meanwhile.
+    """
+    columns: dict[str, object] = {"reason": WITHDRAWN, "refused_by": by}
+    ended = columns | {"state": RequestState.REFUSED, "ended_at": now}
+    match (request.kind, request.state):
+        case (RequestKind.TOP_UP, RequestState.ASKED | RequestState.APPROVED_ONCE):
+            columns = ended
+        case (RequestKind.PAYOUT, RequestState.ASKED):
+            columns["state"] = RequestState.REFUSING
+        case (RequestKind.PAYOUT, RequestState.OPENING) if not moving.was_sent(AskPayout, request.payout_id, by):
+            # Signed and sent in after all, it is another request.
+            columns = ended | {"payout_id": ""}
+        case _:
+            raise NotWithdrawable
+    if not GovernedRequest.objects.filter(id=request.id, state=request.state, account=by).update(**columns):
+        raise RequestMovedOn
+    request.refresh_from_db()
+    log.info("request.withdrawn", extra={"request_id": str(request.id), "account_id": str(by.id)})
+    return request

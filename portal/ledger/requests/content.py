@@ -1,6 +1,16 @@
 """What a request is about, to the letter: the operation that it leads to, and the digest that approvals are for."""
 
-from chaincode.contracts.operations import Arguments, BurnPayout, Mint, RefusePayout, SetFees, operation_text
+from chaincode.contracts.operations import (
+    Arguments,
+    BurnPayout,
+    DecideJob,
+    Mint,
+    PinKey,
+    RefusePayout,
+    RevokeKey,
+    SetFees,
+    operation_text,
+)
 from portal.ledger.models import GovernedRequest, RequestKind
 from portal.ledger.operations import operation_id_of
 from wire.codec import canonical_json
@@ -12,15 +22,26 @@ CONTENT = (
     "account_id",
     "amount_micro",
     "note",
+    "payout_id",
     "reference",
     "fee_version",
     "platform_ppm",
     "peers_ppm",
+    "role",
+    "holder",
+    "key_id",
+    "public_key_pem",
+    "job_id",
+    "pay_ms",
 )
-_KINDS: dict[str, type[Arguments]] = {
+#: The operation of each kind of request.
+OPERATIONS: dict[str, type[Arguments]] = {
     RequestKind.TOP_UP: Mint,
     RequestKind.PAYOUT: BurnPayout,
     RequestKind.FEES: SetFees,
+    RequestKind.PIN_KEY: PinKey,
+    RequestKind.REVOKE_KEY: RevokeKey,
+    RequestKind.DECISION: DecideJob,
 }
 
 
@@ -36,18 +57,26 @@ def _plain(value: object) -> object:
 
 def operation_id(request: GovernedRequest) -> str:
     """Return the id of the operation that needs both organisations; the proposal on the ledger has the same."""
-    return operation_id_of(_KINDS[request.kind], request.id)
+    return operation_id_of(OPERATIONS[request.kind], request.id)
 
 
 def arguments(request: GovernedRequest) -> Arguments:
     """Return the operation that needs both organisations."""
-    if request.kind == RequestKind.TOP_UP:
-        return Mint(account_id=str(request.account_id), amount_micro=request.amount_micro, reference=request.reference)
-    if request.kind == RequestKind.PAYOUT:
-        return BurnPayout(payout_id=str(request.id), reference=request.reference)
-    return SetFees(
-        version=request.fee_version or 0, platform_ppm=request.platform_ppm or 0, peers_ppm=request.peers_ppm or 0
-    )
+    match request.kind:
+        case RequestKind.TOP_UP:
+            account_id, amount = str(request.account_id), request.amount_micro
+            return Mint(account_id=account_id, amount_micro=amount, reference=request.reference)
+        case RequestKind.PAYOUT:
+            return BurnPayout(payout_id=request.payout_id, reference=request.reference)
+        case RequestKind.PIN_KEY:
+            return PinKey(role=request.role, holder=request.holder, public_key_pem=request.public_key_pem)
+        case RequestKind.REVOKE_KEY:
+            return RevokeKey(key_id=request.key_id)
+        case RequestKind.DECISION:
+            return DecideJob(job_id=request.job_id, pay_ms=request.pay_ms or 0, reason=request.note)
+        case _:
+            platform, peers = request.platform_ppm or 0, request.peers_ppm or 0
+            return SetFees(version=request.fee_version or 0, platform_ppm=platform, peers_ppm=peers)
 
 
 def text(request: GovernedRequest) -> str:
@@ -55,6 +84,11 @@ def text(request: GovernedRequest) -> str:
     return operation_text(operation_id(request), arguments(request))
 
 
+def subject(request: GovernedRequest) -> str:
+    """Return what the operation is about: a job, an account, a key, or the fees."""
+    return str(request.job_id or request.account_id or request.key_id or "fees")
+
+
 def refusal(request: GovernedRequest) -> RefusePayout:
     """Return the operation that gives a payout's money back."""
-    return RefusePayout(payout_id=str(request.id), reason=request.reason)
+    return RefusePayout(payout_id=request.payout_id, reason=request.reason)

@@ -1,4 +1,4 @@
-"""What operations on money refuse."""
+"""What operations on requests refuse."""
 
 from portal.errors import Conflict, NotAllowed, NotThere
 
@@ -19,17 +19,21 @@ class ApprovedBefore(Conflict):
     """You, or your organisation, approved this before: the other organisation's administrator has to."""
 
 
+class NotWithdrawable(Conflict):
+    """It is on its way already: an administrator may have paid. Ask the administrators to refuse it."""
+
+
+class DecisionWaits(Conflict):
+    """A decision on this job waits for its second approval already."""
+
+
 class NoOrganisation(NotAllowed):
     """An administrator without an organisation cannot approve."""
 
 
 class OwnMoney(NotAllowed):
-    """Nobody decides on money of their own."""
+    """Nobody decides on money, keys or jobs of their own."""
 
 
 class ReferenceUsed(Conflict):
     """The external reference was used before."""
-
-
-class OwnKey(NotAllowed):
-    """The account is moved by its owner's own key; the portal cannot act for it."""

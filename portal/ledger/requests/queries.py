@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from portal.accounts.models import Account
-from portal.ledger.models import GovernedRequest
+from portal.ledger.models import OF_MONEY, GovernedRequest
 from portal.ledger.requests.errors import RequestMissing
 
 _PEOPLE = ("account", "asked_by", "first_approved_by", "second_approved_by", "refused_by")
@@ -13,7 +13,12 @@ _PEOPLE = ("account", "asked_by", "first_approved_by", "second_approved_by", "re
 
 def requests_of(account: Account) -> QuerySet[GovernedRequest]:
     """Return the requests about an account's money, newest first."""
-    return GovernedRequest.objects.filter(account=account).order_by("-asked_at")
+    return GovernedRequest.objects.filter(account=account, kind__in=OF_MONEY).order_by("-asked_at")
+
+
+def key_requests_of(account: Account) -> QuerySet[GovernedRequest]:
+    """Return the requests about an account's own key and its machines' keys, newest first."""
+    return GovernedRequest.objects.filter(account=account).exclude(kind__in=OF_MONEY).order_by("-asked_at")
 
 
 def all_requests() -> QuerySet[GovernedRequest]:

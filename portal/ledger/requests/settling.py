@@ -1,25 +1,27 @@
 """What the ledger made of requests; called by the follower only, inside its database transaction."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
 
 from chaincode.blocks import Block, OperationResult, OperationStatus
-from chaincode.contracts.operations import Approve, AskPayout, BurnPayout, Mint, RefusePayout, SetFees
-from portal.ledger.models import GovernedRequest, RequestState
+from chaincode.contracts.operations import Approve, AskPayout, RefusePayout
+from portal.accounts.models import Account
+from portal.ledger.models import GovernedRequest, RequestKind, RequestState
 from portal.ledger.read_model.moments import moment
+from portal.ledger.requests.content import OPERATIONS
 
 log = logging.getLogger(__name__)
 
 _REASON_LENGTH = 300
-_PROPOSALS = (Mint.kind, BurnPayout.kind, SetFees.kind)
+#: Requests that no page made get their id from the payout's, so that a block read again finds the same one.
+_PAYOUTS = UUID("0b7c7f0a-33c5-4f0f-8f5e-0e5b0a4a9a52")
+_PROPOSALS = tuple(arguments.kind for arguments in OPERATIONS.values())
 _WATCHED = frozenset({*_PROPOSALS, Approve.kind, AskPayout.kind, RefusePayout.kind})
 #: An operation that was applied moves its request so.
-_APPLIED = {
-    AskPayout.kind: (RequestState.OPENING, RequestState.ASKED),
-    RefusePayout.kind: (RequestState.REFUSING, RequestState.REFUSED),
-}
+_APPLIED = {RefusePayout.kind: (RequestState.REFUSING, RequestState.REFUSED)}
 #: One that was refused moves it so.
 _REFUSED = {
     AskPayout.kind: (RequestState.OPENING, RequestState.REFUSED),
@@ -27,6 +29,7 @@ _REFUSED = {
     Approve.kind: (RequestState.PROPOSED, RequestState.FAILED),
     **dict.fromkeys(_PROPOSALS, (RequestState.PROPOSED, RequestState.FAILED)),
 }
+_ASKED = "payout.asked.v1"
 _ENACTED = "proposal.enacted.v1"
 _REJECTED = "proposal.rejected.v1"
 _ENDED = (RequestState.REFUSED, RequestState.FAILED)
@@ -37,8 +40,42 @@ def settle_requests(blocks: Sequence[Block]) -> None:
     for block in blocks:
         at = moment(block.timestamp_ms)
         for record in block.transactions:
+            _note_payouts((event.body for event in record.events if event.name == _ASKED), at)
             _end_proposals(((event.name, event.subject) for event in record.events), at)
             _follow_all((result for result in record.results if result.kind in _WATCHED), at)
+
+
+def _note_payouts(held: Iterable[Mapping[str, Any]], at: datetime) -> None:
+    """Let administrators decide on what the ledger holds for payouts, asked for here or by an owner's own key alone."""
+    for payout in held:
+        asked = GovernedRequest.objects.filter(
+            kind=RequestKind.PAYOUT,
+            payout_id=payout["payout_id"],
+            account_id=payout["account_id"],
+            amount_micro=payout["amount"],
+        )
+        if not asked.filter(state=RequestState.OPENING).update(state=RequestState.ASKED) and not asked.exists():
+            _ask_for_owner(payout, at)
+
+
+def _ask_for_owner(payout: Mapping[str, Any], at: datetime) -> None:
+    """Store the request of an owner who signed it without the portal's help: it says nothing of where to pay to."""
+    ids = {"payout_id": payout["payout_id"], "account_id": payout["account_id"]}
+    owner = next((found for id_ in _identity(payout["account_id"]) for found in Account.objects.filter(id=id_)), None)
+    if owner is None:
+        log.warning("request.of_nobody", extra=ids)
+        return
+    columns = {
+        "kind": RequestKind.PAYOUT,
+        "account": owner,
+        "amount_micro": payout["amount"],
+        "payout_id": payout["payout_id"],
+        "state": RequestState.ASKED,
+        "asked_by": owner,
+        "asked_at": at,
+    }
+    GovernedRequest.objects.get_or_create(id=uuid5(_PAYOUTS, payout["payout_id"]), defaults=columns)
+    log.info("request.found", extra=ids)
 
 
 def _end_proposals(events: Iterable[tuple[str, str]], at: datetime) -> None:

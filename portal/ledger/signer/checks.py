@@ -3,11 +3,13 @@
 from chaincode.contracts.genesis import ORGANISATIONS
 from chaincode.contracts.records import PayoutState, ProposalState
 from portal.accounts.models import Account
-from portal.ledger.models import GovernedRequest, RequestKind
+from portal.ledger.models import OF_MONEY, GovernedRequest, RequestKind
 from portal.ledger.money import standing
 from portal.ledger.requests import content
+from portal.ledger.requests.parties import is_party
+from wire.errors import Malformed
 from wire.money import MAX_MICRO
-from wire.signing import sha256_hex
+from wire.signing import PublicKey, sha256_hex
 
 
 class NotSigned(Exception):
@@ -36,23 +38,36 @@ def check_approvals(request: GovernedRequest) -> None:
 def _check_person(person: Account | None, organisation: str, request: GovernedRequest) -> None:
     if person is None or not person.is_active or not person.is_staff or person.organisation != organisation:
         raise NotSigned("It was approved by somebody who may not.")
-    if person.id == request.account_id:
-        raise NotSigned("It was approved by the owner of the money.")
+    if is_party(person, request):
+        raise NotSigned("It was approved by somebody whom it is about.")
 
 
 def check_content(request: GovernedRequest) -> None:
-    """Go on only with amounts that make sense, and for a payout only with what the ledger holds for it.
+    """Go on only with amounts that make sense, what the ledger holds for a payout, and the key that was shown.
 
     :raises NotSigned: saying what is wrong.
     """
-    if request.kind != RequestKind.FEES and not 0 < request.amount_micro <= MAX_MICRO:
+    if request.kind in OF_MONEY and not 0 < request.amount_micro <= MAX_MICRO:
         raise NotSigned("Its amount is none.")
     if request.kind == RequestKind.PAYOUT:
-        held = standing.payout(request.id)
-        if held is None or held.state is not PayoutState.ASKED:
-            raise NotSigned("The ledger holds nothing for it.")
-        if (held.amount, held.account_id) != (request.amount_micro, str(request.account_id)):
-            raise NotSigned("The ledger holds another amount, or for another account.")
+        _check_held(request)
+    if request.kind == RequestKind.PIN_KEY and _key_id(request.public_key_pem) != request.key_id:
+        raise NotSigned("The key is not the one whose id was approved.")
+
+
+def _check_held(request: GovernedRequest) -> None:
+    held = standing.payout(request.payout_id)
+    if held is None or held.state is not PayoutState.ASKED:
+        raise NotSigned("The ledger holds nothing for it.")
+    if (held.amount, held.account_id) != (request.amount_micro, str(request.account_id)):
+        raise NotSigned("The ledger holds another amount, or for another account.")
+
+
+def _key_id(pem: str) -> str:
+    try:
+        return PublicKey.from_pem(pem).key_id
+    except Malformed:
+        return ""
 
 
 def is_proposed(request: GovernedRequest) -> bool:

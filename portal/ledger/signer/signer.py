@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from chaincode.contracts.operations import RefusePayout
 from portal.ledger.errors import OperationConflict
 from portal.ledger.keys import AUTHORITIES, KeyName
-from portal.ledger.models import GovernedRequest, RequestKind, RequestSignature, RequestState
+from portal.ledger.models import OF_MONEY, GovernedRequest, RequestKind, RequestSignature, RequestState
 from portal.ledger.operations import Outgoing, approval, enqueue_all, operation_id_of
 from portal.ledger.requests import content
 from portal.ledger.signer.checks import NotSigned, check_approvals, check_content, is_proposed
@@ -51,13 +51,13 @@ class Signer:
 
     def _work(self) -> Iterator[tuple[GovernedRequest, Callable[[GovernedRequest], bool]]]:
         if self.name == TREASURY:
-            for request in _rows(RequestState.APPROVED).exclude(kind=RequestKind.FEES)[:_AT_ONCE]:
+            for request in _rows(RequestState.APPROVED).filter(kind__in=OF_MONEY)[:_AT_ONCE]:
                 yield request, self._propose
             for request in self._unsigned(RequestState.REFUSING)[:_AT_ONCE]:
                 yield request, self._give_back
             return
-        fees = _rows(RequestState.APPROVED).filter(kind=RequestKind.FEES)
-        for request in fees.filter(first_organisation=ORGANISATION_OF[self.name])[:_AT_ONCE]:
+        by_authority = _rows(RequestState.APPROVED).exclude(kind__in=OF_MONEY)
+        for request in by_authority.filter(first_organisation=ORGANISATION_OF[self.name])[:_AT_ONCE]:
             yield request, self._propose
         for request in self._unsigned(RequestState.PROPOSED)[:_AT_ONCE]:
             yield request, self._approve
@@ -74,7 +74,7 @@ class Signer:
         outgoing = Outgoing(
             operation_id=content.operation_id(request),
             arguments=content.arguments(request),
-            subject=_subject(request),
+            subject=content.subject(request),
             author=self._key,
         )
         return self._sign(request, outgoing, RequestState.PROPOSED)
@@ -94,12 +94,13 @@ class Signer:
 
     def _give_back(self, request: GovernedRequest) -> bool:
         refuser = request.refused_by
-        if request.kind != RequestKind.PAYOUT or refuser is None or not (refuser.is_staff and refuser.is_active):
+        may_refuse = refuser is not None and (refuser.is_staff or refuser.id == request.account_id)
+        if request.kind != RequestKind.PAYOUT or refuser is None or not (may_refuse and refuser.is_active):
             raise NotSigned("It was refused by nobody who may, or is no payout.")
         outgoing = Outgoing(
             operation_id=operation_id_of(RefusePayout, request.id),
             arguments=content.refusal(request),
-            subject=_subject(request),
+            subject=content.subject(request),
             author=self._key,
         )
         return self._sign(request, outgoing, RequestState.REFUSING)
@@ -132,7 +133,3 @@ def _rows(state: RequestState) -> QuerySet[GovernedRequest]:
     return (
         GovernedRequest.objects.filter(ended_at__isnull=True, state=state).select_related(*_PEOPLE).order_by("asked_at")
     )
-
-
-def _subject(request: GovernedRequest) -> str:
-    return str(request.account_id or "fees")

@@ -14,6 +14,17 @@ from wire.problems import PROBLEMS, Reason
 
 register = template.Library()
 
+#: What a key on the ledger may do, by role.
+KEY_ROLES = {
+    "controller": "Recorder: creates and confirms jobs",
+    "ticket_root": "Root: vouches for the keys that sign tickets",
+    "custody": "Custody: acts for accounts without a key of their own",
+    "treasury": "Treasury: proposes money in and out",
+    "authority": "Authority: an organisation's approval",
+    "provider": "Machine: signs receipts",
+    "owner": "Account: moves its own money",
+    "operator": "Peer: attests what its node has",
+}
 _NOTHING = "\N{EN DASH}"
 _SECOND = 1000
 _MINUTE = 60 * _SECOND
@@ -37,8 +48,9 @@ _TONES = {
         "approved",
         "proposed",
         "refusing",
+        "mismatch",
     },
-    "bad": {"failed", "lost", "refused", "set_aside", "mismatch", "expired"},
+    "bad": {"failed", "lost", "refused", "set_aside", "expired"},
 }
 
 
@@ -54,6 +66,12 @@ def exact_moment(value: datetime | None) -> SafeString | str:
     if value is None:
         return _NOTHING
     return _time_element(value, f"%-d %b %Y, %H:%M:%S.{value.microsecond // 1000:03d}")
+
+
+@register.filter
+def moment_of_ms(value: int | None) -> SafeString | str:
+    """Return a moment that a record on the ledger has in milliseconds since 1970."""
+    return exact_moment(None if value is None else datetime.fromtimestamp(value / _SECOND, UTC))
 
 
 def _time_element(value: datetime, form: str) -> SafeString:
@@ -143,6 +161,12 @@ def short(identifier: object) -> str:
 def whole(text: str) -> int:
     """Return the whole number that a header says."""
     return int(text)
+
+
+@register.filter
+def key_role(role: str) -> str:
+    """Return what a key of a role may do."""
+    return KEY_ROLES.get(role, role)
 
 
 @register.filter

@@ -9,7 +9,7 @@ from portal.accounts import queries
 from portal.errors import PortalError
 from portal.invocations import queries as invocations
 from portal.ledger import queries as ledger
-from portal.ledger.requests import asking
+from portal.ledger.requests import asking, proposing
 from portal.ledger.requests import queries as money
 from portal.providers import queries as providers
 from portal.web.costs import amount_text
@@ -81,7 +81,7 @@ def top_up(request: HttpRequest) -> HttpResponse:
     attempt(
         request,
         f"{amount_text(values['amount'])} for {account.username}: proposed, and approved for your organisation.",
-        lambda: asking.propose_top_up(
+        lambda: proposing.propose_top_up(
             account_of(request), account=account, wish=wish, reference=values["reference"], now=timezone.now()
         ),
         form=form,

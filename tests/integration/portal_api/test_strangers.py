@@ -74,6 +74,23 @@ OTHERS = [
         body={"reason": "no"},
         stranger=HTTPStatus.FORBIDDEN,
     ),
+    Door(method="POST", path="account/requests/{request}/withdrawal"),
+    Door(method="GET", path="keys", stranger=HTTPStatus.FORBIDDEN),
+    Door(
+        method="POST",
+        path="keys",
+        body={"role": "treasury", "public_key_pem": "x", "note": "x"},
+        stranger=HTTPStatus.FORBIDDEN,
+    ),
+    Door(method="POST", path="key-revocations", body={"key_id": "x", "note": "x"}, stranger=HTTPStatus.FORBIDDEN),
+    Door(method="GET", path="mismatches", stranger=HTTPStatus.FORBIDDEN),
+    Door(method="GET", path="mismatches/{job}", stranger=HTTPStatus.FORBIDDEN),
+    Door(
+        method="POST",
+        path="mismatches/{job}/decision",
+        body={"pay_ms": 1, "reason": "x"},
+        stranger=HTTPStatus.FORBIDDEN,
+    ),
     Door(method="POST", path="fees", body={"platform_ppm": 0, "peers_ppm": 0}, stranger=HTTPStatus.FORBIDDEN),
 ]
 #: Addresses that show or change what is the caller's own: a stranger's lists are empty, nobody's are refused.
@@ -238,5 +255,5 @@ def _shape(path: str) -> str:
         "versions",
         "requests",
     }
-    collections |= {"jobs", "blocks", "transactions", "accounts", "operations"}
+    collections |= {"mismatches", "jobs", "blocks", "transactions", "accounts", "operations"}
     return "/".join("*" if index and parts[index - 1] in collections else part for index, part in enumerate(parts))

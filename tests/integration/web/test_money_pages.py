@@ -226,7 +226,7 @@ def test_a_refused_payout_that_could_not_be_done_is_given_back(
     request = bank.asks_payout(people.developer, 4)
     GovernedRequest.objects.filter(id=request.id).update(state=RequestState.FAILED, ended_at=bank.clock())
     ada, _ = administrators
-    assert "Give it back" in ada.text("/administration/requests")
+    assert "Give it back" in ada.text("/administration/decided")
 
     ada.post(f"/administration/requests/{request.id}/refuse", reason="It could not be done.")
     bank.sign()

@@ -104,12 +104,20 @@ def test_only_administrators_administrate(browser: Callable[[Account], Browser],
             "/administration",
             "/administration/providers",
             "/administration/requests",
+            "/administration/decided",
+            decided,
+            "/administration/keys",
+            "/administration/mismatches",
+            f"/administration/mismatches/{uuid4().hex}-1",
             "/administration/fees",
         ):
             assert signed_in.get(path).status_code == 403
         assert signed_in.post(f"{decided}/approve", digest="0" * 64, reference="r").status_code == 403
         assert signed_in.post(f"{decided}/refuse", reason="no").status_code == 403
         assert signed_in.post("/administration/fees/propose", platform="0", peers="0").status_code == 403
+        assert signed_in.post("/administration/keys/pin", role="treasury").status_code == 403
+        assert signed_in.post("/administration/keys/revoke", key_id="x").status_code == 403
+        assert signed_in.post(f"/administration/mismatches/{uuid4().hex}-1/decide", what="pay").status_code == 403
         assert (
             signed_in.post("/administration/top-up", username="mallory", amount="5", reference="r").status_code == 403
         )

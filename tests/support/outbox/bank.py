@@ -5,20 +5,25 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chaincode.contracts.operations import ConfirmResult
 from portal.accounts.models import Account
 from portal.ledger import leadership, queries
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName, load_genesis, load_signing_key
 from portal.ledger.models import GovernedRequest
 from portal.ledger.operations import top_up
+from portal.ledger.participants import submissions
+from portal.ledger.participants.owners import hand_over
 from portal.ledger.queries import BalanceView
 from portal.ledger.recorder import Recorder
 from portal.ledger.requests import approving, asking, content
 from portal.ledger.signer.signer import SIGNERS, Signer
 from portal.ledger.testing import MemoryLedger
-from tests.support.outbox.market import CREDIT, ManualClock
+from tests.support.outbox.market import CREDIT, ManualClock, Market
 from tests.support.people import People
+from wire import signing
 from wire.money import Micro
+from wire.signing import SigningKey
 
 
 class Bank:
@@ -82,6 +87,42 @@ class Bank:
         seen = GovernedRequest.objects.get(id=request.id)
         named = reference or f"bank-{request.id.hex[:12]}"
         return approving.approve(seen, by=by, seen=content.digest(seen), reference=named, now=self.clock())
+
+    def owns(self, account: Account) -> SigningKey:
+        """Hand an account over to a key of its owner's, and return that."""
+        key = SigningKey.generate()
+        proof = key.sign(str(account.id).encode(), signing.ENROLMENT)
+        hand_over(account.id, public_key_pem=key.public.pem, proof=proof, now=self.clock())
+        self.settle()
+        return key
+
+    def send(self, key: SigningKey, text: str) -> None:
+        """Let an owner sign an operation and send it in, and bring it to the ledger."""
+        submissions.store(submissions.verified(key.sign(text.encode(), signing.OPERATION)), now=self.clock())
+        self.settle()
+
+    def market(self, provider_id: UUID | None = None) -> Market:
+        """Return a market that is open, of the developer's version on the provider's machine."""
+        market = Market(
+            clock=self.clock,
+            keys={name: load_signing_key(name) for name in KeyName},
+            developer_id=self.people.developer.id,
+            owner_id=self.people.provider.id,
+            provider_id=provider_id or uuid4(),
+        )
+        market.opens()
+        self.settle()
+        return market
+
+    def mismatch(self, *, run_ms: int = 12_000, observed_ms: int = 11_000) -> str:
+        """Run a job whose receipt and confirmation name different outputs, and return its id."""
+        market = self.market()
+        job_id = market.creates()
+        market.receipts(job_id, run_ms=run_ms)
+        other = ConfirmResult(job_id=job_id, output_digest="b" * 64, observed_ms=observed_ms)
+        market.enqueue(other, job_id)
+        self.settle()
+        return job_id
 
     def approve_twice(self, request: GovernedRequest, reference: str = "") -> GovernedRequest:
         """Let an administrator of each organisation approve."""

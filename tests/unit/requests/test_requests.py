@@ -8,7 +8,7 @@ from portal.accounts.models import Account
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.ledger.models import GovernedRequest, OutboxOperation, RequestSignature, RequestState
 from portal.ledger.money import standing
-from portal.ledger.requests import approving, asking, content
+from portal.ledger.requests import approving, asking, content, proposing, storing
 from portal.ledger.requests.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
 from tests.support.outbox.bank import Bank, wish
 from tests.support.outbox.market import CREDIT
@@ -55,7 +55,7 @@ def test_a_payout_is_held_at_once_and_burned_once_approved(bank: Bank, people: P
 
 
 def test_fees_change_with_both_organisations(bank: Bank, people: People) -> None:
-    request = asking.propose_fees(
+    request = proposing.propose_fees(
         people.peers_administrator, platform_ppm=10_000, peers_ppm=5_000, request_id=uuid4(), now=bank.clock()
     )
     assert request.state == RequestState.APPROVED_ONCE
@@ -71,7 +71,9 @@ def test_fees_change_with_both_organisations(bank: Bank, people: People) -> None
 
 def test_a_second_fee_policy_for_the_same_version_is_refused_by_the_ledger(bank: Bank, people: People) -> None:
     requests = [
-        asking.propose_fees(people.administrator, platform_ppm=ppm, peers_ppm=0, request_id=uuid4(), now=bank.clock())
+        proposing.propose_fees(
+            people.administrator, platform_ppm=ppm, peers_ppm=0, request_id=uuid4(), now=bank.clock()
+        )
         for ppm in (1, 2)
     ]
     for request in requests:
@@ -117,9 +119,9 @@ def test_others_than_administrators_decide_nothing(bank: Bank, people: People) -
         with pytest.raises(NotAllowed):
             approving.refuse(request, by=person, reason="no", now=bank.clock())
         with pytest.raises(NotAllowed):
-            asking.propose_fees(person, platform_ppm=0, peers_ppm=0, request_id=uuid4(), now=bank.clock())
+            proposing.propose_fees(person, platform_ppm=0, peers_ppm=0, request_id=uuid4(), now=bank.clock())
         with pytest.raises(NotAllowed):
-            asking.propose_top_up(person, account=people.provider, wish=wish(1), reference="r", now=bank.clock())
+            proposing.propose_top_up(person, account=people.provider, wish=wish(1), reference="r", now=bank.clock())
     assert state_of(request) == RequestState.ASKED
 
 
@@ -128,7 +130,7 @@ def test_nobody_decides_on_their_own_money(bank: Bank, people: People) -> None:
     with pytest.raises(OwnMoney):
         bank.approve(request, people.administrator)
     with pytest.raises(OwnMoney):
-        asking.propose_top_up(
+        proposing.propose_top_up(
             people.administrator, account=people.administrator, wish=wish(1), reference="r", now=bank.clock()
         )
     assert GovernedRequest.objects.count() == 1
@@ -236,7 +238,7 @@ def test_an_amount_that_is_none_is_refused(bank: Bank, people: People, amount: i
 
 
 def test_nobody_floods_the_administrators(bank: Bank, people: People) -> None:
-    for _ in range(asking.MOST_OPEN):
+    for _ in range(storing.MOST_OPEN):
         bank.asks_top_up(people.developer)
     with pytest.raises(Conflict):
         bank.asks_top_up(people.developer)
@@ -246,7 +248,7 @@ def test_nobody_floods_the_administrators(bank: Bank, people: People) -> None:
 @pytest.mark.parametrize(("platform", "peers"), [(-1, 0), (1_000_001, 0), (600_000, 400_001)])
 def test_fees_leave_the_provider_something(bank: Bank, people: People, platform: int, peers: int) -> None:
     with pytest.raises(Invalid):
-        asking.propose_fees(
+        proposing.propose_fees(
             people.administrator, platform_ppm=platform, peers_ppm=peers, request_id=uuid4(), now=bank.clock()
         )
 

@@ -1,4 +1,4 @@
-"""What two administrators of different organisations decide together: top-ups, payouts, fees."""
+"""Requests that wait for both organisations, and the fee policy."""
 
 from uuid import UUID, uuid4
 
@@ -7,14 +7,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from portal.accounts.models import Account
-from portal.ledger.models import GovernedRequest, RequestKind, RequestState
+from portal.ledger.models import OF_MONEY, GovernedRequest, RequestState
 from portal.ledger.money import standing
-from portal.ledger.requests import approving, asking, content, queries
+from portal.ledger.requests import approving, content, mismatches, proposing, queries
+from portal.ledger.requests.parties import is_party
 from portal.web.forms.money import FeesForm
 from portal.web.pagination import page_of
 from portal.web.views.acting import account_of, action, attempt, for_administrators, page
-
-_OPEN = 100
 
 
 @page
@@ -22,29 +21,37 @@ _OPEN = 100
 def requests(request: HttpRequest) -> HttpResponse:
     """Show what waits for approvals, and what was decided."""
     viewer = account_of(request)
-    waiting = [
-        {
-            "item": item,
-            "digest": content.digest(item),
-            "can_approve": _can_approve(viewer, item),
-            "can_refuse": _can_refuse(viewer, item),
-            "names_reference": item.state == RequestState.ASKED and item.kind != RequestKind.FEES,
-        }
-        for item in queries.open_requests()[:_OPEN]
-    ]
-    shown = {"waiting": waiting, "page": page_of(queries.ended_requests(), request)}
-    return render(request, "web/requests.html", shown)
+    waiting = page_of(queries.open_requests(), request)
+    shown = {"page": waiting, "waiting": [_entry(viewer, item) for item in waiting.rows]}
+    return render(request, "web/governing/requests.html", shown)
 
 
-def _can_approve(viewer: Account, item: GovernedRequest) -> bool:
+@page
+@for_administrators
+def decided(request: HttpRequest) -> HttpResponse:
+    """Show what was decided."""
+    return render(request, "web/governing/decided.html", {"page": page_of(queries.ended_requests(), request)})
+
+
+@page
+@for_administrators
+def one_request(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Show one request, whether it waits or is decided."""
+    viewer = account_of(request)
+    return render(request, "web/governing/request.html", _entry(viewer, queries.request_for(viewer, request_id)))
+
+
+def _entry(viewer: Account, item: GovernedRequest) -> dict[str, object]:
     waits = item.state in {RequestState.ASKED, RequestState.APPROVED_ONCE}
-    may = viewer.organisation not in {"", item.first_organisation} and item.account_id != viewer.id
-    return waits and may
-
-
-def _can_refuse(viewer: Account, item: GovernedRequest) -> bool:
-    waits = item.state in {RequestState.ASKED, RequestState.APPROVED_ONCE}
-    return waits and bool(viewer.organisation) and item.account_id != viewer.id
+    may = waits and bool(viewer.organisation) and not is_party(viewer, item)
+    return {
+        "item": item,
+        "digest": content.digest(item),
+        "can_approve": may and viewer.organisation != item.first_organisation,
+        "can_refuse": may,
+        "names_reference": item.state == RequestState.ASKED and item.kind in OF_MONEY,
+        "payment": mismatches.payment_of(item),
+    }
 
 
 @action
@@ -87,7 +94,7 @@ def fees(request: HttpRequest) -> HttpResponse:
 def _fees_page(request: HttpRequest, form: FeesForm) -> HttpResponse:
     history = standing.fee_history()
     shown = {"current": history[0] if history else None, "history": history, "form": form}
-    return render(request, "web/fees.html", shown, status=422 if form.errors else 200)
+    return render(request, "web/governing/fees.html", shown, status=422 if form.errors else 200)
 
 
 @action
@@ -100,7 +107,7 @@ def propose_fees(request: HttpRequest) -> HttpResponse:
     attempt(
         request,
         "Proposed, and approved for your organisation. The other organisation has to approve it, too.",
-        lambda: asking.propose_fees(
+        lambda: proposing.propose_fees(
             by,
             platform_ppm=form.ppm("platform"),
             peers_ppm=form.ppm("peers"),

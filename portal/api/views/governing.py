@@ -1,0 +1,99 @@
+"""Administrators propose changes of keys, and how jobs end whose digests differ."""
+
+from uuid import uuid4
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portal.accounts.models import Account
+from portal.accounts.operations import require_administrator
+from portal.api.authentication import administrator_of
+from portal.api.pages import AccountList
+from portal.api.serializers.governing import (
+    KeyView,
+    MismatchLineView,
+    MismatchOrder,
+    MismatchView,
+    PinOrder,
+    RevocationOrder,
+)
+from portal.api.serializers.money import WholeRequestView
+from portal.ledger.models import LedgerJob
+from portal.ledger.requests import keys, mismatches
+
+
+class Keys(APIView):
+    """The keys of the controller's roles and of the organisations' authorities."""
+
+    @extend_schema(responses=KeyView(many=True))
+    def get(self, request: Request) -> Response:
+        """List the keys that may act; for administrators."""
+        administrator_of(request)
+        return Response(KeyView(keys.keys_of_roles(), many=True).data)
+
+    @extend_schema(request=PinOrder, responses={202: WholeRequestView})
+    def post(self, request: Request) -> Response:
+        """Propose to pin a key, and approve it for one's own organisation."""
+        by, order = administrator_of(request), PinOrder.read(request)
+        wish = keys.KeyWish(**{**order, "request_id": order.get("request_id") or uuid4()})
+        return Response(WholeRequestView(keys.propose_pin(by, wish=wish, now=timezone.now())).data, status=202)
+
+
+class Revocations(APIView):
+    """Ends of keys."""
+
+    @extend_schema(request=RevocationOrder, responses={202: WholeRequestView})
+    def post(self, request: Request) -> Response:
+        """Propose to end a key, and approve it for one's own organisation."""
+        by, order = administrator_of(request), RevocationOrder.read(request)
+        made = keys.propose_revocation(
+            by,
+            key_id=order["key_id"],
+            note=order["note"],
+            request_id=order.get("request_id") or uuid4(),
+            now=timezone.now(),
+        )
+        return Response(WholeRequestView(made).data, status=202)
+
+
+class Mismatches(AccountList[LedgerJob]):
+    """Jobs that wait for a decision, oldest first; for administrators."""
+
+    model = LedgerJob
+    serializer_class = MismatchLineView
+
+    def visible_to(self, account: Account) -> QuerySet[LedgerJob]:
+        """Return all of them, to an administrator."""
+        require_administrator(account)
+        return mismatches.open_mismatches()
+
+
+class Mismatch(APIView):
+    """A job that waits for a decision."""
+
+    @extend_schema(responses=MismatchView)
+    def get(self, request: Request, job_id: str) -> Response:
+        """Show what speaks for either side."""
+        administrator_of(request)
+        return Response(MismatchView(mismatches.mismatch(job_id)).data)
+
+
+class Decision(APIView):
+    """How a mismatch ends."""
+
+    @extend_schema(request=MismatchOrder, responses={202: WholeRequestView})
+    def post(self, request: Request, job_id: str) -> Response:
+        """Propose to pay or to release, and approve it for one's own organisation."""
+        by, order = administrator_of(request), MismatchOrder.read(request)
+        wish = mismatches.DecisionWish(
+            request_id=order.get("request_id") or uuid4(),
+            job_id=job_id,
+            pay_ms=order["pay_ms"],
+            reason=order["reason"],
+        )
+        made = mismatches.propose_decision(by, wish=wish, now=timezone.now())
+        return Response(WholeRequestView(made).data, status=202)

@@ -1,0 +1,1 @@
+"""Pages of what administrators of both organisations decide together."""

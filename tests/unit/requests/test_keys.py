@@ -1,0 +1,171 @@
+"""Keys are pinned and ended by administrators of both organisations, and by nobody else."""
+
+from uuid import uuid4
+
+import pytest
+
+from chaincode.contracts import keys as places
+from chaincode.contracts.records import PinnedKey
+from portal.accounts.models import Account
+from portal.errors import Invalid, NotAllowed
+from portal.ledger.models import GovernedRequest, RequestState
+from portal.ledger.money import standing
+from portal.ledger.participants.custody import own_key_of
+from portal.ledger.requests import keys
+from portal.ledger.requests.errors import ApprovedBefore, OwnMoney
+from portal.ledger.requests.keys import KeyWish
+from tests.support.outbox.bank import Bank
+from tests.support.people import People
+from wire.signing import SigningKey
+
+pytestmark = pytest.mark.django_db
+
+
+def key_wish(role: str, holder: str = "", *, pem: str | None = None) -> KeyWish:
+    return KeyWish(
+        request_id=uuid4(),
+        role=role,
+        holder=holder,
+        public_key_pem=SigningKey.generate().public.pem if pem is None else pem,
+        note="the machine was lost",
+    )
+
+
+def ids(role: str) -> list[str]:
+    return [view.key_id for view in keys.keys_of_roles() if view.role == role]
+
+
+def test_a_role_s_key_is_pinned_once_two_organisations_approved(bank: Bank, people: People) -> None:
+    (before,) = ids("treasury")
+
+    request = keys.propose_pin(people.administrator, wish=key_wish("treasury"), now=bank.clock())
+    bank.sign()
+    assert (request.state, ids("treasury")) == (RequestState.APPROVED_ONCE, [before])
+    with pytest.raises(ApprovedBefore):
+        bank.approve(request, people.administrator)
+    bank.approve(request, people.peers_administrator)
+    bank.sign()
+
+    request.refresh_from_db()
+    assert request.state == RequestState.DONE
+    assert ids("treasury") == [before, request.key_id]
+
+
+def test_a_key_ends_once_two_organisations_approved(bank: Bank, people: People) -> None:
+    pinned = keys.propose_pin(people.administrator, wish=key_wish("custody"), now=bank.clock())
+    bank.approve(pinned, people.peers_administrator)
+    bank.sign()
+    (old, new) = ids("custody")
+
+    request = keys.propose_revocation(
+        people.peers_administrator, key_id=old, note="stolen", request_id=uuid4(), now=bank.clock()
+    )
+    bank.approve(request, people.administrator)
+    bank.sign()
+
+    assert ids("custody") == [new]
+    record = standing.record(PinnedKey, places.key(old))
+    assert record is not None
+    assert record.revoked_at_ms == bank.clock.ms()
+
+
+def test_a_lost_owner_s_and_a_lost_machine_s_key_are_replaced(bank: Bank, people: People) -> None:
+    lost = bank.owns(people.developer)
+    market = bank.market()
+    wishes = [key_wish("owner", str(people.developer.id)), key_wish("provider", str(market.provider_id))]
+    for wish in wishes:
+        request = keys.propose_pin(people.administrator, wish=wish, now=bank.clock())
+        assert request.account in {people.developer, people.provider}
+        bank.approve(request, people.peers_administrator)
+        bank.sign()
+        request.refresh_from_db()
+        assert request.state == RequestState.DONE, request.reason
+
+    assert own_key_of(str(people.developer.id)) not in {None, lost.public.key_id}
+    (owner_key,) = keys.keys_of(people.developer)
+    assert owner_key.name == "account dora"
+
+
+def test_nobody_else_proposes_keys(bank: Bank, people: People) -> None:
+    for person in (people.developer, people.provider, people.peer, people.stranger):
+        with pytest.raises(NotAllowed):
+            keys.propose_pin(person, wish=key_wish("treasury"), now=bank.clock())
+        with pytest.raises(NotAllowed):
+            keys.propose_revocation(person, key_id=ids("treasury")[0], note="x", request_id=uuid4(), now=bank.clock())
+    assert not GovernedRequest.objects.exists()
+
+
+def test_an_administrator_does_not_decide_on_a_key_of_their_own(bank: Bank, people: People) -> None:
+    bank.owns(people.administrator)
+    wish = key_wish("owner", str(people.administrator.id))
+    with pytest.raises(OwnMoney):
+        keys.propose_pin(people.administrator, wish=wish, now=bank.clock())
+
+    colleague = Account.objects.create(
+        username="alan", email="alan@example.org", is_staff=True, organisation="controller"
+    )
+    request = keys.propose_pin(people.peers_administrator, wish=wish, now=bank.clock())
+    with pytest.raises(OwnMoney):
+        bank.approve(request, people.administrator)
+    assert bank.approve(request, colleague).state == RequestState.APPROVED
+
+
+@pytest.mark.parametrize("column", ["public_key_pem", "key_id", "role", "holder"])
+@pytest.mark.parametrize("approvals", [1, 2])
+def test_a_key_that_was_exchanged_after_an_approval_is_not_signed(
+    bank: Bank, people: People, column: str, approvals: int
+) -> None:
+    request = keys.propose_pin(people.administrator, wish=key_wish("authority", "peers"), now=bank.clock())
+    if approvals == 2:
+        bank.approve(request, people.peers_administrator)
+    other = {"public_key_pem": SigningKey.generate().public.pem, "role": "treasury"}.get(column, "controller")
+    GovernedRequest.objects.filter(id=request.id).update(**{column: other})
+    bank.sign()
+
+    request.refresh_from_db()
+    assert request.state == (RequestState.FAILED if approvals == 2 else RequestState.APPROVED_ONCE)
+    assert len(ids("authority")) == 2
+
+
+@pytest.mark.parametrize(
+    ("role", "holder", "field"),
+    [
+        ("root", "", "role"),
+        ("", "", "role"),
+        ("authority", "", "holder"),
+        ("authority", "others", "holder"),
+        ("treasury", "peers", "holder"),
+        ("owner", "", "holder"),
+        ("owner", "not-an-id", "holder"),
+        ("provider", "b7d1e2a4-0000-4000-8000-000000000000", "holder"),
+    ],
+)
+def test_a_key_is_for_somebody_that_there_is(bank: Bank, people: People, role: str, holder: str, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        keys.propose_pin(people.administrator, wish=key_wish(role, holder), now=bank.clock())
+    assert list(refused.value.fields) == [field]
+
+
+def test_a_key_is_a_key_that_nobody_has(bank: Bank, people: People) -> None:
+    taken = bank.owns(people.developer).public.pem
+    for pem in ("", "nonsense", taken):
+        with pytest.raises(Invalid) as refused:
+            keys.propose_pin(people.administrator, wish=key_wish("treasury", pem=pem), now=bank.clock())
+        assert list(refused.value.fields) == ["public_key_pem"]
+
+
+def test_no_role_loses_its_last_key(bank: Bank, people: People) -> None:
+    for key_id in (*ids("treasury"), *ids("authority"), "unknown"):
+        with pytest.raises(Invalid) as refused:
+            keys.propose_revocation(people.administrator, key_id=key_id, note="x", request_id=uuid4(), now=bank.clock())
+        assert list(refused.value.fields) == ["key_id"]
+
+
+def test_proposing_twice_with_the_same_id_is_one_request(bank: Bank, people: People) -> None:
+    wish = key_wish("treasury")
+    first = keys.propose_pin(people.administrator, wish=wish, now=bank.clock())
+    bank.approve(first, people.peers_administrator)
+    bank.sign()
+
+    assert keys.propose_pin(people.administrator, wish=wish, now=bank.clock()).id == first.id
+    assert GovernedRequest.objects.count() == 1
