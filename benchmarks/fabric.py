@@ -1,262 +1,254 @@
 """Measures the ledger on a Fabric network of its own: `benchmarks/run fabric [--small] [--json]`.
 
 Whole jobs (create, receipt, confirm; settled by the contracts, each receipt's signature checked by both organisations)
-in batches, against one transaction per operation in the same run.
+from rows of the outbox to the read model, by recorder and follower as they run in production, against one transaction
+an operation in the same run.
 """
 
 import json
-import os
 import secrets
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from benchmarks.summary import machine, summary
-from chaincode.blocks import TransactionBody, TransactionRecord
-from chaincode.contracts.genesis import Genesis
-from chaincode.contracts.operations import (
-    Approve,
-    Arguments,
-    ConfirmResult,
-    CreateJob,
-    Deposit,
-    Mint,
-    PublishVersion,
-    RegisterProvider,
-    SubmitReceipt,
-    operation_text,
-)
-from chaincode.contracts.records import FeePolicy
+from benchmarks.document import write_table
+from benchmarks.processes import memory_mib, processor_ms
+from benchmarks.summary import Machine, machine
 from deploy.fabric import topology
 from deploy.fabric.network import plan
 from deploy.fabric.operator import Operator
-from deploy.fabric.profiles import profile
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
-from portal.ledger.fabric.ledger import FabricLedger
-from wire import envelope
-from wire.codec import encode
-from wire.messages import Receipt
-from wire.outcomes import ExitState
-from wire.signing import OPERATION, RECEIPT, TRANSACTION, SigningKey, sha256_hex
+from deploy.servers.postgresql import PostgreSQL
+from deploy.servers.process import Supervisor
+from tests.support.environment import prepare
+from tests.support.outbox.ledger_process import ROOT, LedgerInstallation
 
-_DIGEST = sha256_hex(b"benchmark")
-_PRICE, _MAX_MS, _CREDIT = 1_000_000, 100, 1_000_000
-_PER_JOB = 3
+#: Operations that wait in the outbox under load: the next three transactions.
+_WAITING = 3_000
+_WARM_UP_JOBS, _WARM_UP_SECONDS = 2_000, 60
+#: Jobs that are made for the measurement, by what the warm-up did.
+_SURPLUS = 1.5
+_START_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Market:
-    """One developer with one provider, and everybody's keys."""
+class Plan:
+    """What is measured."""
 
-    recorder: SigningKey = field(default_factory=SigningKey.generate)
-    custody: SigningKey = field(default_factory=SigningKey.generate)
-    treasury: SigningKey = field(default_factory=SigningKey.generate)
-    provider: SigningKey = field(default_factory=SigningKey.generate)
-    controller: SigningKey = field(default_factory=SigningKey.generate)
-    peers: SigningKey = field(default_factory=SigningKey.generate)
-
-    def genesis(self) -> Genesis:
-        """Return what the ledger begins with."""
-        return Genesis(
-            controller_key_pem=self.recorder.public.pem,
-            ticket_root_key_pem=SigningKey.generate().public.pem,
-            custody_key_pem=self.custody.public.pem,
-            treasury_key_pem=self.treasury.public.pem,
-            organisations={"controller": self.controller.public.pem, "peers": self.peers.public.pem},
-            fee_policy=FeePolicy(version=1, platform_ppm=50_000, peers_ppm=20_000),
-            block_key_pem=SigningKey.generate().public.pem,
-        )
-
-    def opening(self) -> list[str]:
-        """Return the operations that come before any job."""
-        amount = 1_000_000 * _CREDIT
-        version = PublishVersion(
-            version_id="v",
-            developer_id="dev",
-            image=f"registry.example/demo@sha256:{_DIGEST}",
-            price_ceiling_nano_per_ms=_PRICE,
-            timeout_ms=_MAX_MS,
-            memory_mb=64,
-            cpu_millis=500,
-            budget_micro_per_day=amount,
-        )
-        mint = operation_text("account.mint:1", Mint(account_id="dev", amount_micro=amount, reference="r"))
-        approval = Approve(proposal_id="account.mint:1", digest=sha256_hex(mint.encode()))
-        return [
-            self.treasury.sign(mint.encode(), OPERATION),
-            *(self._by(authority, approval, name) for name, authority in (("1", self.controller), ("2", self.peers))),
-            self._by(self.custody, Deposit(account_id="dev", amount_micro=amount)),
-            self._by(self.custody, version),
-            operation_text(
-                "provider.register:p",
-                RegisterProvider(provider_id="p", account_id="pay", public_key_pem=self.provider.public.pem),
-            ),
-        ]
-
-    def job(self) -> list[str]:
-        """Return the operations of one whole job."""
-        job_id = secrets.token_hex(12)
-        now = now_ms()
-        create = CreateJob(
-            job_id=job_id,
-            invocation_id=job_id,
-            replicas=1,
-            developer_id="dev",
-            provider_id="p",
-            version_id="v",
-            price_nano_per_ms=_PRICE,
-            max_ms=_MAX_MS,
-            max_cost_micro=_MAX_MS * _PRICE // 1000,
-            ticket_digest=_DIGEST,
-            pay_until_ms=now + 3_600_000,
-            placed_at_ms=now,
-        )
-        receipt = Receipt(
-            job_id=job_id,
-            ticket_digest=_DIGEST,
-            run_ms=_MAX_MS // 2,
-            exit_state=ExitState.SUCCEEDED,
-            output_digest=_DIGEST,
-            finished_at_ms=now,
-        )
-        signed = self.provider.sign(envelope.dump(receipt), RECEIPT)
-        confirm = ConfirmResult(job_id=job_id, output_digest=_DIGEST, observed_ms=_MAX_MS // 2)
-        return [
-            operation_text(f"job.create:{job_id}", create),
-            operation_text(f"job.receipt:{job_id}", SubmitReceipt(job_id=job_id, receipt=signed)),
-            operation_text(f"job.confirm:{job_id}", confirm),
-        ]
-
-    def submit(self, ledger: FabricLedger, operations: Sequence[str]) -> float:
-        """Commit a transaction and return how many milliseconds that took.
-
-        :raises SystemExit: when an operation is refused: the measurement would be worth nothing.
-        """
-        body = TransactionBody(
-            transaction_id=secrets.token_hex(16), timestamp_ms=now_ms(), operations=tuple(operations)
-        )
-        signed = self.recorder.sign(encode(body), TRANSACTION)
-        begun = time.perf_counter()
-        record = ledger.submit(signed)
-        took = 1000 * (time.perf_counter() - begun)
-        _all_applied(record)
-        return took
-
-    @staticmethod
-    def _by(author: SigningKey, arguments: Arguments, name: str = "1") -> str:
-        return author.sign(operation_text(f"{arguments.kind}:{name}", arguments).encode(), OPERATION)
+    small: bool
+    database: str
+    seconds: int
+    #: For the baseline, and for the times with little load.
+    rounds: int
 
 
-def _all_applied(record: TransactionRecord) -> None:
-    for result in record.results:
-        if result.status != "applied":
-            sys.exit(f"benchmark: {result.operation_id} was {result.status}: {result.reason} {result.detail}")
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The whole measurement."""
+
+    at: str
+    machine: Machine
+    nodes: int
+    database: str
+    #: Under load: jobs, seconds, and how many operations waited, each five seconds.
+    sustained: dict[str, Any]
+    jobs_a_second: int
+    #: By process, under load.
+    processor_ms_a_job: dict[str, float]
+    memory_mib: dict[str, int]
+    #: The baseline.
+    alone: dict[str, Any]
+    times_the_baseline: float
+    #: Milliseconds, with little load.
+    finish_to_paid: dict[str, Any]
+    seconds: float
 
 
-def now_ms() -> int:
-    """Return the machine's time."""
-    return time.time_ns() // 1_000_000
+class Outbox:
+    """The process that feeds the outbox."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+
+    def ask(self, *command: object) -> Any:
+        """Have a command done and return its answer."""
+        if self.process.stdin is None or self.process.stdout is None:
+            raise RuntimeError("the process has no pipes")
+        self.process.stdin.write(" ".join(map(str, command)) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit(f"benchmark: {command[0]} failed")
+        return json.loads(answer)
 
 
 @contextmanager
-def network(directory: Path, genesis: Genesis, *, small: bool) -> Iterator[Operator]:
+def network(directory: Path, genesis: Path, *, small: bool) -> Iterator[Operator]:
     """Yield a new network whose ledger has begun."""
-    operator = Operator(directory / "network", Tools(directory=NETWORK_DIRECTORY.parent / "var" / "fabric-bin"), _say)
-    path = directory / "genesis.json"
-    path.write_text(genesis.text())
+    operator = Operator(directory, Tools(directory=NETWORK_DIRECTORY.parent / "var" / "fabric-bin"), _say)
     wanted = topology.read(NETWORK_DIRECTORY / "topology.toml", small=small)
     try:
-        operator.up(lambda: plan(wanted, free_ports), path)
+        operator.up(lambda: plan(wanted, free_ports), genesis)
         yield operator
     finally:
         operator.down()
 
 
-def measure(ledger: FabricLedger, market: Market, operator: Operator, rounds: int) -> dict[str, object]:
+@contextmanager
+def database(directory: Path, kind: str) -> Iterator[tuple[LedgerInstallation, dict[str, int]]]:
+    """Yield an installation on a new database, and the processes of that."""
+    if kind == "sqlite":
+        yield LedgerInstallation.make(directory, database_url=f"sqlite:///{directory / 'portal.sqlite3'}"), {}
+        return
+    password = secrets.token_hex(16)
+    server = PostgreSQL(directory=directory / "postgresql", port=free_ports(1)[0], user="chainfaas", password=password)
+    with Supervisor(directory / "servers") as supervisor:
+        running = supervisor.launch(server.program())
+        running.wait_ready()
+        url = server.create_database("chainfaas")
+        made = LedgerInstallation.make(directory, database_url=url, database_password=password)
+        yield made, {"postgresql": running.process.pid}
+
+
+@contextmanager
+def outbox(installation: LedgerInstallation) -> Iterator[Outbox]:
+    """Yield what feeds an installation's outbox."""
+    command = [sys.executable, "-m", "benchmarks.outbox"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=installation.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield Outbox(process)
+
+
+def measure(wanted: Plan) -> Measured:
     """Return all figures of one network."""
-    market.submit(ledger, market.opening())
-    single = [market.submit(ledger, [operation]) for _ in range(rounds) for operation in market.job()]
-    whole = [market.submit(ledger, market.job()) for _ in range(rounds)]
-    evaluate = [_timed(lambda: ledger.get("fees")) for _ in range(rounds)]
-    rows: list[dict[str, object]] = []
-    for size in (10, 100, 333):
-        batches = [_jobs(market, size) for _ in range(max(rounds // 8, 3))]
-        before = _processor_ms(operator)
-        took = [market.submit(ledger, batch) for batch in batches]
-        jobs = size * len(took)
-        used = {name: round((ms - before[name]) / jobs, 2) for name, ms in _processor_ms(operator).items()}
-        rows.append(
-            {
-                "jobs": size,
-                "jobs_a_second": round(1000 * jobs / sum(took)),
-                "milliseconds": asdict(summary(took)),
-                "processor_ms_a_job": used,
-            }
-        )
+    begun, found = time.monotonic(), machine()
+    prepare()
+    with tempfile.TemporaryDirectory(prefix="chainfaas-bench-") as name:
+        directory = Path(name)
+        # PostgreSQL runs as another user.
+        directory.chmod(0o755)
+        with database(directory, wanted.database) as (made, servers):
+            genesis = directory / "keys" / "genesis.json"
+            with network(directory / "network", genesis, small=wanted.small) as operator:
+                profile = operator.places.root / "profiles" / "controller-recorder.json"
+                on_fabric = {**made.environment, "CHAINFAAS_FABRIC_PROFILE": str(profile)}
+                installation = replace(made, environment=on_fabric)
+                figures = _figures(installation, operator, servers, wanted)
+                nodes = len(operator.network().nodes)
+    return Measured(
+        at=datetime.now(UTC).date().isoformat(),
+        machine=found,
+        nodes=nodes,
+        database=wanted.database,
+        **figures,
+        seconds=round(time.monotonic() - begun, 1),
+    )
+
+
+def _figures(
+    installation: LedgerInstallation, operator: Operator, servers: Mapping[str, int], wanted: Plan
+) -> dict[str, Any]:
+    with installation.ledger_process() as ledger, outbox(installation) as feeder:
+        ledger.wait_well()
+        pids = {**operator.daemons.running(), **servers, "recorder and follower": ledger.process.pid}
+        pids["outbox's feeder"] = feeder.process.pid
+        feeder.ask("open")
+        alone = feeder.ask("alone", wanted.rounds)
+        rate = _warmed_up(feeder)
+        _say(f"warm: {rate:.0f} jobs/s")
+        feeder.ask("prepare", round(rate * wanted.seconds * _SURPLUS))
+        before = processor_ms(pids)
+        sustained = feeder.ask("sustain", wanted.seconds, _WAITING)
+        after = processor_ms(pids)
+        memory = memory_mib(pids)
+        feeder.ask("finish")
+        light = feeder.ask("light", wanted.rounds)
+    jobs_a_second = sustained["jobs"] / sustained["seconds"]
     return {
-        "evaluate": asdict(summary(evaluate)),
-        "one_operation": asdict(summary(single)),
-        "one_job": asdict(summary(whole)),
-        "jobs_a_second_by_single_operations": round(1000 * len(single) / _PER_JOB / sum(single), 1),
-        "batches": rows,
+        "sustained": sustained,
+        "jobs_a_second": round(jobs_a_second),
+        "processor_ms_a_job": {name: round((after[name] - before[name]) / sustained["jobs"], 3) for name in after},
+        "memory_mib": memory,
+        "alone": alone,
+        "times_the_baseline": round(jobs_a_second / alone["jobs_a_second"], 1),
+        "finish_to_paid": light,
     }
 
 
-def _jobs(market: Market, count: int) -> list[str]:
-    return [operation for _ in range(count) for operation in market.job()]
+def _warmed_up(feeder: Outbox) -> float:
+    feeder.ask("prepare", _WARM_UP_JOBS)
+    done = feeder.ask("sustain", _WARM_UP_SECONDS, _WAITING)
+    feeder.ask("finish")
+    return float(done["jobs"] / done["seconds"])
 
 
-def _timed(run: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    run()
-    return 1000 * (time.perf_counter() - begun)
-
-
-def _processor_ms(operator: Operator) -> dict[str, float]:
-    """Return how much processor time each process, this one as well, has used."""
-    pids = {**operator.daemons.running(), "submitter": os.getpid()}
-    return {name: _ticks(pid) * 1000 / os.sysconf("SC_CLK_TCK") for name, pid in sorted(pids.items())}
-
-
-def _ticks(pid: int) -> int:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return int(user) + int(system)
-
-
-def _memory(operator: Operator) -> dict[str, int]:
-    """Return the resident memory of each process in MiB."""
-    found = {}
-    for name, pid in sorted(operator.daemons.running().items()):
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        found[name] = pages * 4096 // 2**20
-    return found
+def table(found: Measured) -> str:
+    """Return the measurement as Markdown."""
+    on, paid = found.machine, found.finish_to_paid
+    waiting = found.sustained["waiting"]
+    used = sorted(found.processor_ms_a_job.items(), key=lambda item: -item[1])
+    lines = [
+        (
+            f"{found.at}: {on.processors} processors {on.processor}, Linux {on.kernel}; load before {on.load_before}, "
+            f"steal {on.steal_percent} %; {found.nodes} nodes with CAs and chaincode servers; read model in "
+            f"{found.database}; {found.seconds:.0f} s in all."
+        ),
+        "",
+        "| what | figure |",
+        "| --- | ---: |",
+        f"| whole jobs a second, over {found.sustained['seconds']:.0f} s | {found.jobs_a_second:,} |",
+        f"| baseline: one transaction an operation, one after the other | {found.alone['jobs_a_second']:,} jobs/s |",
+        f"| times the baseline | {found.times_the_baseline} |",
+        (
+            f"| operations waiting: first, last, most of {len(waiting)} samples "
+            f"| {waiting[0]:,}, {waiting[-1]:,}, {max(waiting):,} |"
+        ),
+        (
+            f"| finish → paid with little load, median / 90 % / 99 % "
+            f"| {paid['median']:.0f} / {paid['p90']:.0f} / {paid['p99']:.0f} ms |"
+        ),
+        (
+            f"| evaluate (query), median / 90 % "
+            f"| {found.alone['evaluate']['median']} / {found.alone['evaluate']['p90']} ms |"
+        ),
+        "",
+        "| process | processor ms a job | memory MiB |",
+        "| --- | ---: | ---: |",
+        *(f"| {name} | {cost:.2f} | {found.memory_mib[name]} |" for name, cost in used),
+        f"| all of them | {sum(cost for _, cost in used):.2f} | |",
+    ]
+    return "\n".join(lines)
 
 
 def _say(words: str) -> None:
     click.echo(words, err=True)
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--small", is_flag=True, help="One orderer, and one peer an organisation.")
-@click.option("--rounds", default=40, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, on one line.")
-def main(*, small: bool, rounds: int, as_json: bool) -> None:
-    """Measure submit to committed on a Fabric network."""
-    before, market = machine(), Market()
-    with tempfile.TemporaryDirectory(prefix="chainfaas-") as directory:  # noqa: SIM117 - too long for one line
-        with network(Path(directory), market.genesis(), small=small) as operator:
-            made = operator.network()
-            with FabricLedger(profile(operator.places, made, "controller", "recorder")) as ledger:
-                found = measure(ledger, market, operator, rounds)
-            found |= {"memory_mib": _memory(operator), "nodes": len(made.nodes), "machine": before.plain()}
-    click.echo(json.dumps(found, indent=None if as_json else 2))
+@click.option("--database", type=click.Choice(["postgresql", "sqlite"]), default="postgresql", show_default=True)
+@click.option("--seconds", type=click.IntRange(5, 3_600), default=60, show_default=True, help="Under load.")
+@click.option("--rounds", type=click.IntRange(5, 1_000), default=50, show_default=True, help="Jobs one by one.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else.")
+@click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
+def main(*, as_json: bool, write: bool, **wanted: Any) -> None:
+    """Measure whole jobs on a Fabric network, from the outbox to the read model."""
+    found = measure(Plan(**wanted))
+    if write:
+        write_table("fabric-small" if wanted["small"] else "fabric", table(found))
+    plain = asdict(found)
+    click.echo(json.dumps(plain) if as_json else json.dumps(plain, indent=2))
 
 
 if __name__ == "__main__":
