@@ -1,4 +1,4 @@
-"""`docs/ledger.md` names every operation, every state and every event."""
+"""`docs/ledger.md` names every operation, state and event; `docs/attacks.md` names tests that there are."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,8 @@ from chaincode.contracts.records import JobState
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/ledger.md").read_text()
+ATTACKS = (ROOT / "docs/attacks.md").read_text()
+NAMED = re.compile(r"`(test_\w+)::(test_\w+)`")
 EMITTED = re.compile(r'"([a-z]+\.[a-z]+\.v1)"')
 
 
@@ -25,3 +27,17 @@ def test_every_event_is_documented() -> None:
 
     assert len(named) > 10
     assert [name for name in sorted(named) if f"`{name}`" not in TEXT] == []
+
+
+def test_every_attack_names_tests_that_there_are() -> None:
+    there_are = {
+        (path.stem, name)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+
+    assert len(NAMED.findall(ATTACKS)) > 40
+    assert [name for name in NAMED.findall(ATTACKS) if name not in there_are] == []
+    assert [row for row in ATTACKS.splitlines() if row.startswith("| ") and "::" not in row and "---" not in row] == [
+        row for row in ATTACKS.splitlines() if row.endswith("| test |")
+    ]

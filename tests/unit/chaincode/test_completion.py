@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from chaincode.contracts import keys
-from chaincode.contracts.operations import ConfirmResult, ExpireJob, SubmitReceipt, SupersedeJob, operation_text
+from chaincode.contracts.operations import (
+    CancelJob,
+    ConfirmResult,
+    ExpireJob,
+    SubmitReceipt,
+    SupersedeJob,
+    operation_text,
+)
 from chaincode.contracts.records import Account, FeePolicy, JobState
 from chaincode.contracts.testing import MemoryLedger
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, PRICE, World, marketplace, receipt_jws
@@ -167,6 +174,33 @@ def test_a_receipt_counts_once_and_a_settled_job_stays_settled(world: World) -> 
     world.now_ms += 61 * MINUTE
     assert world.expire() == "wrong_state"
     assert (world.owns("bob"), world.owns("alice")) == after
+
+
+def test_a_confirmation_counts_once_whatever_the_second_says(world: World) -> None:
+    world.create()
+    assert world.confirm() == "applied"
+
+    assert world.confirm() == "wrong_state"
+    assert world.confirm(output_digest="b" * 64) == "wrong_state"
+    assert world.receipt() == "applied"
+
+    assert world.job().state is JobState.SETTLED
+
+
+def test_the_controller_cannot_fail_a_job_that_succeeded(world: World) -> None:
+    world.create()
+    for key in (KEYS.controller, KEYS.working, KEYS.ours):
+        assert world.receipt(key=key, exit_state=ExitState.CRASHED) == "foreign_receipt"
+    world.receipt()
+    world.now_ms += 61 * MINUTE
+
+    assert world.receipt(exit_state=ExitState.CRASHED) == "wrong_state"
+    assert world.expire() == "wrong_state"
+    assert world.do(CancelJob(job_id="job6", used_ms=0)) == "wrong_state"
+    assert world.confirm() == "applied"
+
+    assert world.job().state is JobState.SETTLED
+    assert world.supersede() == "wrong_state"
 
 
 def test_anyone_may_hand_in_a_receipt_for_its_signature_is_what_counts(world: World) -> None:

@@ -54,6 +54,8 @@ def test_money_is_transferred_between_accounts(world: World) -> None:
         ("alice", 0, "malformed"),
         ("alice", -1, "malformed"),
         ("alice", MAX_MICRO + 1, "malformed"),
+        ("alice", 2**63, "malformed"),
+        ("", CREDIT, "malformed"),
     ],
 )
 def test_a_transfer_that_makes_no_sense_is_refused(world: World, target: str, amount: int, reason: str) -> None:
