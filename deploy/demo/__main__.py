@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -17,6 +18,7 @@ from deploy.demo.people import ADMINISTRATORS, DEVELOPER
 from deploy.demo.story import Story
 from deploy.demo.tools import write_tools
 from deploy.errors import DeployError
+from deploy.marketplace.fabric import FabricChoice
 from deploy.marketplace.running import Marketplace, Progress
 from portal.environment import SettingError
 
@@ -34,20 +36,37 @@ class Stopped(BaseException):
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    default=_ROOT / "var" / "quickstart",
-    help="Directory with everything that is kept. [default: var/quickstart]",
+    help="Directory with everything that is kept. [default: var/quickstart, or var/quickstart-fabric]",
+)
+@click.option(
+    "--ledger",
+    type=click.Choice(["embedded", "fabric"]),
+    default="embedded",
+    envvar="LEDGER",
+    show_default=True,
+    show_envvar=True,
+    help="fabric: a Hyperledger Fabric network on this machine; needs Go and gcc, and minutes the first time.",
+)
+@click.option(
+    "--topology",
+    type=click.Choice(["small", "default"]),
+    help="Of the Fabric network: one orderer and two peers, or three and four. [default: small]",
 )
 @click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
 @click.option("--port-base", type=click.IntRange(1024, 65_000), help="First of the ports. [default: free ones]")
-def main(*, once: bool, data: Path, database: str, port_base: int | None) -> None:
+def main(*, once: bool, data: Path | None, ledger: str, topology: str | None, **options: Any) -> None:
     """Start a marketplace on this machine, call its demo function, and serve until Ctrl-C."""
     begun = time.monotonic()
+    if topology and ledger != "fabric":
+        raise click.UsageError("--topology is for --ledger fabric")
+    fabric = FabricChoice(topology=topology or "small") if ledger == "fabric" else None
+    directory = data or _ROOT / "var" / ("quickstart-fabric" if fabric else "quickstart")
 
     def progress(text: str) -> None:
         click.echo(f"[{time.monotonic() - begun:5.1f} s] {text}", err=once)
 
     try:
-        with _stoppable(), Marketplace(data, database=database, port_base=port_base) as market:
+        with _stoppable(), Marketplace(directory, fabric=fabric, **options) as market:
             _run(market, progress=progress, begun=begun, once=once)
     except Stopped:
         click.echo("stopped", err=True)
@@ -88,6 +107,8 @@ def _show_ways_in(market: Marketplace, progress: Progress) -> None:
         ("image", f"{docker} build -t {image} <directory>, then {docker} push {image}"),
     ):
         progress(f"{name:9} {text}")
+    if market.fabric:
+        progress(f"{'network':9} fabric-network/network --data {market.fabric.root} status")
 
 
 def _serve(market: Marketplace) -> None:
@@ -113,4 +134,4 @@ def _stoppable() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="deploy/quickstart")

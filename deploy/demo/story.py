@@ -102,7 +102,7 @@ class Story:
             balances_after=after,
             verify=True,
             drift_micro=audit["reconciled"]["drift_micro"],
-            ledger={"kind": "embedded", **audit["verified"]},
+            ledger={"kind": "fabric" if self._market.fabric else "embedded", **audit["verified"]},
             times_ms={**job["times"], "request_to_result_ms": round(answer.seconds * 1000)},
             seconds=round(time.monotonic() - begun, 1),
         )

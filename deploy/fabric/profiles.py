@@ -30,15 +30,20 @@ def profile(places: Places, network: Network, organisation: str, user: str) -> P
     )
 
 
+def profile_file(places: Places, organisation: str, user: str) -> Path:
+    """Return where a user's profile lies."""
+    return places.root / "profiles" / f"{organisation}-{user}.json"
+
+
 def write_profiles(places: Places, network: Network) -> list[Path]:
-    """Write the profile of each user and of each organisation's registrar to `profiles/<organisation>-<name>.json`."""
+    """Write the profile of each user and of each organisation's registrar."""
     written: list[Path] = []
     for organisation, users in network.users.items():
         for user in users:
-            path = places.root / "profiles" / f"{organisation}-{user}.json"
+            path = profile_file(places, organisation, user)
             files.write(path, encode(profile(places, network, organisation, user)))
             written.append(path)
-        path = places.root / "profiles" / f"{organisation}-registrar.json"
+        path = profile_file(places, organisation, "registrar")
         files.write(path, encode(registrar_profile(places, network, organisation)))
         written.append(path)
     return written

@@ -4,11 +4,12 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.errors import DeployError, Missing
+from deploy.errors import DeployError, Missing, NotReady
 
 NETWORK_DIRECTORY = Path(__file__).parents[2] / "fabric-network"
 #: Each Go module with the programs that it makes.
@@ -16,11 +17,14 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "fabric": ("peer", "orderer", "configtxgen", "configtxlator", "osnadmin", "ledgerutil"),
     "ca": ("fabric-ca-server", "fabric-ca-client"),
 }
+#: Where `deploy/install fabric` puts a Go when the system's is too old.
+_OWN_GO = NETWORK_DIRECTORY.parent / "var" / "go" / "bin"
 _NEEDED = {
-    "go": "Go 1.24 or newer builds Fabric's programs: https://go.dev/dl (Debian: apt-get install golang)",
+    "go": "Go 1.24 or newer builds Fabric's programs: `deploy/install fabric` as root on Debian, or https://go.dev/dl",
     "gcc": "Fabric's CA needs a C compiler for its SQLite (Debian: apt-get install gcc libc6-dev)",
 }
 _BUILD_SECONDS = 3600
+_TELL_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,29 +57,58 @@ class Tools:
             if _read(stamp) == wanted and all((self.directory / program).exists() for program in programs):
                 say(f"{module}: built already ({', '.join(programs)})")
                 continue
+            path = os.pathsep.join([str(_OWN_GO), os.environ.get("PATH", "")])
             for program, reason in _NEEDED.items():
-                if shutil.which(program) is None:
+                if shutil.which(program, path=path) is None:
                     raise Missing(f"{program} is not installed. {reason}")
             say(f"{module}: building {', '.join(programs)} (a few minutes the first time)")
-            self._build(sources)
+            self._build(sources, path, say)
             stamp.write_text(wanted)
 
-    def _build(self, sources: Path) -> None:
+    def _build(self, sources: Path, path: str, say: Callable[[str], None]) -> None:
         log = self.directory / f"{sources.name}.log"
-        command = ["go", "build", "-buildvcs=false", "-o", f"{self.directory.resolve()}/", "tool"]
+        # An older Go may fetch the one that go.mod asks for, unless somebody has decided otherwise.
+        environment = {
+            "GOTOOLCHAIN": "auto",
+            **os.environ,
+            "CGO_ENABLED": "1",
+            "GOFLAGS": "-mod=readonly",
+            "PATH": path,
+        }
+        command = ["go", "build", "-v", "-buildvcs=false", "-o", f"{self.directory.resolve()}/", "tool"]
         with log.open("wb") as output:
-            done = subprocess.run(  # noqa: S603 - go, found on PATH
+            process = subprocess.Popen(  # noqa: S603 - go, found on the path
                 command,
                 cwd=sources,
-                env={**os.environ, "CGO_ENABLED": "1", "GOFLAGS": "-mod=readonly"},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                timeout=_BUILD_SECONDS,
-                check=False,
             )
-        if done.returncode:
+            try:
+                status = _watched(process, lambda: say(f"{sources.name}: {_progress(log)}"))
+            finally:
+                process.kill()
+        if status:
             raise DeployError(f"{sources.name}: go build failed", log=log)
+
+
+def _watched(process: "subprocess.Popen[bytes]", tell: Callable[[], None]) -> int:
+    """Return how a process ended; `tell` is called now and then until it does."""
+    end = time.monotonic() + _BUILD_SECONDS
+    while time.monotonic() < end:
+        try:
+            return process.wait(_TELL_SECONDS)
+        except subprocess.TimeoutExpired:
+            tell()
+    raise NotReady(f"go build took longer than {_BUILD_SECONDS} s")
+
+
+def _progress(log: Path) -> str:
+    """Return how far a build is, from the lines that Go writes."""
+    lines = _read(log).splitlines()
+    fetched = sum(line.startswith("go: downloading") for line in lines)
+    return f"{fetched} modules fetched, {len(lines) - fetched} packages compiled"
 
 
 def _digest(sources: Path) -> str:

@@ -47,6 +47,7 @@ class Layout:
         self.ledger_file = self.directory / "controller" / "ledger.sqlite3"
         self.sqlite_file = self.directory / "controller" / "portal.sqlite3"
         self.keys = self.directory / "controller" / "keys"
+        self.fabric = self.directory / "fabric"
         self._ports_file = self.directory / "ports.json"
         self._secrets = self.directory / "secrets"
         for private in (self._secrets, self.keys.parent, self.keys):
@@ -80,18 +81,16 @@ class Layout:
             self._write_ports(chosen)
         return Ports(**chosen)
 
-    def keep_database(self, kind: str) -> None:
-        """Remember which database this marketplace began with.
+    def keep(self, what: str, kind: str) -> None:
+        """Remember which database or ledger this marketplace began with.
 
         :raises DeployError: when it began with another one: its history would be missing there.
         """
-        kept = self.directory / "database"
+        kept = self.directory / what
         if not kept.exists():
             kept.write_text(f"{kind}\n")
-        elif kept.read_text().strip() != kind:
-            raise DeployError(
-                f"{self.directory} began with {kept.read_text().strip()}: use that, or begin afresh with --data DIR"
-            )
+        elif (began := kept.read_text().strip()) != kind:
+            raise DeployError(f"{self.directory} began with --{what} {began}: use that, or another --data DIR")
 
     def choose_ports(self, base: int | None) -> None:
         """Choose ports once: counted up from `base`, or free ones."""

@@ -15,6 +15,7 @@ from deploy.errors import DeployError
 from deploy.marketplace.agents import Machine
 from deploy.marketplace.client import PortalClient
 from deploy.marketplace.controller import Controller
+from deploy.marketplace.fabric import FabricChoice, FabricNetwork
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.people import People, Person
 from deploy.marketplace.servers import Servers
@@ -29,21 +30,33 @@ Progress = Callable[[str], None]
 class Marketplace:
     """Servers, controller and agents under one directory; a context manager that stops what it started."""
 
-    def __init__(self, directory: Path, *, database: str = "sqlite", port_base: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        database: str = "sqlite",
+        port_base: int | None = None,
+        fabric: FabricChoice | None = None,
+    ) -> None:
+        """Take the directory; nothing is started. `fabric` chooses that for the ledger."""
         self.layout = Layout(directory)
         self._held = ExitStack()
         with ExitStack() as undone:
             undone.enter_context(_locked(self.layout.directory))
             #: How many processes a killed run had left behind.
-            self.left_over = stop_leftovers(self.layout.directory)
-            self.layout.keep_database(database)
+            self.left_over = sum(map(stop_leftovers, (self.layout.directory, self.layout.fabric)))
+            self.layout.keep("database", database)
+            self.layout.keep("ledger", "fabric" if fabric else "embedded")
+            if fabric:
+                self.layout.keep("topology", fabric.topology)
             self.layout.choose_ports(port_base)
             self.servers = Servers.of(self.layout, database=database)
             self._held = undone.pop_all()
-        self.controller = Controller(
-            layout=self.layout, settings=controller_settings(self.layout, self.servers), tls=self.servers.tls
-        )
-        self.supervisor = Supervisor(self.layout.directory)
+        #: None: the ledger is the embedded one.
+        self.fabric = FabricNetwork(self.layout, fabric) if fabric else None
+        settings = controller_settings(self.layout, self.servers) | (self.fabric.settings if self.fabric else {})
+        self.controller = Controller(layout=self.layout, settings=settings, tls=self.servers.tls)
+        self.supervisor = Supervisor(self.layout.directory, self.layout.fabric)
         self.people = People(self.layout, ca_file=self.servers.tls.ca_file)
         self.portal_url = portal_url(self.layout)
         self.functions_url = functions_url(self.layout)
@@ -53,6 +66,8 @@ class Marketplace:
 
     def __exit__(self, *_ended: object) -> None:
         self.supervisor.stop_all()
+        if self.fabric:
+            self.fabric.operator.down()
         self._held.close()
 
     def start(self, administrators: Sequence[Person], progress: Progress) -> None:
@@ -60,6 +75,8 @@ class Marketplace:
 
         :raises DeployError: when one does not.
         """
+        if self.fabric:
+            self.fabric.build(progress)
         servers = [self.supervisor.launch(program) for program in self.servers.programs()]
         progress(f"starting {', '.join(item.program.name for item in servers)}")
         if self.servers.postgresql is not None:
@@ -67,6 +84,8 @@ class Marketplace:
             self.servers.postgresql.create_database(DATABASE)
         self.administer("prepare", "make_keys", "migrate --no-input", *map(self._make_administrator, administrators))
         progress("the controller has its keys, database and administrators")
+        if self.fabric:
+            self.fabric.start(self.layout.keys / "genesis.json", progress)
         _wait_ready(servers, progress)
         self._set_up_broker()
         started = [self.supervisor.launch(program) for program in self.controller.programs()]

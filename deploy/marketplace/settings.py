@@ -43,6 +43,8 @@ def controller_settings(layout: Layout, servers: Servers) -> dict[str, str]:
         "CHAINFAAS_BROKER_PUBLIC_URL": f"amqps://localhost:{broker.tls_port}",
         "CHAINFAAS_KEYS_DIR": str(layout.keys),
         "CHAINFAAS_LEDGER_FILE": str(layout.ledger_file),
+        # Not whichever a shell happens to have set.
+        "CHAINFAAS_FABRIC_PROFILE": "",
         "CHAINFAAS_REGISTRIES": servers.registry.url,
         "CHAINFAAS_GATEWAY_WORKERS": str(GATEWAY_WORKERS),
         "CHAINFAAS_SCHEDULER_HTTP": f"127.0.0.1:{ports.scheduler}",

@@ -98,10 +98,14 @@ class Running:
 
 
 class Supervisor:
-    """Starts programs under one directory and stops them all; a guard does so when we ourselves are killed."""
+    """Starts programs under one directory and stops them all; a guard does so when we ourselves are killed.
 
-    def __init__(self, directory: Path) -> None:
+    What carries the marker of one of the `others` is started elsewhere, and ends with them.
+    """
+
+    def __init__(self, directory: Path, *others: Path) -> None:
         self.directory = directory.resolve()
+        self._others = others
         self.logs = self.directory / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.running: list[Running] = []
@@ -193,7 +197,8 @@ class Supervisor:
             for item in leaving:
                 item.wait_ended()
                 self.running.remove(item)
-        stop_leftovers(self.directory, but=self._guard.pid if self._guard else None)
+        for directory in (self.directory, *self._others):
+            stop_leftovers(directory, but=self._guard.pid if self._guard else None)
         if self._guard and self._guard.stdin:
             self._guard.stdin.close()
             self._guard.wait(_KILL_SECONDS)
@@ -202,7 +207,7 @@ class Supervisor:
     def _start_guard(self) -> None:
         if self._guard is None:
             self._guard = subprocess.Popen(  # noqa: S603 - this module
-                [sys.executable, "-m", "deploy.servers.process", str(self.directory)],
+                [sys.executable, "-m", "deploy.servers.process", self.directory, *self._others],
                 cwd=Path(__file__).parents[2],
                 env={**os.environ, MARKER: str(self.directory)},
                 stdin=subprocess.PIPE,
@@ -258,13 +263,14 @@ def _group_of(user: str | None) -> int | None:
     return None if user is None else pwd.getpwnam(user).pw_gid
 
 
-def _guard(directory: Path) -> None:
+def _guard(directories: Sequence[Path]) -> None:
     """Wait until the supervisor's end of the pipe closes, however it ended, and stop what it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
-    stop_leftovers(directory, but=os.getpid())
+    for directory in directories:
+        stop_leftovers(directory, but=os.getpid())
 
 
 if __name__ == "__main__":
-    _guard(Path(sys.argv[1]))
+    _guard([Path(argument) for argument in sys.argv[1:]])

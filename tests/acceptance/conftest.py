@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import Missing
+from deploy.marketplace.fabric import FabricChoice
 from tests.acceptance.town import Town
+from tests.support.fabric.network import BINARIES, fabric_programs
 from tests.support.servers import in_ci
+
+__all__ = ["fabric_programs"]
 
 
 class Towns:
@@ -18,23 +22,30 @@ class Towns:
 
     def __init__(self) -> None:
         self._open = ExitStack()
-        self._database = ""
+        self._directories = ExitStack()
+        self._kind = ("", "")
         self._town: Town | None = None
 
-    def on(self, database: str) -> Town:
-        """Return the marketplace on a database, started when it does not run yet."""
-        if self._town is None or self._database != database:
+    def on(self, database: str, ledger: str) -> Town:
+        """Return the marketplace on a database and a ledger, started when it does not run yet."""
+        if self._town is None or self._kind != (database, ledger):
             self.none()
             directory = Path(tempfile.mkdtemp(prefix="chainfaas-"))
             directory.chmod(0o755)
-            self._open.callback(shutil.rmtree, directory, ignore_errors=True)
-            self._town, self._database = self._open.enter_context(_started(directory, database)), database
+            self._directories.callback(shutil.rmtree, directory, ignore_errors=True)
+            self._town = self._open.enter_context(_started(directory, database, ledger))
+            self._kind = (database, ledger)
         return self._town
 
     def none(self) -> None:
-        """Stop the one that runs."""
+        """Stop the one that runs; its directory stays until the end."""
         self._open.close()
         self._town = None
+
+    def close(self) -> None:
+        """Stop the one that runs, and remove all that they left."""
+        self.none()
+        self._directories.close()
 
 
 @pytest.fixture(scope="session")
@@ -42,24 +53,27 @@ def towns() -> Iterator[Towns]:
     """Return what starts a marketplace when a journey first asks for it."""
     made = Towns()
     yield made
-    made.none()
+    made.close()
+
+
+@pytest.fixture(scope="session", params=["embedded", "fabric"])
+def ledger(request: pytest.FixtureRequest) -> str:
+    """Each of the two ledgers; what runs on the same one runs together."""
+    if request.param == "fabric":
+        request.getfixturevalue("fabric_programs")
+    return str(request.param)
 
 
 @pytest.fixture
-def town(towns: Towns) -> Town:
+def town(towns: Towns, ledger: str) -> Town:
     """A running marketplace on SQLite."""
-    return towns.on("sqlite")
+    return towns.on("sqlite", ledger)
 
 
-@pytest.fixture(scope="session")
-def quiet(towns: Towns) -> None:
-    """Nothing else runs."""
-    towns.none()
-
-
-def _started(directory: Path, database: str) -> Town:
+def _started(directory: Path, database: str, ledger: str) -> Town:
+    fabric = FabricChoice(binaries=BINARIES) if ledger == "fabric" else None
     try:
-        return Town.start(directory, database=database)
+        return Town.start(directory, database=database, fabric=fabric)
     except Missing as error:
         if in_ci():
             pytest.fail(f"a real server is missing: {error}", pytrace=False)

@@ -20,6 +20,8 @@ def _started(town: Town, function: str) -> dict[str, Any] | None:
     return jobs[-1] if jobs and jobs[-1]["state"] == "started" else None
 
 
+# Which ledger it is changes nothing about the waiting; the contracts' part is tested on both elsewhere.
+@pytest.mark.parametrize("ledger", ["embedded", pytest.param("fabric", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.timeout(180)
 def test_a_job_is_done_by_another_provider_when_its_agent_is_killed(town: Town) -> None:
     town.publish_program("slow-shout", _SLOW)

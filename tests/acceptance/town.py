@@ -14,6 +14,7 @@ from deploy.images.push import push
 from deploy.images.python_closure import python_files
 from deploy.marketplace.agents import Machine
 from deploy.marketplace.calling import Answer, Caller
+from deploy.marketplace.fabric import FabricChoice
 from deploy.marketplace.running import Marketplace
 from deploy.servers.process import Running
 from deploy.servers.waiting import wait_for
@@ -36,9 +37,9 @@ class Town:
         self.machines = dict[str, Machine]()
 
     @classmethod
-    def start(cls, directory: Path, *, database: str) -> Self:
+    def start(cls, directory: Path, *, database: str, fabric: FabricChoice | None) -> Self:
         """Start a marketplace and its agents, and give the developer money."""
-        town = cls(Marketplace(directory, database=database))
+        town = cls(Marketplace(directory, database=database, fabric=fabric))
         try:
             town._settle()
         except BaseException:

@@ -112,7 +112,7 @@ def test_a_port_that_is_taken_is_named_with_a_way_out(tmp_path: Path) -> None:
 def test_programs_that_are_not_built_are_named_with_the_command_that_builds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.support.fabric.network._BINARIES", tmp_path)
+    monkeypatch.setattr("tests.support.fabric.network.BINARIES", tmp_path)
 
     refused = FabricNetwork(tmp_path / "network").command("up")
 
@@ -128,7 +128,7 @@ def test_building_without_a_compiler_says_what_to_install(
     if program == "gcc":
         (other / "go").symlink_to("/bin/true")
     monkeypatch.setenv("PATH", str(other))
-    monkeypatch.setattr("tests.support.fabric.network._BINARIES", tmp_path / "bin")
+    monkeypatch.setattr("tests.support.fabric.network.BINARIES", tmp_path / "bin")
 
     refused = FabricNetwork(tmp_path / "network").command("build")
 

@@ -32,7 +32,7 @@ from wire.signing import SigningKey
 
 _ROOT = NETWORK_DIRECTORY.parent
 GENESIS = KEYS.genesis().text()
-_BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRIC_BINARIES", _ROOT / "var" / "fabric-bin"))
+BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRIC_BINARIES", _ROOT / "var" / "fabric-bin"))
 
 
 class FabricNetwork:
@@ -41,11 +41,11 @@ class FabricNetwork:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.places = Places(root=root)
-        self.operator = Operator(root, Tools(directory=_BINARIES), lambda _: None)
+        self.operator = Operator(root, Tools(directory=BINARIES), lambda _: None)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `fabric-network/network` on it."""
-        options = ["--data", str(self.root), "--binaries", str(_BINARIES)]
+        options = ["--data", str(self.root), "--binaries", str(BINARIES)]
         return subprocess.run(
             [sys.executable, "-m", "deploy.fabric", *options, *arguments],
             cwd=_ROOT,
@@ -109,7 +109,7 @@ def running_network(root: Path, *options: str, genesis: str = GENESIS) -> Iterat
 def fabric_programs() -> None:
     """Fabric's programs, or the means to build them; skips at a desk without Go, fails so in CI."""
     missing = [program for program in ("go", "gcc") if shutil.which(program) is None]
-    if missing and not (_BINARIES / "peer").exists():
+    if missing and not (BINARIES / "peer").exists():
         reason = f"NOT TESTED, Fabric's programs cannot be built without {' and '.join(missing)}"
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
