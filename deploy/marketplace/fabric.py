@@ -45,7 +45,11 @@ class FabricNetwork:
     @property
     def settings(self) -> dict[str, str]:
         """What tells the controller's processes of it."""
-        return {"CHAINFAAS_FABRIC_PROFILE": str(profile_file(Places(root=self.root), "controller", "recorder"))}
+        places = Places(root=self.root)
+        return {
+            "CHAINFAAS_FABRIC_PROFILE": str(profile_file(places, "controller", "recorder")),
+            "CHAINFAAS_FABRIC_REGISTRAR": str(profile_file(places, "peers", "registrar")),
+        }
 
     def build(self, progress: Say) -> None:
         """Build Fabric's programs, if that was not done.

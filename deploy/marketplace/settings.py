@@ -45,6 +45,7 @@ def controller_settings(layout: Layout, servers: Servers) -> dict[str, str]:
         "CHAINFAAS_LEDGER_FILE": str(layout.ledger_file),
         # Not whichever a shell happens to have set.
         "CHAINFAAS_FABRIC_PROFILE": "",
+        "CHAINFAAS_FABRIC_REGISTRAR": "",
         "CHAINFAAS_REGISTRIES": servers.registry.url,
         "CHAINFAAS_GATEWAY_WORKERS": str(GATEWAY_WORKERS),
         "CHAINFAAS_SCHEDULER_HTTP": f"127.0.0.1:{ports.scheduler}",
