@@ -105,7 +105,7 @@ def items(call: Call) -> Answer:
     """Return a page of the contracts' keys that begin with a prefix and come after a key, with their values."""
     prefix, after = call.arguments
     with closing(state.items(call.conversation, prefix, after)) as found:
-        page = islice(((key, value.decode()) for key, value in found if not names.is_own(key)), names.MAX_PAGE)
+        page = islice(((key, value.decode()) for key, value in found), names.MAX_PAGE)
         return Answer(payload=canonical_json(list(page)))
 
 

@@ -1,5 +1,7 @@
 """Names that this chaincode and its clients share: the functions, the event, and the server's own keys."""
 
+from collections.abc import Iterator
+
 CHAINCODE = "market"
 
 #: Functions that write.
@@ -27,6 +29,18 @@ _OWN = "fabric~"
 def is_own(key: str) -> bool:
     """Return whether a key is the server's own: it is no part of the contracts' state."""
     return key.startswith(_OWN)
+
+
+def without_own(first: str, end: str) -> Iterator[tuple[str, str]]:
+    """Yield the range of keys from `first` to before `end` (to the last, if empty) without the server's own keys.
+
+    A peer ends a query without a word at its `totalQueryLimit`, and there is an own key for each transaction.
+    """
+    after_own = f"{_OWN[:-1]}{chr(ord(_OWN[-1]) + 1)}"
+    if first < _OWN:
+        yield first, min(end, _OWN) if end else _OWN
+    if not end or end > after_own:
+        yield max(first, after_own), end
 
 
 def recorded(transaction_id: str) -> str:

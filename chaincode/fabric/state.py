@@ -7,6 +7,7 @@ from itertools import islice
 from fabric_protos.ledger.queryresult import kv_query_result_pb2
 from fabric_protos.peer import chaincode_shim_pb2 as shim
 
+from chaincode.fabric import names
 from chaincode.fabric.conversation import Conversation, Message
 
 _FIRST_KEY = "\x01"
@@ -35,15 +36,16 @@ def write(conversation: Conversation, writes: Mapping[str, bytes | None]) -> Non
 
 
 def items(conversation: Conversation, prefix: str, after: str = "") -> Generator[tuple[str, bytes], None, None]:
-    """Yield the keys that begin with `prefix` and come after `after`, with their values, in order."""
+    """Yield the contracts' keys that begin with `prefix` and come after `after`, with their values, in order."""
     # The end of a range is not part of it, its beginning is: the next key after one is that one and a zero character.
     first = f"{after}\x00" if after else prefix or _FIRST_KEY
     end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
-    question = shim.GetStateByRange(startKey=first, endKey=end)
-    with closing(_results(conversation, conversation.ask(Message.GET_STATE_BY_RANGE, question))) as results:
-        for result in results:
-            found = kv_query_result_pb2.KV.FromString(result)
-            yield found.key, found.value
+    for start, stop in names.without_own(first, end):
+        question = shim.GetStateByRange(startKey=start, endKey=stop)
+        with closing(_results(conversation, conversation.ask(Message.GET_STATE_BY_RANGE, question))) as results:
+            for result in results:
+                found = kv_query_result_pb2.KV.FromString(result)
+                yield found.key, found.value
 
 
 def history(conversation: Conversation, key: str) -> Generator[tuple[str, int, bytes | None], None, None]:

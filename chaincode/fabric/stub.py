@@ -34,8 +34,7 @@ class FabricStub:
     def items(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield the contracts' keys that begin with `prefix` and their values, in order."""
         for key, value in state.items(self.conversation, prefix):
-            if not names.is_own(key):
-                yield key, value.decode()
+            yield key, value.decode()
 
     def put_many(self, writes: Mapping[str, str | None]) -> None:
         """Write values, delete the keys whose value is None, and write that the transaction is recorded.

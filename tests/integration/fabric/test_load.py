@@ -6,13 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from chaincode.contracts import keys
+from chaincode.contracts.operations import SetFees
+from chaincode.contracts.records import FeePolicy
 from deploy.servers.waiting import wait_for
-from portal.ledger.fabric.ledger import FabricReader
+from portal.ledger.fabric.ledger import FabricLedger, FabricReader
 from tests.support.fabric.load import CLIENTS, Watch, at_once, deposits
 from tests.support.fabric.network import FabricNetwork, OnFabric, running_network
+from tests.support.fabric.payments import PAY, Developer, naive_servers, pay_naively
+from tests.support.fabric.proposals import now_ms
 from tests.support.fabric.report import Report
-from tests.support.ledger import World
+from tests.support.ledger import KEYS, World
 
+#: Of a payment: provider, platform, peers.
+SPLIT = (PAY * 93 // 100, PAY * 5 // 100, PAY * 2 // 100)
 #: Without a transaction of anybody's for so long, it is a stall: Fabric gives a transaction 30 s.
 STALL_SECONDS = 10
 EVERY = 1_000
@@ -58,6 +65,47 @@ def test_sixteen_clients_stall_lose_and_double_nothing(
         assert watch.silence < STALL_SECONDS
         assert world.books() == (0, {})
         assert applied(ledger, first) == count
+
+
+@pytest.mark.parametrize("count", [320, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(7_200)])])
+def test_payments_to_one_provider_never_meet(loaded_network: FabricNetwork, report: Report, count: int) -> None:
+    developers = [Developer(f"developer-{number}-of-{count}") for number in range(CLIENTS)]
+    watch, each = Watch(), count // CLIENTS
+    with loaded_network.ledger() as ledger, naive_servers(loaded_network):
+        world = opened(ledger)
+        for developer in developers:
+            developer.settle_down(world)
+        before, begun = [world.owns(name) for name in ("alice", "platform", "peers")], time.monotonic()
+
+        def pay(client: int) -> int:
+            with loaded_network.ledger() as own:
+                for number in range(each):
+                    developers[client].pay(own, watch, by_claim=number % 5 == 0)
+            return each
+
+        assert sum(at_once(pay)) == count
+        seconds = time.monotonic() - begun
+        conflicts = sum(at_once(lambda _: pay_naively(loaded_network, each // 5)))
+        report(
+            f"{count} payments to one provider by {CLIENTS} submitters, a fifth of them claims, in {seconds:.1f} s: "
+            f"{count / seconds:.0f} a second, again {dict(watch.again)}; "
+            f"of {count // 5} naive ones {conflicts} met a conflict"
+        )
+        after = [world.owns(name) for name in ("alice", "platform", "peers")]
+        assert [now - then for now, then in zip(after, before, strict=True)] == [count * part for part in SPLIT]
+        assert watch.again["MVCC_READ_CONFLICT"] == 0
+        assert conflicts > count // 50
+        assert world.books() == (0, {})
+        world.enact(SetFees(version=world.get(FeePolicy, keys.fee_policy()).version + 1, platform_ppm=0, peers_ppm=0))
+
+
+def opened(ledger: FabricLedger) -> World:
+    """Return the ledger's world with fees, and with Alice in it."""
+    world = World(ledger=OnFabric(ledger), now_ms=now_ms())
+    version = world.get(FeePolicy, keys.fee_policy()).version + 1
+    assert world.enact(SetFees(version=version, platform_ppm=50_000, peers_ppm=20_000)) == "applied"
+    assert world.register("alice-pc", "alice", KEYS.alice) in {"applied", "provider_exists"}
+    return world
 
 
 def applied(ledger: FabricReader, first: int) -> int:

@@ -57,6 +57,8 @@ class FakePeer:
         #: While it is set, reads are not answered.
         self.silent = False
         self._unanswered: list[Any] = []
+        #: A peer ends a longer query here, without a word: its `totalQueryLimit`.
+        self.query_limit = 100_000
         self._gathers = gathers
         self._page = page
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -200,7 +202,7 @@ class FakePeer:
             for key, value in sorted(self.state.items())
             if asked.startKey <= key and (not asked.endKey or key < asked.endKey)
         ]
-        return self._first_page(message.txid, found)
+        return self._first_page(message.txid, found[: self.query_limit])
 
     def _history(self, message: Any) -> bytes:
         key = shim.GetHistoryForKey.FromString(message.payload).key

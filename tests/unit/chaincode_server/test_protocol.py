@@ -1,5 +1,6 @@
 """The shim protocol as the server speaks it, against a fake peer over a real socket."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -133,6 +134,20 @@ def test_a_range_is_read_page_by_page_and_closed_when_enough_was_read(
         assert b"jobs" in everything
         assert cut.count(b"job~") == 3
         assert peer.kinds["QUERY_STATE_CLOSE"] == 1
+
+
+def test_keys_after_the_servers_own_are_found_however_many_transactions_there_were(peer: FakePeer) -> None:
+    """A peer ends a long query without a word: with an own key for each transaction the ledger's end went missing."""
+    own = {names.recorded(f"tx-{number}"): "id" for number in range(50)}
+    peer.state = {**own, "account~bob": "1", "fabric": "2", "fees": "3", "supply": "4"}
+    peer.query_limit = 10
+
+    found = json.loads(peer.call(names.ITEMS, "", "").payload)
+
+    assert found == [["account~bob", "1"], ["fabric", "2"], ["fees", "3"], ["supply", "4"]]
+    assert json.loads(peer.call(names.ITEMS, "", "account~bob").payload) == found[1:]
+    assert json.loads(peer.call(names.ITEMS, "f", "").payload) == found[1:3]
+    assert json.loads(peer.call(names.ITEMS, "fabric~", "").payload) == []
 
 
 def test_the_history_of_a_key_is_told(peer: FakePeer) -> None:
