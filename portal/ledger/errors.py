@@ -65,3 +65,7 @@ class Superseded(LedgerError):
 
 class CheckpointMoved(LedgerError):
     """Another process has advanced the read model meanwhile."""
+
+
+class ReadModelUnfinished(LedgerError):
+    """The read model is being rebuilt, or a rebuild of it was cut short."""

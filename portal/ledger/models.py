@@ -189,12 +189,22 @@ class WorldState(models.Model):
         return self.key
 
 
+class Rebuilding(models.TextChoices):
+    """How far `manage.py ledger rebuild` is."""
+
+    NOT = "", "The read model is whole"
+    EMPTYING = "emptying", "What the read model held is being deleted"
+    APPLYING = "applying", "The blocks are being applied again"
+
+
 class Checkpoint(models.Model):
     """How far the follower has read; one row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     block_number = models.BigIntegerField(default=-1)
     block_hash = models.CharField(max_length=64, blank=True)
+    #: While it is rebuilt, nobody else follows.
+    rebuilding = models.CharField(max_length=16, choices=Rebuilding.choices, default=Rebuilding.NOT, blank=True)
 
     def __str__(self) -> str:
         return f"block {self.block_number}"

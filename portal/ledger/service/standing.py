@@ -22,6 +22,8 @@ class Standing:
     #: Of the recorder in charge, and since when; none when there never was one.
     epoch: int
     in_charge_since: datetime | None
+    #: The step of a rebuild that is under way or was cut short; empty when the read model is whole.
+    rebuilding: str = ""
     #: Operations by state.
     operations: dict[str, int] = field(default_factory=dict)
     #: The oldest of those that wait for the administrator, each with its reason.
@@ -29,13 +31,15 @@ class Standing:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing waits for the administrator."""
-        return not self.set_aside
+        """Whether nothing waits for the administrator, and the read model is whole."""
+        return not self.set_aside and not self.rebuilding
 
     def lines(self) -> Iterator[tuple[str, object]]:
         """Yield what people are shown."""
         yield "ledger_block", self.ledger_block
         yield "read_model_block", self.read_model_block
+        if self.rebuilding:
+            yield "rebuild not done", f"{self.rebuilding}: run `manage.py ledger rebuild`"
         yield "recorder_epoch", self.epoch
         yield "in_charge_since", self.in_charge_since.isoformat() if self.in_charge_since else "never"
         for state in OutboxState:
@@ -57,6 +61,7 @@ def standing(ledger: LedgerReader) -> Standing:
         read_model_block=checkpoint.block_number if checkpoint else -1,
         epoch=leader.epoch if leader else 0,
         in_charge_since=leader.taken_at if leader else None,
+        rebuilding=checkpoint.rebuilding if checkpoint else "",
         operations=dict(counts),
         set_aside=tuple(f"{row.operation_id}: {row.reason}" for row in waiting),
     )

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -13,21 +12,16 @@ from portal.ledger.errors import LedgerDamaged, Superseded
 from portal.ledger.follower import Follower
 from portal.ledger.models import (
     Balance,
-    Checkpoint,
     LedgerBlock,
     LedgerEvent,
     LedgerJob,
-    LedgerTransaction,
     OutboxOperation,
     OutboxState,
     Reservation,
-    WorldState,
 )
-from portal.ledger.read_model.rebuilding import rebuild
 from portal.ledger.recorder import Recorder
 from portal.ledger.testing import MemoryLedger
 from tests.support.outbox.market import CREDIT, ManualClock, Market
-from wire.outcomes import ExitState
 
 pytestmark = pytest.mark.django_db
 
@@ -39,22 +33,6 @@ class Altered(MemoryLedger):
 
     def blocks(self, first: int, limit: int) -> Sequence[Block]:
         return [self.lens(block) for block in super().blocks(first, limit)]
-
-
-def read_model() -> dict[str, Any]:
-    models = (LedgerBlock, LedgerTransaction, LedgerJob, Balance, WorldState, Checkpoint, Reservation, OutboxOperation)
-    rows: dict[str, Any] = {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
-    events = LedgerEvent.objects.order_by("id").values("transaction_id", "name", "subject", "body", "at")
-    return {**rows, "LedgerEvent": list(events)}
-
-
-def a_bit_of_everything(market: Market) -> None:
-    market.opens()
-    market.runs(3)
-    failed = market.creates()
-    market.receipts(failed, exit_state=ExitState.CRASHED)
-    market.creates()
-    market.creates(max_ms=10**9)
 
 
 def test_a_jobs_life_is_in_the_history(work: Callable[[], None], market: Market) -> None:
@@ -70,36 +48,6 @@ def test_a_jobs_life_is_in_the_history(work: Callable[[], None], market: Market)
     said = {name: value for event in events for name, value in event.body.items()}
     assert {name: value for name, value in record.items() if value not in (None, "")} == said
     assert LedgerBlock.objects.count() == 2
-
-
-def test_a_rebuilt_read_model_equals_the_one_that_grew(
-    work: Callable[[], None], ledger: MemoryLedger, market: Market, clock: ManualClock
-) -> None:
-    a_bit_of_everything(market)
-    work()
-    market.runs(2)
-    Reservation.objects.create(job_id="open", account_id=str(market.developer_id), amount_micro=7)
-    Balance.objects.filter(account_id=str(market.developer_id)).update(reserved_micro=7)
-    work()
-    grown = read_model()
-    said: list[tuple[int, int]] = []
-
-    assert rebuild(ledger, now=clock(), progress=lambda done, total: said.append((done, total))) == 3
-
-    assert read_model() == grown
-    assert said == [(3, 3)]
-
-
-def test_a_rebuild_takes_over_from_a_running_follower(
-    follower: Follower, recorder: Recorder, ledger: MemoryLedger, market: Market, clock: ManualClock
-) -> None:
-    market.opens()
-    recorder.step()
-    rebuild(ledger, now=clock(), progress=lambda *_: None)
-
-    with pytest.raises(Superseded):
-        recorder._claim(list(OutboxOperation.objects.all()), "late")
-    assert not follower.step()
 
 
 def test_of_two_followers_the_older_one_changes_nothing(

@@ -1,8 +1,7 @@
 """The recorder: order, refusals, poison, fencing, and a crash at every line."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from portal.ledger.keys import KeyName
 from portal.ledger.models import Balance, LedgerJob, OutboxOperation, OutboxState
 from portal.ledger.recorder import MAX_OPERATIONS, MOST_SET_ASIDE, Recorder
 from portal.ledger.testing import MemoryLedger
+from tests.support.outbox.crashes import Crash, crashing_at
 from tests.support.outbox.market import CREDIT, ManualClock, Market, signing_keys
 from wire import signing
 from wire.codec import decode
@@ -245,29 +245,6 @@ def test_a_recorder_that_slept_with_a_transaction_in_hand_doubles_nothing(
     assert sizes(ledger) == [OutboxOperation.objects.count()] * 2
     assert list(Balance.objects.order_by("account_id").values()) == before
     assert set(states()) == {OutboxState.COMMITTED}
-
-
-class Crash(BaseException):
-    """The process dies here."""
-
-
-@contextmanager
-def crashing_at(step: int) -> Iterator[Callable[[], None]]:
-    """Let the process die at its so-many-th statement or call of the ledger."""
-    count = 0
-
-    def tick() -> None:
-        nonlocal count
-        count += 1
-        if count == step:
-            raise Crash
-
-    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
-        tick()
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(wrapper):
-        yield tick
 
 
 def test_a_crash_at_any_line_loses_and_doubles_nothing(ledger: MemoryLedger, clock: ManualClock) -> None:

@@ -16,6 +16,7 @@ from portal.ledger.backends import open_writer
 from portal.ledger.errors import LedgerError, Superseded
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName, signing_key
+from portal.ledger.read_model.rebuilding import require_whole
 from portal.ledger.recorder import Recorder
 from portal.ledger.service.auditor import Auditor
 from portal.ledger.service.chores import Chores
@@ -60,6 +61,7 @@ def run() -> None:
     address = http_address_setting("CHAINFAAS_LEDGER_HTTP")
     kept = timedelta(days=integer_setting("CHAINFAAS_OUTBOX_DAYS", least=LEAST_DAYS))
     with open_writer() as ledger:
+        require_whole()
         epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
         metrics = Metrics()
         auditor = Auditor(ledger=ledger, metrics=metrics)

@@ -15,7 +15,7 @@ from portal.ledger.backends import open_reader, open_writer
 from portal.ledger.errors import LedgerDamaged, LedgerError
 from portal.ledger.keys import load_genesis
 from portal.ledger.participants.claims import refuse_claim
-from portal.ledger.read_model.rebuilding import rebuild
+from portal.ledger.read_model import rebuilding
 from portal.ledger.reconcile import confirm, survey
 from portal.ledger.service.standing import standing
 from wire.codec import canonical_json, to_plain
@@ -25,6 +25,10 @@ EXIT_WRONG = 2
 _BLOCKS_AT_ONCE = 16
 _TRIES, _TRY_SECONDS = 100, 0.1
 _PROGRESS_SECONDS = 1.0
+_REBUILDING = (
+    "from now on pages show what is applied so far, and new calls find no deposit; "
+    "if this is cut short, run it again: it goes on"
+)
 
 
 class Command(BaseCommand):
@@ -94,7 +98,14 @@ class Command(BaseCommand):
 
     def _rebuild(self, _options: Mapping[str, Any]) -> None:
         with open_writer() as ledger:
-            blocks = rebuild(ledger, now=timezone.now(), progress=self._progress("blocks applied"))
+            begun = rebuilding.under_way()
+            self.stderr.write(f"going on with a rebuild that was cut short ({begun})" if begun else _REBUILDING)
+            blocks = rebuilding.rebuild(
+                ledger,
+                now=timezone.now(),
+                emptied=self._progress("rows deleted"),
+                applied=self._progress("blocks applied"),
+            )
         self.stdout.write(f"rebuilt from {blocks} blocks; start run_ledger again")
 
     def _export(self, options: Mapping[str, Any]) -> None:
