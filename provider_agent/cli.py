@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 
 import click
 
-from provider_agent import __version__, daemon
+from provider_agent import __version__, daemon, own_key
 from provider_agent.claims.claiming import Claimant
 from provider_agent.claims.evidence import Evidence, EvidenceStore
 from provider_agent.containers.docker_runner import DockerRunner
@@ -68,6 +68,9 @@ def main() -> None:
 
     First enrol it once with a code from the portal (enroll), look whether all is well (doctor), then take jobs (run).
     """
+
+
+main.add_command(own_key.key)
 
 
 @main.command()

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from portal.accounts.errors import SignInFailed
 from portal.accounts.models import Account, Throttle
-from portal.errors import TooManyAttempts
+from portal.errors import Invalid, TooManyAttempts
 from wire.signing import sha256_hex
 
 
@@ -34,6 +34,8 @@ IMAGE_CHECKS = Bound(attempts=300, window=timedelta(hours=1))
 #: Operations that participants signed: of an address before anything is checked, of a key once it is sure.
 OPERATION_ADDRESS = Bound(attempts=2400, window=timedelta(hours=1))
 OPERATION_KEY = Bound(attempts=1200, window=timedelta(hours=1))
+#: Passwords asked for once more before something that cannot be taken back.
+PASSWORDS = Bound(attempts=10, window=timedelta(minutes=15))
 ENROLMENT_ADDRESS = Bound(attempts=20, window=timedelta(minutes=15))
 
 
@@ -98,6 +100,19 @@ def sign_in(username: str, *, password: str, address: str, now: datetime) -> Acc
     forgive(account)
     refund(f"sign-in:{party}")
     return found
+
+
+def confirm_password(account: Account, *, password: str, now: datetime) -> None:
+    """Go on only with the account's password: a session or token alone may have been stolen.
+
+    :raises Invalid: when it is another one.
+    :raises TooManyAttempts: when too many were wrong before.
+    """
+    key = f"password:{account.id}"
+    charge(key, PASSWORDS, now)
+    if not account.check_password(password):
+        raise Invalid.field("password", "This is not your password.")
+    forgive(key)
 
 
 def limit_sign_ups(address: str, now: datetime) -> None:

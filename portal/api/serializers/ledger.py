@@ -141,3 +141,4 @@ class OwnKeyOrder(Order):
     proof = serializers.CharField(
         max_length=1000, help_text="JWS (ES256) of the account's id, of type `chainfaas-enrolment`, by that key."
     )
+    password = serializers.CharField(max_length=256, trim_whitespace=False, help_text="Of the account that asks.")

@@ -45,7 +45,7 @@ class OwnKey(APIView):
     def post(self, request: Request) -> Response:
         """Hand the account over to its owner's own key: nobody can take it back but both organisations."""
         account, order, now = account_of(request), OwnKeyOrder.read(request), timezone.now()
-        throttle.limit_deposits(account, now)
+        throttle.confirm_password(account, password=order.pop("password"), now=now)
         operation_id = owners.hand_over(account.id, **order, now=now)
         view = OperationView(queries.operation(operation_id)).data
         return Response(view, status=202, headers=_where(operation_id))

@@ -33,13 +33,22 @@ def signed_by_owner(account_id: str, arguments: Arguments, subject: object) -> O
 
     :raises SignatureNeeded: when it has not, or what it sent was refused; it holds the exact text to sign.
     """
-    base = f"{arguments.kind}:{account_id}:{subject}"
-    sent = list(OutboxOperation.objects.filter(operation_id__startswith=base).order_by("id"))
-    for row in sent:
+    for row in _sent(account_id, arguments, subject):
         if row.state not in _REFUSED and _arguments_of(row) == to_plain(arguments):
             return row
-    operation_id = f"{base}:{len(sent) + 1}" if sent else base
-    raise SignatureNeeded(fields={"operation": [operation_text(operation_id, arguments)]})
+    raise SignatureNeeded(fields={"operation": [unsigned_text(account_id, arguments, subject)]})
+
+
+def unsigned_text(account_id: str, arguments: Arguments, subject: object) -> str:
+    """Return an operation as the owner has to sign it; each try that the ledger refused takes a new id."""
+    tries = len(_sent(account_id, arguments, subject))
+    base = f"{arguments.kind}:{account_id}:{subject}"
+    return operation_text(f"{base}:{tries + 1}" if tries else base, arguments)
+
+
+def _sent(account_id: str, arguments: Arguments, subject: object) -> list[OutboxOperation]:
+    base = f"{arguments.kind}:{account_id}:{subject}"
+    return list(OutboxOperation.objects.filter(operation_id__startswith=base).order_by("id"))
 
 
 def publication_by_owner(account_id: str, arguments: Arguments, subject: object) -> None:

@@ -6,6 +6,7 @@ The contracts decide; what is checked here keeps forged, foreign and senseless o
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from chaincode.contracts import keys
 from chaincode.contracts.errors import Refused
@@ -24,8 +25,9 @@ from chaincode.contracts.operations import (
     WithdrawDeposit,
 )
 from chaincode.contracts.records import JobState, PinnedKey, Role
+from portal.accounts import throttle
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
-from portal.ledger.models import LedgerJob, OutboxOperation, WorldState
+from portal.ledger.models import LedgerJob, OutboxOperation, OutboxState, WorldState
 from portal.ledger.operations import text_of
 from portal.ledger.queries import OperationView, operation
 from wire import signing
@@ -139,6 +141,22 @@ def verified(text: str) -> Signed:
     author = _author(submitted)
     _require_own(submitted, author)
     return Signed(submitted=submitted, holder=author.holder)
+
+
+def send_own(account_id: UUID, text: str, *, now: datetime) -> str:
+    """Store an operation that the account's own key signed, and return its kind.
+
+    :raises NotYours: when it is by another account's key, or may not be authored.
+    :raises PortalError: when it is refused otherwise, as by `verified` and `store`.
+    """
+    signed = verified(text)
+    if signed.holder != str(account_id):
+        raise NotYours("It is signed by a key of another account or machine.")
+    throttle.limit_operations_by(signed.submitted.key_id, now)
+    standing = store(signed, now=now)
+    if standing.operation.state in {OutboxState.REFUSED, OutboxState.SET_ASIDE}:
+        raise Invalid.field("operation", f"The ledger refused it: {standing.operation.reason}")
+    return signed.submitted.kind
 
 
 def store(signed: Signed, *, now: datetime) -> Standing:

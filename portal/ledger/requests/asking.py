@@ -12,7 +12,8 @@ from portal.accounts.models import Account
 from portal.errors import Invalid
 from portal.ledger.models import GovernedRequest, RequestKind, RequestState
 from portal.ledger.money import moving
-from portal.ledger.requests.errors import NotWithdrawable, RequestMovedOn
+from portal.ledger.participants.custody import unsigned_text
+from portal.ledger.requests.errors import NotWithdrawable, RequestMissing, RequestMovedOn
 from portal.ledger.requests.storing import Columns, checked_note, same, store
 from wire.money import MAX_MICRO, Micro
 
@@ -90,6 +91,39 @@ def _hold(owner: Account, request: GovernedRequest, now: datetime) -> None:
     moving.ask_to_hold(owner, amount=Micro(request.amount_micro), payout_id=request.id, now=now)
 
 
+def needs_signature(request: GovernedRequest) -> bool:
+    """Return whether a payout waits for its owner's own key."""
+    if request.state != RequestState.OPENING or request.account is None or moving.is_in_custody(request.account):
+        return False
+    return not moving.was_sent(AskPayout, request.payout_id, request.account)
+
+
+def is_withdrawable(request: GovernedRequest) -> bool:
+    """Return whether its owner may still take a request back: no administrator can have paid it."""
+    match (request.kind, request.state):
+        case (RequestKind.TOP_UP, RequestState.ASKED | RequestState.APPROVED_ONCE):
+            return True
+        case (RequestKind.PAYOUT, RequestState.ASKED):
+            return True
+        case (RequestKind.PAYOUT, RequestState.OPENING):
+            return needs_signature(request)
+        case _:
+            return False
+
+
+def text_to_sign(request: GovernedRequest) -> str:
+    """Return the operation that a payout waits for, as its owner's own key has to sign it.
+
+    :raises RequestMissing: when it waits for no signature.
+    """
+    if not needs_signature(request):
+        raise RequestMissing
+    arguments = AskPayout(
+        payout_id=request.payout_id or "", account_id=str(request.account_id), amount_micro=request.amount_micro
+    )
+    return unsigned_text(str(request.account_id), arguments, request.payout_id)
+
+
 def withdraw(request: GovernedRequest, *, by: Account, now: datetime) -> GovernedRequest:
     """Take back one's own request; a payout's money is available again once the treasury's signer has seen it.
 
@@ -97,17 +131,13 @@ def withdraw(request: GovernedRequest, *, by: Account, now: datetime) -> Governe
     :raises RequestMovedOn: when it was decided meanwhile.
     """
     columns: dict[str, object] = {"reason": WITHDRAWN, "refused_by": by}
-    ended = columns | {"state": RequestState.REFUSED, "ended_at": now}
-    match (request.kind, request.state):
-        case (RequestKind.TOP_UP, RequestState.ASKED | RequestState.APPROVED_ONCE):
-            columns = ended
-        case (RequestKind.PAYOUT, RequestState.ASKED):
-            columns["state"] = RequestState.REFUSING
-        case (RequestKind.PAYOUT, RequestState.OPENING) if not moving.was_sent(AskPayout, request.payout_id, by):
-            # Signed and sent in after all, it is another request.
-            columns = ended | {"payout_id": ""}
-        case _:
-            raise NotWithdrawable
+    if not is_withdrawable(request):
+        raise NotWithdrawable
+    if (request.kind, request.state) == (RequestKind.PAYOUT, RequestState.ASKED):
+        columns["state"] = RequestState.REFUSING
+    else:
+        # Signed and sent in after all, a payout is another request.
+        columns |= {"state": RequestState.REFUSED, "ended_at": now, "payout_id": None}
     if not GovernedRequest.objects.filter(id=request.id, state=request.state, account=by).update(**columns):
         raise RequestMovedOn
     request.refresh_from_db()

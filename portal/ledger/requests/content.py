@@ -67,7 +67,7 @@ def arguments(request: GovernedRequest) -> Arguments:
             account_id, amount = str(request.account_id), request.amount_micro
             return Mint(account_id=account_id, amount_micro=amount, reference=request.reference)
         case RequestKind.PAYOUT:
-            return BurnPayout(payout_id=request.payout_id, reference=request.reference)
+            return BurnPayout(payout_id=request.payout_id or "", reference=request.reference)
         case RequestKind.PIN_KEY:
             return PinKey(role=request.role, holder=request.holder, public_key_pem=request.public_key_pem)
         case RequestKind.REVOKE_KEY:
@@ -91,4 +91,4 @@ def subject(request: GovernedRequest) -> str:
 
 def refusal(request: GovernedRequest) -> RefusePayout:
     """Return the operation that gives a payout's money back."""
-    return RefusePayout(payout_id=request.payout_id, reason=request.reason)
+    return RefusePayout(payout_id=request.payout_id or "", reason=request.reason)

@@ -56,7 +56,7 @@ def check_content(request: GovernedRequest) -> None:
 
 
 def _check_held(request: GovernedRequest) -> None:
-    held = standing.payout(request.payout_id)
+    held = standing.payout(request.payout_id or "")
     if held is None or held.state is not PayoutState.ASKED:
         raise NotSigned("The ledger holds nothing for it.")
     if (held.amount, held.account_id) != (request.amount_micro, str(request.account_id)):

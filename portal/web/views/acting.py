@@ -15,6 +15,7 @@ from portal.accounts.operations import require_administrator
 from portal.errors import NotAllowed, NotThere, PortalError
 from portal.ledger.errors import LedgerError, OperationConflict
 from portal.ledger.keys import KeyUnusable
+from portal.ledger.participants.custody import SignatureNeeded
 from portal.request_ids import request_id
 from portal.web.forms.base import PageForm
 
@@ -61,10 +62,11 @@ def attempt(request: HttpRequest, done: str, act: Callable[[], object], *, form:
 
     :raises NotThere: when it is about something that is not there, or not theirs.
     :raises NotAllowed: when the account may not do that.
+    :raises SignatureNeeded: when the account is its owner's own.
     """
     try:
         act()
-    except (NotThere, NotAllowed):
+    except (NotThere, NotAllowed, SignatureNeeded):
         raise
     except PortalError as refused:
         if form is not None and refused.fields:

@@ -8,7 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.errors import PortalError
+from portal.ledger.participants.custody import SignatureNeeded
 from portal.request_ids import request_id
+from portal.web.views.asking_to_sign import signing_page
 from wire.problems import PROBLEMS
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,9 @@ def _page(request: HttpRequest, told: _Told) -> HttpResponse:
 
 
 def refusal(request: HttpRequest, refused: PortalError) -> HttpResponse:
-    """Return the page of what an operation refused."""
+    """Return the page of what an operation refused; where the owner's signature is missing, the page to sign on."""
+    if isinstance(refused, SignatureNeeded):
+        return signing_page(request, refused.fields["operation"][0])
     told = _Told(status=PROBLEMS[refused.reason].http_status, hint=refused.detail)
     response = _page(request, told)
     if refused.retry_after:

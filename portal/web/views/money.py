@@ -16,7 +16,9 @@ from portal.accounts.models import Account
 from portal.accounts.zones import zone_of
 from portal.errors import Invalid, NotThere
 from portal.ledger import operations, queries
+from portal.ledger.models import GovernedRequest
 from portal.ledger.money import moving, standing, statement
+from portal.ledger.participants.custody import own_key_of
 from portal.ledger.queries import StatementLine
 from portal.ledger.requests import asking
 from portal.ledger.requests import queries as requests
@@ -52,13 +54,22 @@ def _money_page(request: HttpRequest, failed: MoneyForm | None = None) -> HttpRe
         "failed": failed.name if failed else "",
         "notice": standing.notice(owner.id),
         "now": timezone.now(),
-        "requests": requests.requests_of(owner)[:_REQUESTS],
+        "requests": [_asked(item) for item in requests.requests_of(owner).select_related("account")[:_REQUESTS]],
+        "has_own_key": own_key_of(str(owner.id)) is not None,
         "lines": lines,
         "older": older,
         "is_first": before is None,
         "waiting": queries.waiting_operations(owner.id),
     }
     return render(request, "web/money.html", shown, status=422 if failed else 200)
+
+
+def _asked(item: GovernedRequest) -> dict[str, object]:
+    return {
+        "item": item,
+        "needs_signature": asking.needs_signature(item),
+        "is_withdrawable": asking.is_withdrawable(item),
+    }
 
 
 def _older(lines: Sequence[StatementLine]) -> tuple[Sequence[StatementLine], int | None]:
@@ -178,6 +189,15 @@ def _ask(request: HttpRequest, form: MoneyForm, ask: Callable[..., object]) -> H
         return ask(owner, wish=wish, now=_counted(owner))
 
     return _move(request, form, "You asked for {amount}. Two administrators decide on it.", act)
+
+
+@action
+def withdraw_request(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Take back what was asked for."""
+    owner = account_of(request)
+    found = requests.request_of(owner, request_id)
+    attempt(request, "Withdrawn.", lambda: asking.withdraw(found, by=owner, now=timezone.now()))
+    return redirect("web:money")
 
 
 def _counted(owner: Account) -> datetime:

@@ -31,7 +31,7 @@ from portal.ledger.participants import submissions
 from portal.ledger.participants.custody import own_key_of
 from tests.support.outbox.market import CREDIT, Market
 from tests.support.outbox.provider import PATH, send
-from tests.support.people import People, signed_in
+from tests.support.people import PASSWORD, People, signed_in
 from wire.signing import ENROLMENT, OPERATION, RECEIPT, SigningKey
 
 Work = Callable[[], None]
@@ -57,7 +57,7 @@ def owner(people: People, market: Market, work: Work) -> Account:
 
 def take_over(account: Account, key: SigningKey = KEY, **changes: str) -> Any:
     proof = key.sign(str(account.id).encode(), ENROLMENT)
-    body = {"public_key_pem": key.public.pem, "proof": proof, **changes}
+    body = {"public_key_pem": key.public.pem, "proof": proof, "password": PASSWORD, **changes}
     return signed_in(account).post("/api/v1/account/own-key", body, content_type="application/json")
 
 
@@ -183,6 +183,19 @@ def test_an_owners_version_goes_live_as_it_was_signed(owner: Account, function: 
     work()
 
     assert post(owner, address, {"version": 1}).status_code == 200
+
+
+@pytest.mark.parametrize("password", ["", "wrong", None])
+def test_a_stolen_token_alone_hands_no_account_over(people: People, password: str | None) -> None:
+    key = SigningKey.generate()
+    proof = key.sign(str(people.developer.id).encode(), ENROLMENT)
+    body = {"public_key_pem": key.public.pem, "proof": proof} | ({} if password is None else {"password": password})
+
+    answer = post(people.developer, "account/own-key", body)
+
+    assert answer.status_code == 400
+    assert list(answer.json()["fields"]) == ["password"]
+    assert not OutboxOperation.objects.filter(kind="account.own").exists()
 
 
 def test_an_account_is_handed_over_once_and_only_to_a_key_that_proves_itself(owner: Account, people: People) -> None:

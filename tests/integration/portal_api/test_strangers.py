@@ -102,7 +102,7 @@ OWN = [
     Door(method="GET", path="account/statement"),
     Door(method="GET", path="account/statement.csv"),
     Door(method="POST", path="account/deposits", body={"amount_micro": 1}),
-    Door(method="POST", path="account/own-key", body={"public_key_pem": "x", "proof": "x"}),
+    Door(method="POST", path="account/own-key", body={"public_key_pem": "x", "proof": "x", "password": "x"}),
     Door(method="GET", path="account/deposit-notices"),
     Door(method="POST", path="account/deposit-notices", body={"amount_micro": 1}),
     Door(method="POST", path="account/withdrawals", body={}),

@@ -19,6 +19,7 @@ from tests.support.people import NOW, PASSWORD, People
 #: Pages that show only what is the account's own, or what every account may see.
 OWN = [
     "/account",
+    "/account/own-key",
     "/tokens",
     "/functions",
     "/new-function",

@@ -144,7 +144,7 @@ def test_who_takes_another_s_payout_id_takes_nothing_else(bank: Bank, people: Pe
         asking.ask_payout(people.developer, wish=wish(4), now=bank.clock())
     request = GovernedRequest.objects.get()
 
-    ask = AskPayout(payout_id=request.payout_id, account_id=thief, amount_micro=4 * CREDIT)
+    ask = AskPayout(payout_id=str(request.id), account_id=thief, amount_micro=4 * CREDIT)
     bank.send(key, operation_text(f"payout.ask:{thief}:1", ask))
 
     assert GovernedRequest.objects.get(account=people.stranger).state == RequestState.ASKED
