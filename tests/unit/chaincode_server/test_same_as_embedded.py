@@ -12,7 +12,7 @@ from chaincode.contracts.operations import Arguments
 from tests.support.embedded import Recorded
 from tests.support.fabric.emulated import Emulated
 from tests.support.fabric.fake_peer import FakePeer
-from tests.support.random_operations import GENESIS, MAKERS, Play, Sent
+from tests.support.operations.anything import GENESIS, MAKERS, Play, Sent
 from wire.errors import WireError
 from wire.signing import payload_of
 
