@@ -1,7 +1,9 @@
 """The command `fabric-network/network`."""
 
 import logging
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -16,6 +18,7 @@ from deploy.fabric.network import Network, Node, Role, plan
 from deploy.fabric.nodes.chaincode import server_address, server_name
 from deploy.fabric.operator import Operator
 from deploy.fabric.readiness import height
+from deploy.fabric.supervision import Supervision
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
 from fabric_client.errors import FabricError
@@ -138,6 +141,20 @@ def _shown(network: Network, node: Node) -> tuple[str, str]:
     if node.role is Role.CHAINCODE:
         return server_name(node, network.sequence), server_address(network, node)
     return node.name, network.address(node)
+
+
+@main.command()
+@click.option("--every", default=1.0, show_default=True, help="Seconds between two looks.")
+@click.pass_obj
+@plainly
+def watch(operator: Operator, *, every: float) -> None:
+    """Start again what ends, until this command or the network is stopped; the processes outlive it."""
+    operator.network()
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    say(f"watches the processes of {operator.places.root}")
+    Supervision(operator, say, every).run(ended)
 
 
 @main.command()

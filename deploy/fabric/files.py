@@ -1,11 +1,18 @@
 """Files and directories that are there whole or not at all, and secrets that only their owner reads."""
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+from deploy.servers.waiting import wait_for
+
+#: As long as the longest command takes on a busy machine.
+_ALONE_SECONDS = 300
 
 
 def write(path: Path, content: bytes, *, secret: bool = False) -> None:
@@ -31,3 +38,22 @@ def whole_directory(path: Path) -> Iterator[Path]:
         unfinished.rename(path)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Let one command at a time start and stop a network's processes.
+
+    :raises NotReady: when another one does not end.
+    """
+    with (root / ".lock").open("w") as lock:
+        wait_for("another command on this network to end", lambda: _locked(lock), _ALONE_SECONDS)
+        yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -115,6 +115,11 @@ class Places:
         return self.root / "channel" / "genesis.block"
 
     @property
+    def stopped(self) -> Path:
+        """There while the network is meant not to run."""
+        return self.root / "stopped"
+
+    @property
     def genesis(self) -> Path:
         """What both organisations' chaincode servers agree to begin the ledger with."""
         return self.root / "genesis.json"

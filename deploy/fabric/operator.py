@@ -57,6 +57,13 @@ class Operator:
         if network is None:
             network = planned()
             networks.save(self.places, network)
+        with files.alone(self.places.root):
+            self._up(network)
+        if genesis is not None:
+            self.begin(genesis)
+
+    def _up(self, network: Network) -> None:
+        self.places.stopped.unlink(missing_ok=True)
         self._say(f"{len(network.nodes)} nodes of {len(network.organisations)} organisations in {self.places.root}")
         self._enrol(network)
         make_channel_block(self._tools, self.places, network)
@@ -67,8 +74,6 @@ class Operator:
         block = readiness.wait_ready(self.places, network)
         self._say(f"ready: every organisation endorsed a transaction, and it is committed in block {block}")
         write_profiles(self.places, network)
-        if genesis is not None:
-            self.begin(genesis)
 
     def begin(self, path: Path) -> None:
         """Let all organisations agree to a genesis, and begin the ledger with it; harmless when it has begun so.
@@ -92,6 +97,11 @@ class Operator:
         """
         old = self.network()
         network = replace(old, sequence=old.sequence + 1)
+        with files.alone(self.places.root):
+            self._upgrade(old, network)
+        return network.sequence
+
+    def _upgrade(self, old: Network, network: Network) -> None:
         made = self._serve(network)
         lifecycle = Lifecycle(self._tools, self.places, network)
         lifecycle.approve(made)
@@ -101,7 +111,6 @@ class Operator:
         readiness.wait_ready(self.places, network)
         for server in old.of(Role.CHAINCODE):
             self.daemons.stop(server_name(server, old.sequence))
-        return network.sequence
 
     def add_peer(self, organisation: str, ports_from: Callable[[int], list[int]]) -> Node:
         """Add a peer to an organisation, and return it when it has caught up.
@@ -111,7 +120,12 @@ class Operator:
         old = self.network()
         self._check_organisation(old, organisation)
         network, peer = networks.with_peer(old, organisation, ports_from(len(PORTS[Role.PEER])))
-        with Enrolment(self.places, network, organisation) as enrolment:
+        with files.alone(self.places.root):
+            self._add(network, peer)
+        return peer
+
+    def _add(self, network: Network, peer: Node) -> None:
+        with Enrolment(self.places, network, peer.organisation) as enrolment:
             enrolment.node(peer)
         networks.save(self.places, network)
         self.daemons.start([peer_daemon(self._tools, self.places, network, peer)])
@@ -119,7 +133,6 @@ class Operator:
         Lifecycle(self._tools, self.places, network).install(package(self.places, network), (peer,))
         readiness.wait_for_height(self.places, network, peer, self._say)
         write_profiles(self.places, network)
-        return peer
 
     def revoke(self, organisation: str, name: str) -> int:
         """Take all certificates of a name out of force; return how many the organisation has revoked."""
@@ -129,7 +142,25 @@ class Operator:
 
     def down(self) -> int:
         """Stop everything and return how many processes there were; the data stays."""
-        return self.daemons.stop_all()
+        if networks.load(self.places) is None:
+            return self.daemons.stop_all()
+        files.write(self.places.stopped, b"")
+        with files.alone(self.places.root):
+            return self.daemons.stop_all()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the network is meant not to run."""
+        return self.places.stopped.exists()
+
+    def start_missing(self) -> list[str]:
+        """Start the processes that ended, and return their names; nothing else is done to the network.
+
+        :raises DeployError: when one does not start.
+        """
+        with files.alone(self.places.root):
+            network = self.network()
+            return [] if self.stopped else self.daemons.start([self.daemon(network, node) for node in network.nodes])
 
     def reset(self) -> None:
         """Stop everything and remove all data and keys.

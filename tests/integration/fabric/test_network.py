@@ -2,7 +2,6 @@
 
 import socket
 import stat
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ import pytest
 from deploy.fabric.network import Role
 from deploy.fabric.tools import NETWORK_DIRECTORY
 from portal.ledger.fabric.ledger import FabricLedger
-from tests.support.fabric.network import FabricNetwork, processes, running_network, transaction
-from tests.support.ledger import KEYS, World
-from tests.support.waiting import wait_for
+from tests.support.fabric.network import FabricNetwork, processes
+from tests.support.ledger import World
 
 
 def test_a_second_start_finds_everything_running(fabric_network: FabricNetwork) -> None:
@@ -142,27 +140,3 @@ def test_a_directory_that_holds_something_else_is_not_removed(tmp_path: Path) ->
 
     assert "is left as it is" in refused.stderr
     assert (tmp_path / "treasure").exists()
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.usefixtures("fabric_programs")
-def test_the_whole_topology_survives_the_death_of_its_leading_orderer_and_of_peers(tmp_path: Path) -> None:
-    with running_network(tmp_path / "network") as network, network.ledger() as ledger:
-        assert len(network.network.of(Role.ORDERER)) == 3
-        assert len(network.network.of(Role.PEER)) == 4
-        ledger.submit(transaction(KEYS.controller, ["{}"]))
-        for name in ("peer0.controller", "peer1.peers"):
-            network.operator.daemons.stop(name, kill=True)
-            ledger.submit(transaction(KEYS.controller, ["{}"]))
-
-        # Whichever leads: with each of them gone once, the leader was.
-        for orderer in network.network.of(Role.ORDERER):
-            network.operator.daemons.stop(orderer.name, kill=True)
-            record = ledger.submit(transaction(KEYS.controller, ["{}"]))
-            assert ledger.transaction(record.transaction_id) == record
-            network.operator.daemons.start([network.operator.daemon(network.network, orderer)])
-            wait_for("the orderer", partial(_runs, network, orderer.name), 10)
-
-
-def _runs(network: FabricNetwork, name: str) -> bool:
-    return name in processes(network)

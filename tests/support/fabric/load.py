@@ -29,6 +29,8 @@ class Watch:
     #: Seconds of the slowest transaction, and of the longest time in which none of all clients' was committed.
     slowest: float = 0.0
     silence: float = 0.0
+    #: When the transaction began that was the last one to begin of those that are committed.
+    newest: float = 0.0
     _heard: float = field(default_factory=time.monotonic)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
@@ -37,6 +39,7 @@ class Watch:
         now = time.monotonic()
         with self._mutex:
             self.done += 1
+            self.newest = max(self.newest, begun)
             self.slowest = max(self.slowest, now - begun)
             self.silence = max(self.silence, now - self._heard)
             self._heard = now

@@ -45,15 +45,19 @@ class FabricNetwork:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `fabric-network/network` on it."""
-        options = ["--data", str(self.root), "--binaries", str(BINARIES)]
         return subprocess.run(
-            [sys.executable, "-m", "deploy.fabric", *options, *arguments],
+            self.words(*arguments),
             cwd=_ROOT,
             capture_output=True,
             text=True,
             check=False,
             timeout=300,
         )
+
+    def words(self, *arguments: str) -> list[str]:
+        """Return the words of the command; it runs in the project's directory."""
+        options = ["--data", str(self.root), "--binaries", str(BINARIES)]
+        return [sys.executable, "-m", "deploy.fabric", *options, *arguments]
 
     @property
     def network(self) -> Network:
