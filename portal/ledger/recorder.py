@@ -1,5 +1,7 @@
 """The recorder: takes operations from the outbox in order and submits them, one transaction at a time.
 
+While a transaction is on its way, the process does other things: the follower applies the blocks before it.
+
 A crash at any line loses and doubles nothing: a transaction's id is stored before it is submitted, the ledger is asked
 for that id afterwards, and an operation that reaches the ledger twice changes nothing there.
 """
@@ -7,12 +9,15 @@ for that id afterwards, and an operation that reaches the ledger twice changes n
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
 
-from chaincode.blocks import TransactionBody
+from chaincode.blocks import TransactionBody, TransactionRecord
 from portal.ledger import leadership
 from portal.ledger.errors import LedgerError, LedgerUnavailable, ReadConflict, Superseded, TransactionRefused
 from portal.ledger.models import OutboxOperation, OutboxState
@@ -27,17 +32,48 @@ log = logging.getLogger(__name__)
 MAX_OPERATIONS = 1000
 #: So many operations in a row are set aside; after that the fault is taken to be the ledger's, not theirs.
 MOST_SET_ASIDE = 10
-_OPEN = (OutboxState.PENDING, OutboxState.SUBMITTED)
+
+Submission = Callable[[], TransactionRecord]
+
+
+def at_once(submission: Submission) -> "Future[TransactionRecord]":
+    """Submit a transaction here and now."""
+    done: Future[TransactionRecord] = Future()
+    try:
+        done.set_result(submission())
+    except LedgerError as error:
+        done.set_exception(error)
+    return done
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _OnItsWay:
+    """A transaction that was handed over to be submitted."""
+
+    transaction_id: str
+    turn: Turn
+    answer: "Future[TransactionRecord]"
 
 
 class Recorder:
     """The one writer of operations to the ledger."""
 
-    def __init__(self, *, ledger: Ledger, key: SigningKey, epoch: int, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        key: SigningKey,
+        epoch: int,
+        clock: Callable[[], datetime],
+        carry: Callable[[Submission], "Future[TransactionRecord]"] = at_once,
+    ) -> None:
         self._ledger = ledger
         self._key = key
         self._epoch = epoch
         self._clock = clock
+        #: Runs a submission, on a thread of its own as a rule.
+        self._carry = carry
+        self._on_its_way: _OnItsWay | None = None
         #: Halved when a transaction fails for what is in it, doubled when one succeeds: this finds the operation.
         self._limit = MAX_OPERATIONS
         self._set_aside_in_a_row = 0
@@ -46,34 +82,26 @@ class Recorder:
         self._unresolved = True
 
     def step(self) -> bool:
-        """Submit the next operations, at most `MAX_OPERATIONS`; return whether anything was done.
+        """Submit the next operations, at most `MAX_OPERATIONS`, or take the answer; return whether anything was done.
 
         :raises LedgerError: when the ledger could not take them now; the next step asks what became of them.
         :raises Superseded: when another recorder has taken over.
         """
+        if self._on_its_way:
+            return self._arrived(self._on_its_way)
         if self._unresolved and not self._resolve():
             return False
         due = Q(due_at__isnull=True) | Q(due_at__lte=self._clock())
-        rows = OutboxOperation.objects.filter(due, settled_at__isnull=True, state__in=_OPEN).order_by("id")
-        found = list(rows.only("id", "operation_id", "body", "state", "created_at")[: self._limit])
+        rows = OutboxOperation.objects.filter(due, settled_at__isnull=True, state=OutboxState.PENDING).order_by("id")
+        found = list(rows.only("id", "operation_id", "body", "created_at")[: self._limit])
         if not found:
             return False
-        if any(row.state == OutboxState.SUBMITTED for row in found):
-            self._unresolved = True
-            return False
-        self._take(self._contention.turn(found))
-        return True
-
-    def _take(self, turn: Turn) -> None:
-        """Submit a turn's operations; what another transaction got in the way of goes out again, in smaller numbers."""
+        turn = self._contention.turn(found)
         if turn.waiting:
             self._postpone(turn.waiting)
-        try:
-            self._submit(turn.now)
-        except ReadConflict:
-            self._met_conflict(turn)
-        else:
-            self._contention.passed(turn)
+        self._on_its_way = self._sent(turn)
+        self._arrived(self._on_its_way)
+        return True
 
     def _met_conflict(self, turn: Turn) -> None:
         if turn.apart or len(turn.now) == 1:
@@ -107,28 +135,39 @@ class Recorder:
             count = rows.update(state=OutboxState.PENDING, transaction_id="")
         log.warning("ledger.transaction_given_back", extra={"transaction_id": transaction_id, "operations": count})
 
-    def _submit(self, batch: Sequence[OutboxOperation]) -> None:
+    def _sent(self, turn: Turn) -> _OnItsWay:
+        """Submit a turn's operations."""
         transaction_id = uuid.uuid4().hex
         self._unresolved = True
-        self._claim(batch, transaction_id)
+        self._claim(turn.now, transaction_id)
         body = TransactionBody(
             transaction_id=transaction_id,
             timestamp_ms=int(self._clock().timestamp() * 1000),
-            operations=tuple(row.body for row in batch),
+            operations=tuple(row.body for row in turn.now),
         )
         envelope = self._key.sign(encode(body), signing.TRANSACTION)
+        answer = self._carry(partial(self._ledger.submit, envelope))
+        return _OnItsWay(transaction_id=transaction_id, turn=turn, answer=answer)
+
+    def _arrived(self, sent: _OnItsWay) -> bool:
+        """Take the ledger's answer, if it is there; what another transaction got in the way of goes out again."""
+        if not sent.answer.done():
+            return False
+        self._on_its_way = None
         try:
-            self._ledger.submit(envelope)
+            sent.answer.result()
         except ReadConflict:
-            self._give_back(transaction_id)
-            self._unresolved = False
-            raise
+            self._give_back(sent.transaction_id)
+            self._met_conflict(sent.turn)
         except TransactionRefused as error:
-            self._narrow_down(batch, transaction_id, error)
+            self._narrow_down(sent.turn.now, sent.transaction_id, error)
+            self._contention.passed(sent.turn)
         else:
             self._limit = min(MAX_OPERATIONS, self._limit * 2)
             self._set_aside_in_a_row = 0
+            self._contention.passed(sent.turn)
         self._unresolved = False
+        return True
 
     def _claim(self, batch: Sequence[OutboxOperation], transaction_id: str) -> None:
         with transaction.atomic():

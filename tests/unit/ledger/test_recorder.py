@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from portal.ledger.errors import CommitUnknown, LedgerUnavailable, Superseded, T
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName
 from portal.ledger.models import Balance, LedgerJob, OutboxOperation, OutboxState
-from portal.ledger.recorder import MAX_OPERATIONS, MOST_SET_ASIDE, Recorder
+from portal.ledger.recorder import MAX_OPERATIONS, MOST_SET_ASIDE, Recorder, Submission
 from portal.ledger.testing import MemoryLedger
 from tests.support.outbox.crashes import Crash, crashing_at
 from tests.support.outbox.market import CREDIT, ManualClock, Market, signing_keys
@@ -92,18 +93,42 @@ def test_operations_go_out_in_order_and_a_thousand_at_once(
     assert sent == list(OutboxOperation.objects.order_by("id").values_list("operation_id", flat=True))
 
 
-def test_nothing_more_is_submitted_while_a_transaction_is_unsettled(
-    recorder: Recorder, follower: Follower, ledger: MemoryLedger, market: Market
+def test_nothing_more_is_submitted_while_a_transaction_is_on_its_way(
+    ledger: MemoryLedger, market: Market, clock: ManualClock
 ) -> None:
+    sent: list[tuple[Submission, Future[TransactionRecord]]] = []
+
+    def carry(submission: Submission) -> Future[TransactionRecord]:
+        sent.append((submission, Future()))
+        return sent[-1][1]
+
+    epoch = leadership.take_over(leadership.RECORDER, now=clock())
+    key = signing_keys()[KeyName.RECORDER]
+    recorder = Recorder(ledger=ledger, key=key, epoch=epoch, clock=clock, carry=carry)
     market.mints(1)
-    recorder.step()
+    assert recorder.step()
     market.mints(1)
 
     assert not recorder.step()
-    follower.step()
+    submission, answer = sent[0]
+    answer.set_result(submission())
     assert recorder.step()
+    assert recorder.step()
+    assert len(sent) == 2
+    assert states() == {"submitted": 2}
+
+
+def test_the_next_transaction_does_not_wait_for_the_follower(
+    recorder: Recorder, follower: Follower, ledger: MemoryLedger, market: Market
+) -> None:
+    for _ in range(2):
+        market.mints(1)
+        assert recorder.step()
 
     assert sizes(ledger) == [1, 1]
+    while follower.step():
+        pass
+    assert states() == {"committed": 2}
 
 
 def test_a_refused_operation_does_not_stop_the_others(work: Callable[[], None], market: Market) -> None:

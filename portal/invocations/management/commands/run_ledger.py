@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -60,12 +61,18 @@ def run() -> None:
     """
     address = http_address_setting("CHAINFAAS_LEDGER_HTTP")
     kept = timedelta(days=integer_setting("CHAINFAAS_OUTBOX_DAYS", least=LEAST_DAYS))
-    with open_writer() as ledger:
+    with open_writer() as ledger, ThreadPoolExecutor(1, thread_name_prefix="submission") as submissions:
         require_whole()
         epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
         metrics = Metrics()
         auditor = Auditor(ledger=ledger, metrics=metrics)
-        recorder = Recorder(ledger=ledger, key=signing_key(KeyName.RECORDER), epoch=epoch, clock=timezone.now)
+        recorder = Recorder(
+            ledger=ledger,
+            key=signing_key(KeyName.RECORDER),
+            epoch=epoch,
+            clock=timezone.now,
+            carry=submissions.submit,
+        )
         follower = Follower(ledger=ledger, epoch=epoch, listeners=[record_payments, note_alarms])
         chores = Chores(ledger=ledger, epoch=epoch, clock=timezone.now)
         cleaner = Cleaner(epoch=epoch, clock=timezone.now, kept=kept)
