@@ -180,8 +180,7 @@ def _reader(hint: Any) -> Reader:
 def _reader_of_one(hint: Any) -> Reader:
     origin = get_origin(hint)
     if origin is tuple:
-        read = _reader(get_args(hint)[0])
-        return lambda value, where: tuple(read(item, f"{where}[]") for item in _expect(value, list, where))
+        return _reader_of_many(_reader(get_args(hint)[0]))
     if origin in (Mapping, dict):
         read = _reader(get_args(hint)[1])
         return lambda value, where: {
@@ -192,6 +191,14 @@ def _reader_of_one(hint: Any) -> Reader:
     if dataclasses.is_dataclass(hint):
         return lambda value, where: from_plain(cast("type[Any]", hint), _expect(value, dict, where))
     return _SCALARS.get(hint) or (lambda value, where: _expect(value, hint, where))
+
+
+def _reader_of_many(read: Reader) -> Reader:
+    def read_many(value: Any, where: str) -> tuple[Any, ...]:
+        inside = f"{where}[]"
+        return tuple(read(item, inside) for item in _expect(value, list, where))
+
+    return read_many
 
 
 def _read_int(value: Any, where: str) -> int:

@@ -15,6 +15,7 @@ from chaincode.contracts.submission import BadSubmission, verified
 from chaincode.fabric import names, state
 from chaincode.fabric.conversation import Conversation
 from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND, CallRefused
+from chaincode.fabric.packing import unpacked
 from chaincode.fabric.proposal import Proposer
 from chaincode.fabric.stub import FabricStub
 from wire.codec import canonical_json, encode
@@ -48,7 +49,7 @@ def submit(call: Call) -> Answer:
 
     :raises CallRefused: when it is not acceptable as a whole.
     """
-    (envelope,) = call.arguments
+    envelope = unpacked(call.arguments[0])
     memory: dict[str, str | None] = {}
     try:
         submission = verified(lambda key: _get(call.conversation, key, memory), envelope)

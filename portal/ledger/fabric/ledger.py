@@ -10,6 +10,7 @@ from chaincode.blocks import Block, TransactionRecord
 from chaincode.contracts.genesis import Genesis
 from chaincode.embedded.verification import Progress, Verified
 from chaincode.fabric import names
+from chaincode.fabric.packing import packed
 from fabric_client.blocks import chaincode_transaction
 from fabric_client.deliver import BlockReader
 from fabric_client.errors import (
@@ -158,7 +159,7 @@ class FabricLedger(FabricReader):
         except WireError as error:
             raise TransactionRefused(str(error)) from error
         nonce = nonce_of(body.transaction_id)
-        call = self._call(names.SUBMIT, (envelope,), timestamp_ms=body.timestamp_ms, nonce=nonce)
+        call = self._call(names.SUBMIT, (packed(envelope),), timestamp_ms=body.timestamp_ms, nonce=nonce)
         proposal = propose(self._peers.identity, call)
         try:
             with in_our_words():

@@ -4,10 +4,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from chaincode.blocks import Block, Event, OperationResult, TransactionBody, TransactionRecord
 from chaincode.fabric import names
+from chaincode.fabric.packing import unpacked
 from fabric_client.blocks import ChaincodeTransaction, block_timestamp_ms, header_hash, signatures, valid_transactions
 from portal.ledger.errors import LedgerDamaged
 from wire.codec import decode, from_plain
@@ -24,8 +26,11 @@ def nonce_of(transaction_id: str) -> bytes:
     return hashlib.sha256(f"chainfaas transaction {transaction_id}".encode()).digest()[:_NONCE_BYTES]
 
 
+@lru_cache(maxsize=4)
 def body_of(envelope: str) -> TransactionBody:
     """Return what the submitter of an envelope signed; nothing is verified.
+
+    Kept, for a submitter reads it before it submits, with the answer, and in the block.
 
     :raises WireError: when it is no transaction.
     """
@@ -57,7 +62,7 @@ def record_of(transaction: ChaincodeTransaction) -> TransactionRecord | None:
     function, *rest = (argument.decode() for argument in transaction.arguments)
     try:
         if function == names.SUBMIT:
-            return _submitted(transaction, rest[0])
+            return _submitted(transaction, unpacked(rest[0]))
         if function == names.GENESIS:
             return _genesis(transaction, rest[0])
     except (WireError, ValueError, IndexError) as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from chaincode.blocks import OperationResult, TransactionBody
 from chaincode.fabric import names
+from chaincode.fabric.packing import packed
 from tests.support.embedded import signed, signing_key
 from tests.support.fabric.fake_peer import FakePeer
 from wire.codec import from_plain
@@ -35,7 +36,7 @@ class Emulated:
         body = TransactionBody(
             transaction_id=f"tx-{self._count}", timestamp_ms=timestamp_ms, operations=tuple(operations)
         )
-        done = self.peer.call(names.SUBMIT, signed(body, signing_key(creator)), timestamp_ms=timestamp_ms)
+        done = self.peer.call(names.SUBMIT, packed(signed(body, signing_key(creator))), timestamp_ms=timestamp_ms)
         assert done.status == 200, done.message
         return Outcome(results=results_of(done.payload), events=())
 
