@@ -69,6 +69,15 @@ class Gateway:
         answer = self.evaluate(propose(self._identity, call), seconds=seconds)
         return int(ledger_pb2.BlockchainInfo.FromString(answer).height)
 
+    def block(self, channel: str, number: int, *, seconds: float) -> bytes:
+        """Return a block as the peer has it; nothing of it is checked.
+
+        :raises PeerUnavailable: when there is no answer.
+        """
+        arguments = (channel.encode(), str(number).encode())
+        call = Call(channel=channel, chaincode="qscc", function="GetBlockByNumber", arguments=arguments)
+        return self.evaluate(propose(self._identity, call), seconds=seconds)
+
     def configuration(self, channel: str, *, seconds: float) -> bytes:
         """Return the channel's newest configuration block.
 

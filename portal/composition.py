@@ -16,6 +16,7 @@ from portal.ledger.keys import CA_CERTIFICATE_FILE, CA_KEY_FILE, load_genesis, l
 from portal.ledger.operations import announce_provider
 from portal.membership.ports import Registrar
 from portal.membership.registrar import FabricRegistrar
+from portal.peers.network import KnownNetwork, network_of
 from portal.providers.broker_admin import BrokerAdmin, RabbitAdmin
 from portal.providers.certificates import CertificateAuthority
 from portal.providers.operations import Announce
@@ -75,3 +76,12 @@ def registrar() -> Registrar | None:
         return FabricRegistrar(RegistrarProfile.read(Path(path)))
     except BadIdentity as error:
         raise SettingError(f"CHAINFAAS_FABRIC_REGISTRAR: {error}") from error
+
+
+def known_network() -> KnownNetwork:
+    """Return the network that newcomers join.
+
+    :raises NoNetwork: when there is none to join.
+    :raises KeyMissing: when `manage.py make_keys` has not run.
+    """
+    return network_of(registrar(), load_genesis().text())

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "portal.functions",
     "portal.providers",
     "portal.ledger",
+    "portal.peers",
     "portal.invocations",
     "portal.api",
     "portal.web",

@@ -12,6 +12,7 @@ from portal.api.views import (
     ledger,
     money,
     participants,
+    peers,
     providers,
 )
 from portal.api.views.nowhere import Nowhere
@@ -48,6 +49,9 @@ urlpatterns = [
     path("providers", providers.Providers.as_view()),
     path("providers/<uuid:provider_id>", providers.OneProvider.as_view()),
     path("providers/<uuid:provider_id>/revoke", providers.Revoke.as_view()),
+    path("peers", peers.Peers.as_view()),
+    path("join-codes", peers.JoinCodes.as_view()),
+    path("joins", peers.Joins.as_view()),
     path("invocations", invocations.Invocations.as_view()),
     path("invocations/<uuid:invocation_id>", invocations.OneInvocation.as_view()),
     path("ledger/jobs/<slug:job_id>", ledger.LedgerJob.as_view()),

@@ -233,6 +233,7 @@ class RequestKind(models.TextChoices):
     PIN_KEY = "pin_key", "New key"
     REVOKE_KEY = "revoke_key", "End of a key"
     DECISION = "decision", "Decision on a job"
+    OPERATOR = "operator", "Peer operator"
 
 
 #: Whose money comes from outside or goes there: the treasury proposes them, all others an authority does.

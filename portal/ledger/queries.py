@@ -33,7 +33,7 @@ _INSIDE = {
     "payout.asked.v1": "payout_asked",
     "payout.refused.v1": "payout_refused",
 }
-_OWN_EVENTS = (*_INSIDE, "account.minted.v1", "account.transferred.v1", "payout.burned.v1")
+_OWN_EVENTS = (*_INSIDE, "account.minted.v1", "account.transferred.v1", "payout.burned.v1", "epoch.paid.v1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +73,7 @@ class StatementLine:
     #: Of the event; lines are asked for before an id.
     id: int
     at: datetime
-    #: minted, deposited, withdrawn, spent, earned, sent, received, payout_asked, paid_out or payout_refused.
+    #: minted, deposited, withdrawn, spent, earned, shared, sent, received, payout_asked, paid_out or payout_refused.
     kind: str
     #: What it adds to all the account holds together; what only moves inside the account adds nothing.
     amount_micro: int
@@ -290,6 +290,8 @@ def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int
     body = event.body
     if event.name == "account.minted.v1":
         yield "minted", body["amount_micro"], body["amount_micro"], body["reference"]
+    elif event.name == "epoch.paid.v1":
+        yield "shared", body["amount_micro"], body["amount_micro"], f"epoch {body['epoch']}"
     elif event.name in _INSIDE:
         yield _INSIDE[event.name], 0, body.get("amount_micro") or body["amount"], ""
     elif event.name == "payout.burned.v1":

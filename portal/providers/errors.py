@@ -17,7 +17,7 @@ class ProviderNameTaken(Conflict):
 
 
 class TooManyCodes(Conflict):
-    """You have as many unused enrolment codes as you may have. Use one, or wait until they expire."""
+    """You have as many unused one-time codes as you may have. Use one, or wait until they expire."""
 
 
 class StatementInvalid(Invalid):
@@ -25,17 +25,17 @@ class StatementInvalid(Invalid):
 
 
 class CodeUnknown(NotThere):
-    """There is no such enrolment code. Check it, or make a new one on the portal's page of your providers."""
+    """There is no such one-time code. Check it, or make a new one in the portal."""
 
 
 class CodeExpired(PortalError):
-    """The enrolment code has expired. Make a new one on the portal's page of your providers."""
+    """The one-time code has expired. Make a new one in the portal."""
 
     reason = Reason.GONE
 
 
 class CodeUsed(Conflict):
-    """Another machine has used this enrolment code. Make a new one on the portal's page of your providers."""
+    """Another machine has used this one-time code. Make a new one in the portal."""
 
 
 class KeyEnrolled(Conflict):

@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 
 from portal.accounts.models import Account
+from portal.providers.codes import OneTimeCode
 
 
 class ProviderState(models.TextChoices):
@@ -56,17 +57,10 @@ class Provider(models.Model):
         return self.name
 
 
-class EnrolmentCode(models.Model):
-    """A one-time code that turns a machine into a provider; only its SHA-256 is stored."""
+class EnrolmentCode(OneTimeCode):
+    """A one-time code that turns a machine into a provider."""
 
-    owner = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="enrolment_codes")
-    code_hash = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=64, help_text="What the machine will be called.")
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True)
-    #: The key that used it: the same machine may ask again when the answer was lost.
-    used_by_key_id = models.CharField(max_length=64, blank=True)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
 
     def __str__(self) -> str:

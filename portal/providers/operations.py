@@ -5,8 +5,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
@@ -14,37 +13,21 @@ from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
 from portal.providers.broker_admin import BrokerAdmin, ProviderAccess, hash_password
 from portal.providers.certificates import CertificateAuthority
-from portal.providers.codes import new_code
+from portal.providers.codes import NewCode, claim_code, make_code
 from portal.providers.errors import (
-    CodeExpired,
-    CodeUnknown,
-    CodeUsed,
     KeyEnrolled,
     ProviderInvalid,
     ProviderNameTaken,
     ProviderRevoked,
-    TooManyCodes,
 )
 from portal.providers.models import EnrolmentCode, Provider, ProviderState
-from portal.providers.queries import active_providers, open_codes_of
+from portal.providers.queries import active_providers
 from portal.providers.statements import Application
-from wire.enrolment import code_digest
 
-CODE_VALID = timedelta(hours=1)
-#: After the code's expiry, the machine that used it may still ask again because the answer was lost.
-REPEAT_VALID = timedelta(minutes=15)
-MAX_OPEN_CODES = 20
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?")
 
 #: Tells the ledger of a new provider, inside the same database transaction.
 Announce = Callable[[Provider], None]
-
-
-class NewCode(NamedTuple):
-    """A code that was just made: the only time its text exists."""
-
-    code: EnrolmentCode
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +38,7 @@ class Enrolment:
     broker_password: str
 
 
-def create_code(owner: Account, *, name: str, now: datetime) -> NewCode:
+def create_code(owner: Account, *, name: str, now: datetime) -> NewCode[EnrolmentCode]:
     """Make a one-time code for a machine that will be called `name`.
 
     :raises RoleMissing: when the owner is no provider.
@@ -68,13 +51,7 @@ def create_code(owner: Account, *, name: str, now: datetime) -> NewCode:
         raise ProviderInvalid(fields={"name": ["Use 1 to 64 letters, digits, spaces and . _ -."]})
     if active_providers().filter(owner=owner, name=name).exists():
         raise ProviderNameTaken(fields={"name": [ProviderNameTaken.__doc__ or ""]})
-    if open_codes_of(owner, now).count() >= MAX_OPEN_CODES:
-        raise TooManyCodes
-    text = new_code()
-    code = EnrolmentCode.objects.create(
-        owner=owner, code_hash=code_digest(text), name=name, created_at=now, expires_at=now + CODE_VALID
-    )
-    return NewCode(code, text)
+    return make_code(EnrolmentCode.objects.all(), owner, now=now, name=name)
 
 
 def enrol(
@@ -92,7 +69,8 @@ def enrol(
     """
     password = secrets.token_urlsafe(32)
     with transaction.atomic():
-        code = _claim(application, now)
+        codes = EnrolmentCode.objects.select_related("provider")
+        code = claim_code(codes, digest=application.code_digest, key_id=application.key.key_id, now=now)
         provider = code.provider or _create_provider(application, code=code, authority=authority, now=now)
         if provider.state != ProviderState.ACTIVE:
             raise ProviderRevoked
@@ -102,22 +80,6 @@ def enrol(
     # After the commit: what the broker knows can always be made again from the database, not the other way round.
     broker.grant(access_of(provider))
     return Enrolment(provider=provider, broker_password=password)
-
-
-def _claim(application: Application, now: datetime) -> EnrolmentCode:
-    code = EnrolmentCode.objects.filter(code_hash=application.code_digest).select_related("provider", "owner").first()
-    if code is None or not code.owner.is_active:
-        raise CodeUnknown
-    key_id = application.key.key_id
-    unused = EnrolmentCode.objects.filter(id=code.id, used_at__isnull=True, expires_at__gt=now)
-    if unused.update(used_at=now, used_by_key_id=key_id):
-        return code
-    code.refresh_from_db()
-    if code.used_at is not None and code.used_by_key_id != key_id:
-        raise CodeUsed
-    if code.used_at is None or code.expires_at + REPEAT_VALID <= now:
-        raise CodeExpired
-    return code
 
 
 def _create_provider(

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Min, QuerySet
 
 from portal.accounts.models import Account
+from portal.providers.codes import open_codes
 from portal.providers.errors import ProviderMissing
 from portal.providers.models import EnrolmentCode, Provider, ProviderState
 
@@ -65,4 +66,4 @@ def provider_for(viewer: Account, provider_id: UUID) -> Provider:
 
 def open_codes_of(owner: Account, now: datetime) -> QuerySet[EnrolmentCode]:
     """Return the owner's enrolment codes that a machine can still use, newest first."""
-    return EnrolmentCode.objects.filter(owner=owner, used_at__isnull=True, expires_at__gt=now).order_by("-created_at")
+    return open_codes(EnrolmentCode.objects.all(), owner, now).order_by("-created_at")

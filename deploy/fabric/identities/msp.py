@@ -25,12 +25,16 @@ def write_organisation(directory: Path, root: bytes) -> None:
         _write_trust(unfinished, root)
 
 
-def write_member(directory: Path, root: bytes, certificate: bytes, key: SigningKey) -> None:
-    """Write a member's own directory."""
+def write_member(
+    directory: Path, root: bytes, certificate: bytes, key: SigningKey, *, administrator: bytes = b""
+) -> None:
+    """Write a member's own directory; a node may have an administrator besides those of its organisation."""
     with files.whole_directory(directory) as unfinished:
         _write_trust(unfinished, root)
         files.write(unfinished / "signcerts" / "cert.pem", certificate)
         files.write(unfinished / "keystore" / "key.pem", key.to_pem(), secret=True)
+        if administrator:
+            files.write(unfinished / "admincerts" / "administrator.pem", administrator)
 
 
 def write_tls(directory: Path, root: bytes, certificate: bytes, key: SigningKey) -> None:

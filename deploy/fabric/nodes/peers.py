@@ -19,12 +19,12 @@ class CommandFailed(DeployError):
     """One of Fabric's commands failed; the message has its words."""
 
 
-def peer_daemon(tools: Tools, places: Places, network: Network, node: Node) -> Daemon:
-    """Return a peer as a process."""
+def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, bootstrap: str = "") -> Daemon:
+    """Return a peer as a process; `bootstrap` is another peer of its organisation, where the network has none."""
     home = places.node(node).resolve()
     tls = home / "tls"
     address, chaincode = network.address(node), network.address(node, "chaincode")
-    bootstrap = network.of(Role.PEER, node.organisation)[0]
+    first = network.of(Role.PEER, node.organisation)[0]
     settings = {
         "PEER_ID": node.name,
         "PEER_LOCALMSPID": msp_id(node.organisation),
@@ -33,7 +33,7 @@ def peer_daemon(tools: Tools, places: Places, network: Network, node: Node) -> D
         "PEER_ADDRESS": address,
         "PEER_CHAINCODELISTENADDRESS": chaincode,
         "PEER_CHAINCODEADDRESS": chaincode,
-        "PEER_GOSSIP_BOOTSTRAP": network.address(bootstrap),
+        "PEER_GOSSIP_BOOTSTRAP": bootstrap or network.address(first),
         "PEER_GOSSIP_EXTERNALENDPOINT": address,
         "PEER_FILESYSTEMPATH": str(home / "ledger"),
         "LEDGER_SNAPSHOTS_ROOTDIR": str(home / "snapshots"),

@@ -25,7 +25,8 @@ class StatementLineView(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     at = serializers.DateTimeField()
     kind = serializers.CharField(
-        help_text="minted, deposited, withdrawn, spent, earned, sent, received, payout_asked, paid_out, payout_refused."
+        help_text="minted, deposited, withdrawn, spent, earned, shared, sent, received, payout_asked, paid_out or "
+        "payout_refused."
     )
     amount_micro = serializers.IntegerField()
     moved_micro = serializers.IntegerField()

@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
             name='GovernedRequest',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('top_up', 'Top-up'), ('payout', 'Payout'), ('fees', 'Fee policy'), ('pin_key', 'New key'), ('revoke_key', 'End of a key'), ('decision', 'Decision on a job')], max_length=16)),
+                ('kind', models.CharField(choices=[('top_up', 'Top-up'), ('payout', 'Payout'), ('fees', 'Fee policy'), ('pin_key', 'New key'), ('revoke_key', 'End of a key'), ('decision', 'Decision on a job'), ('operator', 'Peer operator')], max_length=16)),
                 ('amount_micro', models.BigIntegerField(default=0)),
                 ('note', models.CharField(blank=True, max_length=200)),
                 ('payout_id', models.CharField(max_length=80, null=True)),

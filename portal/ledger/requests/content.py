@@ -7,6 +7,7 @@ from chaincode.contracts.operations import (
     Mint,
     PinKey,
     RefusePayout,
+    RegisterOperator,
     RevokeKey,
     SetFees,
     operation_text,
@@ -42,6 +43,7 @@ OPERATIONS: dict[str, type[Arguments]] = {
     RequestKind.PIN_KEY: PinKey,
     RequestKind.REVOKE_KEY: RevokeKey,
     RequestKind.DECISION: DecideJob,
+    RequestKind.OPERATOR: RegisterOperator,
 }
 
 
@@ -64,12 +66,12 @@ def arguments(request: GovernedRequest) -> Arguments:
     """Return the operation that needs both organisations."""
     match request.kind:
         case RequestKind.TOP_UP:
-            account_id, amount = str(request.account_id), request.amount_micro
-            return Mint(account_id=account_id, amount_micro=amount, reference=request.reference)
+            account_id = str(request.account_id)
+            return Mint(account_id=account_id, amount_micro=request.amount_micro, reference=request.reference)
         case RequestKind.PAYOUT:
             return BurnPayout(payout_id=request.payout_id or "", reference=request.reference)
-        case RequestKind.PIN_KEY:
-            return PinKey(role=request.role, holder=request.holder, public_key_pem=request.public_key_pem)
+        case RequestKind.PIN_KEY | RequestKind.OPERATOR:
+            return _pinned(request)
         case RequestKind.REVOKE_KEY:
             return RevokeKey(key_id=request.key_id)
         case RequestKind.DECISION:
@@ -77,6 +79,13 @@ def arguments(request: GovernedRequest) -> Arguments:
         case _:
             platform, peers = request.platform_ppm or 0, request.peers_ppm or 0
             return SetFees(version=request.fee_version or 0, platform_ppm=platform, peers_ppm=peers)
+
+
+def _pinned(request: GovernedRequest) -> Arguments:
+    key = request.public_key_pem
+    if request.kind == RequestKind.OPERATOR:
+        return RegisterOperator(operator_id=str(request.account_id), public_key_pem=key)
+    return PinKey(role=request.role, holder=request.holder, public_key_pem=key)
 
 
 def text(request: GovernedRequest) -> str:

@@ -11,6 +11,9 @@ from wire.errors import Malformed
 from wire.money import MAX_MICRO
 from wire.signing import PublicKey, sha256_hex
 
+#: Requests that pin a key.
+_WITH_KEY = (RequestKind.PIN_KEY, RequestKind.OPERATOR)
+
 
 class NotSigned(Exception):
     """A request is not as it has to be; it is signed by nobody."""
@@ -51,7 +54,7 @@ def check_content(request: GovernedRequest) -> None:
         raise NotSigned("Its amount is none.")
     if request.kind == RequestKind.PAYOUT:
         _check_held(request)
-    if request.kind == RequestKind.PIN_KEY and _key_id(request.public_key_pem) != request.key_id:
+    if request.kind in _WITH_KEY and _key_id(request.public_key_pem) != request.key_id:
         raise NotSigned("The key is not the one whose id was approved.")
 
 

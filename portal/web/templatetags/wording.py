@@ -30,7 +30,18 @@ _SECOND = 1000
 _MINUTE = 60 * _SECOND
 #: How a state is coloured: good, on its way, or not.
 _TONES = {
-    "good": {"active", "published", "succeeded", "finished", "settled", "committed", "online", "done"},
+    "good": {
+        "active",
+        "published",
+        "succeeded",
+        "finished",
+        "settled",
+        "committed",
+        "online",
+        "done",
+        "attested",
+        "shared",
+    },
     "busy": {
         "pending",
         "placed",
@@ -48,6 +59,8 @@ _TONES = {
         "approved",
         "proposed",
         "refusing",
+        "waiting",
+        "open",
         "mismatch",
     },
     "bad": {"failed", "lost", "refused", "set_aside", "expired"},

@@ -117,6 +117,9 @@ OWN = [
     Door(method="GET", path="enrolment-codes"),
     Door(method="POST", path="enrolment-codes", body={"name": "x"}),
     Door(method="GET", path="providers"),
+    Door(method="GET", path="peers"),
+    Door(method="GET", path="join-codes"),
+    Door(method="POST", path="join-codes", body={}),
     Door(method="GET", path="invocations"),
     Door(method="GET", path="ledger/blocks"),
     Door(method="GET", path="ledger/blocks/0"),
@@ -125,7 +128,7 @@ OWN = [
 #: Those places that nothing else can hold by chance.
 UNIQUE = ("token", "provider", "invocation", "job", "developer", "request")
 #: Open by intention: a code or a signature is the permission, and the description holds no data.
-OPEN = ["enrolments", "ledger/operations", "openapi.json"]
+OPEN = ["enrolments", "joins", "ledger/operations", "openapi.json"]
 
 
 @pytest.fixture
@@ -203,7 +206,9 @@ def test_nobody_gets_anything(door: Door, things: dict[str, str], api: Clients) 
     assert answer.json()["reason"] == "unauthenticated"
 
 
-@pytest.mark.parametrize("path", ["functions", "providers", "invocations", "tokens", "enrolment-codes"])
+@pytest.mark.parametrize(
+    "path", ["functions", "providers", "invocations", "tokens", "enrolment-codes", "peers", "join-codes"]
+)
 def test_a_strangers_lists_hold_nothing_of_others(
     path: str, people: People, things: dict[str, str], api: Clients
 ) -> None:

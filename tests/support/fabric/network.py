@@ -32,7 +32,7 @@ from wire.signing import SigningKey
 
 _ROOT = NETWORK_DIRECTORY.parent
 GENESIS = KEYS.genesis().text()
-BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRIC_BINARIES", _ROOT / "var" / "fabric-bin"))
+BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRICBINARIES", _ROOT / "var" / "fabric-bin"))
 
 
 class FabricNetwork:

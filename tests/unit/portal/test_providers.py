@@ -15,7 +15,7 @@ from portal.accounts.models import Account
 from portal.errors import PortalError
 from portal.ledger.models import OutboxOperation
 from portal.ledger.operations import announce_provider
-from portal.providers import operations, queries
+from portal.providers import codes, operations, queries
 from portal.providers.broker_admin import ProviderAccess
 from portal.providers.errors import (
     BrokerUnavailable,
@@ -96,7 +96,7 @@ def test_a_lost_answer_is_asked_for_again(people: People, broker_users: InMemory
     code, machine = new_code(people.provider), Machine()
     first = enrol(code, machine, broker_users)
 
-    again = enrol(code, machine, broker_users, after=operations.CODE_VALID)
+    again = enrol(code, machine, broker_users, after=codes.CODE_VALID)
 
     assert again.provider == first.provider
     assert again.broker_password != first.broker_password
@@ -130,30 +130,30 @@ def test_a_key_is_one_provider_s_for_good(people: People, broker_users: InMemory
     """The ledger pins a key once: a second provider with it would work and never be paid."""
     machine = Machine()
     first = enrol(new_code(people.provider), machine, broker_users).provider
-    codes = [new_code(people.provider, "cellar"), new_code(people.other_provider, "loft")]
+    unused = [new_code(people.provider, "cellar"), new_code(people.other_provider, "loft")]
 
-    for code in codes:
+    for code in unused:
         with pytest.raises(KeyEnrolled, match=r"enrolled already as attic.*--home") as refused:
             enrol(code, machine, broker_users)
         assert refused.value.reason is Reason.CONFLICT
     operations.revoke_provider(first, broker=broker_users, now=NOW)
     with pytest.raises(KeyEnrolled, match="attic, which was revoked"):
-        enrol(codes[0], machine, broker_users)
+        enrol(unused[0], machine, broker_users)
 
     assert broker_users.granted() == frozenset()
     assert Provider.objects.get().signing_key_id == machine.key.public.key_id
     assert OutboxOperation.objects.count() == 1
-    assert enrol(codes[0], Machine(), broker_users).provider.name == "cellar", "the code is still good"
+    assert enrol(unused[0], Machine(), broker_users).provider.name == "cellar", "the code is still good"
 
 
 def test_a_code_expires(people: People, broker_users: InMemoryBrokerAdmin) -> None:
     code, machine = new_code(people.provider), Machine()
     with pytest.raises(CodeExpired):
-        enrol(code, machine, broker_users, after=operations.CODE_VALID)
+        enrol(code, machine, broker_users, after=codes.CODE_VALID)
 
     enrol(code, machine, broker_users)
     with pytest.raises(CodeExpired):
-        enrol(code, machine, broker_users, after=operations.CODE_VALID + operations.REPEAT_VALID)
+        enrol(code, machine, broker_users, after=codes.CODE_VALID + codes.REPEAT_VALID)
 
 
 def test_a_guessed_code_is_unknown(people: People, broker_users: InMemoryBrokerAdmin) -> None:
@@ -221,7 +221,7 @@ def test_a_name_is_taken_until_its_provider_is_revoked(people: People, broker_us
 
 
 def test_an_owner_has_a_bounded_number_of_open_codes(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "MAX_OPEN_CODES", 1)
+    monkeypatch.setattr(codes, "MAX_OPEN_CODES", 1)
     new_code(people.provider)
 
     with pytest.raises(TooManyCodes):

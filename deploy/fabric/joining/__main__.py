@@ -1,0 +1,169 @@
+"""The commands `fabric-network/join` and `fabric-network/peer`."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.errors import DeployError
+from deploy.fabric import readiness
+from deploy.fabric.__main__ import plainly, say
+from deploy.fabric.joining.attesting import Attester, clock_ms, run
+from deploy.fabric.joining.home import Home
+from deploy.fabric.joining.peer import JoinedPeer
+from deploy.fabric.joining.portal import ask
+from deploy.fabric.network import PORTS, Role, load
+from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.servers.ports import free_ports
+from fabric_client.profile import Profile
+from portal.ledger.fabric.ledger import FabricLedger
+from wire import logs
+from wire.joining import JoinKit
+
+_VAR = NETWORK_DIRECTORY.parent / "var"
+_LOG_LINES = 200
+
+
+Command = Callable[..., None]
+
+
+@click.group()
+def main() -> None:
+    """Run a peer of your own on a marketplace's ledger, and earn a share of its commission."""
+    # What the client logs is for programs; here the outcome is shown.
+    for name in ("fabric_client", "portal"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+
+
+def of_a_peer(command: Command) -> Command:
+    """Let a command take a peer's directory, and end with a plain message when something is wrong."""
+
+    @click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=_VAR / "peer",
+        show_default=True,
+        help="Where this peer's keys, data and logs lie.",
+    )
+    @click.option(
+        "--binaries",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=_VAR / "fabric-bin",
+        show_default=True,
+        help="Where Fabric's programs lie once they are built.",
+    )
+    @wraps(command)
+    def placed(*, data: Path, binaries: Path, **options: Any) -> None:
+        plainly(command)(JoinedPeer(Home(root=data), Tools(directory=binaries), say), **options)
+
+    return placed
+
+
+@main.command()
+@click.argument("portal")
+@click.argument("code")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Name or address by which other peers reach this.")
+@click.option("--base-port", default=0, help="First of seven ports in a row; 0: any that are free.")
+@click.option("--renew", is_flag=True, help="Get new certificates for a peer that joined before.")
+@of_a_peer
+def join(peer: JoinedPeer, *, portal: str, code: str, renew: bool, **place: Any) -> None:
+    """Join the network of PORTAL with a one-time CODE from its page Peer; safe to repeat."""
+    home = peer.home
+    peer.build()
+    kit = home.kit()
+    if kit is None or renew:
+        say(f"keys are in {home.root}: keep a copy of operator.pem")
+        kit = ask(portal, code, keys=home.keys(), host=_host(home, place["host"]))
+        home.keep(kit)
+        say(f"{portal} has certified them; organisation {kit.msp_id}, channel {kit.channel}")
+    else:
+        say(f"this peer has joined before: it goes on with what is in {home.root}")
+    if load(home.places) is None:
+        home.plan(kit, place["host"], _ports(place["base_port"]))
+    _up(peer, kit)
+
+
+def _host(home: Home, wanted: str) -> str:
+    """Return where others reach the peer: once it was planned that stays."""
+    planned = load(home.places)
+    return planned.host if planned else wanted
+
+
+def _ports(first: int) -> list[int]:
+    count = sum(len(PORTS[role]) for role in (Role.PEER, Role.CHAINCODE))
+    return list(range(first, first + count)) if first else free_ports(count)
+
+
+def _up(peer: JoinedPeer, kit: JoinKit) -> None:
+    say(f"ready at block {peer.up(kit)}; `fabric-network/peer status` shows how it goes on")
+
+
+@main.command()
+@of_a_peer
+def up(peer: JoinedPeer) -> None:
+    """Start what does not run; also after an upgrade of the chaincode."""
+    _up(peer, _kit(peer))
+
+
+@main.command()
+@of_a_peer
+def status(peer: JoinedPeer) -> None:
+    """Show each process, the peer's height, and where attesting stands; fails when a process is missing."""
+    described, running = peer.network(), peer.daemons.running()
+    names = peer.process_names(described)
+    for name in names:
+        click.echo(f"{name:14} {f'process {running[name]}' if name in running else 'NOT RUNNING'}")
+    (node,) = described.of(Role.PEER)
+    height = readiness.height(peer.home.places, described, node)
+    click.echo(f"{'height':14} {'the peer does not answer' if height is None else f'{height} blocks'}")
+    click.echo(f"{'attesting':14} {peer.home.standing()}")
+    if missing := [name for name in names if name not in running]:
+        raise DeployError(f"{', '.join(missing)} not running: `fabric-network/peer up` starts what is missing")
+
+
+@main.command("logs")
+@click.argument("name")
+@click.option("--lines", default=_LOG_LINES, show_default=True)
+@of_a_peer
+def logs_of(peer: JoinedPeer, *, name: str, lines: int) -> None:
+    """Show the end of a process's log; NAME as `status` shows it."""
+    log = peer.daemons.log(name)
+    if not log.exists():
+        raise DeployError(f"there is no log of {name}: `fabric-network/peer status` shows the names")
+    click.echo("\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
+
+
+@main.command()
+@of_a_peer
+def down(peer: JoinedPeer) -> None:
+    """Stop everything; data and keys stay."""
+    say(f"stopped {peer.daemons.stop_all()} processes")
+
+
+@main.command()
+@of_a_peer
+def attest(peer: JoinedPeer) -> None:
+    """Attest each epoch until SIGTERM or SIGINT; `join` and `up` start this by themselves."""
+    logs.configure()
+    home, stopped = peer.home, threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with FabricLedger(Profile.read(home.profile_file)) as ledger:
+        attester = Attester(ledger, _kit(peer).operator_id, home.keys().operator, clock_ms)
+        run(attester, stopped, home.note)
+
+
+def _kit(peer: JoinedPeer) -> JoinKit:
+    kit = peer.home.kit()
+    if kit is None:
+        raise DeployError(f"no peer has joined from {peer.home.root}: `fabric-network/join PORTAL CODE` does that")
+    return kit
+
+
+if __name__ == "__main__":
+    main(prog_name="peer")

@@ -1,0 +1,146 @@
+"""The operator's peer: started, on the channel, caught up, and serving with a chaincode server of its own."""
+
+from dataclasses import replace
+
+from chaincode.contracts import keys
+from chaincode.fabric.names import CHAINCODE
+from deploy.errors import DeployError
+from deploy.fabric import files, network, readiness
+from deploy.fabric.channel.lifecycle import Lifecycle
+from deploy.fabric.channel.membership import join_peer
+from deploy.fabric.channel.package import package
+from deploy.fabric.joining.attesting import NAME, attester_daemon
+from deploy.fabric.joining.home import Home
+from deploy.fabric.network import Network, Node, Role
+from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
+from deploy.fabric.nodes.daemons import Daemons
+from deploy.fabric.nodes.peers import peer_daemon
+from deploy.fabric.operator import Say
+from deploy.fabric.tools import Tools
+from deploy.servers.waiting import wait_for
+from fabric_client.errors import FabricError
+from fabric_client.gateway import Gateway
+from fabric_client.profile import Profile
+from portal.ledger.errors import LedgerError
+from portal.ledger.fabric.ledger import FabricReader
+from wire.joining import JoinKit
+
+_CALL_SECONDS = 20
+_DEFINITION_SECONDS = 120
+_SERVING_SECONDS = 120
+_CATCH_UP_SECONDS = 24 * 3600
+
+
+class JoinedPeer:
+    """One operator's peer, by its directory. Each step finds what an earlier run has done, however that one ended."""
+
+    def __init__(self, home: Home, tools: Tools, say: Say) -> None:
+        self.home = home
+        self.daemons = Daemons(home.root)
+        self._tools = tools
+        self._say = say
+
+    def network(self) -> Network:
+        """Return the description of the peer.
+
+        :raises DeployError: when none joined from here.
+        """
+        found = network.load(self.home.places)
+        if found is None:
+            raise DeployError(f"no peer has joined from {self.home.root}: `fabric-network/join PORTAL CODE` does that")
+        return found
+
+    def build(self) -> None:
+        """Build Fabric's programs where they are not built.
+
+        :raises Missing: when what builds them is not installed.
+        """
+        self._tools.build(self._say)
+
+    def process_names(self, described: Network) -> tuple[str, ...]:
+        """Return what the peer's processes are called."""
+        (server,), (node,) = described.of(Role.CHAINCODE), described.of(Role.PEER)
+        return node.name, server_name(server, described.sequence), NAME
+
+    def up(self, kit: JoinKit) -> int:
+        """Start what does not run, join what is not joined, and return the height when the peer serves.
+
+        :raises DeployError: when the network cannot be reached, or the peer does not start or serve.
+        """
+        places, described = self.home.places, self.network()
+        (peer,) = described.of(Role.PEER)
+        self._fetch_channel(kit)
+        self.daemons.start([peer_daemon(self._tools, places, described, peer, bootstrap=_of_own_organisation(kit))])
+        self._say(f"the peer runs at {described.address(peer)}")
+        join_peer(self._tools, places, described, peer)
+        height = self._catch_up(kit, described, peer)
+        before, described = described.sequence, self._with_definition(described)
+        self._serve(described, peer)
+        self.home.write_profile(kit, described)
+        wait_for("the peer to serve", lambda: self._serves(kit), _SERVING_SECONDS)
+        self._say(f"the peer serves {CHAINCODE}, definition {described.sequence}")
+        if before != described.sequence:
+            self.daemons.stop(server_name(described.of(Role.CHAINCODE)[0], before))
+        self.daemons.start([attester_daemon(self.home)])
+        self._say("the attester runs: each hour it signs what this peer has")
+        return height
+
+    def _fetch_channel(self, kit: JoinKit) -> None:
+        path = self.home.places.channel_block
+        if path.exists():
+            return
+        try:
+            with self.home.others(kit) as others:
+                block = others.ask(lambda gateway: gateway.block(kit.channel, 0, seconds=_CALL_SECONDS))
+        except FabricError as error:
+            addresses = ", ".join(known.address for known in kit.peers)
+            raise DeployError(f"no peer of the network answers ({addresses}): {error}. Run the same again") from error
+        files.write(path, block)
+
+    def _catch_up(self, kit: JoinKit, described: Network, peer: Node) -> int:
+        def question(gateway: Gateway) -> int:
+            return gateway.height(kit.channel, seconds=_CALL_SECONDS)
+
+        try:
+            with self.home.others(kit) as others:
+                wanted = others.ask(question)
+        except FabricError as error:
+            raise DeployError(f"no peer of the network answers: {error}. Run the same again") from error
+        said = -1
+
+        def caught_up() -> bool:
+            nonlocal said
+            height = readiness.height(self.home.places, described, peer) or 0
+            if height * 10 // wanted != said:
+                said = height * 10 // wanted
+                self._say(f"block {height} of {wanted}")
+            return height >= wanted
+
+        wait_for("the peer to catch up", caught_up, _CATCH_UP_SECONDS)
+        return wanted
+
+    def _with_definition(self, described: Network) -> Network:
+        """Return the description with the chaincode's definition that is in force; an upgrade is noticed here."""
+        lifecycle = Lifecycle(self._tools, self.home.places, described)
+        sequence = wait_for("the chaincode's definition", lifecycle.committed, _DEFINITION_SECONDS)
+        found = replace(described, sequence=sequence)
+        network.save(self.home.places, found)
+        return found
+
+    def _serve(self, described: Network, peer: Node) -> None:
+        (server,) = described.of(Role.CHAINCODE)
+        made = package(self.home.places, described)
+        self.daemons.start([chaincode_daemon(self.home.places, described, server, made.package_id)])
+        Lifecycle(self._tools, self.home.places, described).install(made, (peer,))
+
+    def _serves(self, kit: JoinKit) -> bool:
+        try:
+            with FabricReader(Profile.read(self.home.profile_file)) as ledger:
+                return ledger.get(keys.genesis()) == kit.genesis
+        except (LedgerError, FabricError):
+            return False
+
+
+def _of_own_organisation(kit: JoinKit) -> str:
+    """Return a peer by which this one finds the others; none when its organisation has no other."""
+    return next((known.address for known in kit.peers if known.tls_root_pem == kit.root_pem), "")

@@ -1,0 +1,88 @@
+"""Writes on peers and join codes."""
+
+from datetime import datetime
+from uuid import uuid5
+
+from django.db import IntegrityError, transaction
+
+from portal.accounts.models import Account, Role
+from portal.accounts.operations import require_role
+from portal.ledger.requests.operators import ask_to_be_operator
+from portal.peers.errors import AnotherOperatorKey, OperatorKeyKnown
+from portal.peers.models import JoinCode, Peer
+from portal.peers.network import KnownNetwork
+from portal.peers.statements import JoinApplication
+from portal.providers.codes import NewCode, claim_code, make_code
+from wire.joining import JoinKit
+
+
+def create_join_code(owner: Account, *, now: datetime) -> NewCode[JoinCode]:
+    """Make a one-time code for a machine that will be a peer.
+
+    :raises RoleMissing: when no administrator approved the owner as a peer.
+    :raises TooManyCodes: when as many are unused as may be.
+    """
+    require_role(owner, Role.PEER)
+    return make_code(JoinCode.objects.all(), owner, now=now)
+
+
+def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) -> JoinKit:
+    """Let a machine join as a peer; it may repeat that with its code when the answer was lost.
+
+    Both organisations are asked to take the operator in: until then its peer serves and is not paid.
+
+    :raises CodeUnknown: when there is no such code.
+    :raises CodeExpired: when it is too late.
+    :raises CodeUsed: when another key has used the code.
+    :raises RoleMissing: when the owner is no approved peer any more.
+    :raises OperatorKeyKnown: when the key attests for another account.
+    :raises AnotherOperatorKey: when the account attests with another key.
+    :raises RegistrarUnavailable: when the network's authority does not answer; the same again can succeed.
+    """
+    key = application.key
+    with transaction.atomic():
+        code = claim_code(JoinCode.objects.all(), digest=application.code_digest, key_id=key.key_id, now=now)
+        owner = code.owner
+        require_role(owner, Role.PEER)
+        peer = _joined(application, owner, now)
+        JoinCode.objects.filter(id=code.pk).update(peer=peer)
+        ask_to_be_operator(owner, public_key_pem=key.pem, request_id=uuid5(owner.id, f"join {code.pk}"), now=now)
+    return _kit(application, peer, network)
+
+
+def _joined(application: JoinApplication, owner: Account, now: datetime) -> Peer:
+    """Return the machine's peer; one that joins again, be it with another code, is the same."""
+    key_id = application.key.key_id
+    if Peer.objects.filter(operator_key_id=key_id).exclude(owner=owner).exists():
+        raise OperatorKeyKnown
+    if Peer.objects.filter(owner=owner).exclude(operator_key_id=key_id).exists():
+        raise AnotherOperatorKey
+    columns = {"operator_key_id": key_id, "host": application.said.host}
+    try:
+        with transaction.atomic():
+            peer, _ = Peer.objects.update_or_create(
+                name=application.peer.name,
+                owner=owner,
+                defaults=columns,
+                create_defaults=columns | {"joined_at": now},
+            )
+    except IntegrityError as error:
+        raise OperatorKeyKnown from error
+    return peer
+
+
+def _kit(application: JoinApplication, peer: Peer, network: KnownNetwork) -> JoinKit:
+    registrar, said = network.registrar, application.said
+    return JoinKit(
+        operator_id=str(peer.owner_id),
+        channel=network.channel,
+        chaincode=network.chaincode,
+        msp_id=registrar.msp_id,
+        root_pem=registrar.root_pem,
+        operator_certificate_pem=registrar.certify(application.operator, said.operator_request),
+        peer_certificate_pem=registrar.certify(application.peer, said.peer_request),
+        tls_certificate_pem=registrar.certify_server(application.peer, said.tls_request, (peer.host,)),
+        genesis=network.genesis,
+        peers=network.peers,
+        orderer_roots=network.orderer_roots,
+    )

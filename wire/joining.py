@@ -1,0 +1,63 @@
+"""What an operator's machine and the portal tell each other, so that a peer of the operator's joins the network."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoinStatement:
+    """The payload of a JWS of type `signing.JOINING`, signed by the operator's key, which it names."""
+
+    #: `wire.enrolment.code_digest` of the one-time code.
+    code_digest: str
+    #: Attests for the operator on the ledger, and is its identity on the network.
+    public_key_pem: str
+    #: Where the other peers reach this one: a host name or address.
+    host: str
+    #: PKCS 10 in PEM: by the operator's key, by the peer's and by its TLS server's; the names are `Names`.
+    operator_request: str
+    peer_request: str
+    tls_request: str
+
+
+class Names(NamedTuple):
+    """What the certificates' subjects are, known from the keys before anybody was asked."""
+
+    operator: str
+    peer: str
+
+
+def names_of(operator_key_id: str, peer_key_id: str) -> Names:
+    """Return the names of an operator and of its peer on the network."""
+    return Names(operator=f"operator-{operator_key_id}", peer=f"peer-{peer_key_id}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownPeer:
+    """A peer that a newcomer may ask, and whose TLS certificate is trusted how."""
+
+    #: `host:port`.
+    address: str
+    tls_root_pem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoinKit:
+    """The portal's answer: all that a peer has to know, and certificates for the keys that stayed where they are."""
+
+    #: The account that is paid.
+    operator_id: str
+    channel: str
+    chaincode: str
+    msp_id: str
+    #: Root of the organisation's CA.
+    root_pem: str
+    operator_certificate_pem: str
+    peer_certificate_pem: str
+    tls_certificate_pem: str
+    #: What the operator's chaincode server agrees to: the keys and fees that the ledger began with.
+    genesis: str
+    #: In the order in which they are asked.
+    peers: tuple[KnownPeer, ...]
+    #: Root certificates of the organisations that order blocks, by MSP id.
+    orderer_roots: dict[str, str]
