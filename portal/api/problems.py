@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -92,6 +92,12 @@ def _headers(told: _Told) -> dict[str, str]:
     if told.reason == Reason.UNAUTHENTICATED:
         return {"WWW-Authenticate": "Bearer"}
     return {"Retry-After": str(told.retry_after)} if told.retry_after else {}
+
+
+def plain(request: HttpRequest, reason: Reason, hint: str = "") -> JsonResponse:
+    """Return the answer to what never reached a view of the API."""
+    body = problem_body(reason, request_id=request_id(request), detail=hint) | {"component": "portal"}
+    return JsonResponse(body, status=PROBLEMS[reason].http_status)
 
 
 def nothing_here(request: Request) -> Response:

@@ -210,6 +210,25 @@ class Checkpoint(models.Model):
         return f"block {self.block_number}"
 
 
+class Audit(models.Model):
+    """What the last comparison of books, ledger and read model found; one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField()
+    block_number = models.BigIntegerField()
+    #: Keys of the world state that were compared.
+    key_count = models.BigIntegerField()
+    #: All differences of money without their signs, and by how much all money exceeds what was minted.
+    drift_micro = models.BigIntegerField()
+    supply_drift_micro = models.BigIntegerField()
+    #: How many keys differ, and the first of those and of the accounts that do.
+    differing_count = models.BigIntegerField()
+    differing = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"audit at block {self.block_number}"
+
+
 class Leadership(models.Model):
     """Who is in charge: a process that was replaced holds an older epoch and changes nothing (design §6)."""
 

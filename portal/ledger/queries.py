@@ -264,6 +264,12 @@ def outbox_counts() -> Mapping[str, int]:
     return {state.value: 0 for state in watched} | dict(counted)
 
 
+def set_aside(limit: int) -> Sequence[OperationView]:
+    """Return the oldest operations that were set aside, each with its reason: for administrators."""
+    rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")
+    return [_operation_view(row) for row in rows[:limit]]
+
+
 def _page(events: QuerySet[LedgerEvent], before: int | None, limit: int) -> QuerySet[LedgerEvent]:
     if before is not None:
         events = events.filter(id__lt=before)

@@ -6,11 +6,13 @@ import time
 
 from django.db import Error as DatabaseError
 from django.db import connection
+from django.utils import timezone
 
 from portal.ledger.errors import LedgerError
 from portal.ledger.ports import LedgerReader
 from portal.ledger.reconcile import Reconciliation, StillMoving, Survey, confirm, survey
 from portal.ledger.service.metrics import Metrics
+from portal.ledger.service.oversight import note
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,7 @@ class Auditor:
         self._metrics.differing_keys.set(len(found.differing_keys))
         self._metrics.reconciled_at.set(time.time())
         self._metrics.measure_reservations()
+        note(found, now=timezone.now())
         details = {"block": found.block, "keys": found.keys, "drift_micro": found.drift_micro}
         if found.is_clean:
             log.info("ledger.reconciled", extra=details)

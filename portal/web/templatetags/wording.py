@@ -41,6 +41,7 @@ _TONES = {
         "done",
         "attested",
         "shared",
+        "well",
     },
     "busy": {
         "pending",
@@ -63,7 +64,7 @@ _TONES = {
         "open",
         "mismatch",
     },
-    "bad": {"failed", "lost", "refused", "set_aside", "expired"},
+    "bad": {"failed", "lost", "refused", "set_aside", "expired", "look here"},
 }
 
 

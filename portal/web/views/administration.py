@@ -1,5 +1,6 @@
 """What administrators see and decide."""
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -8,9 +9,11 @@ from portal.accounts import operations as accounts
 from portal.accounts import queries
 from portal.errors import PortalError
 from portal.invocations import queries as invocations
+from portal.ledger import operations
 from portal.ledger import queries as ledger
-from portal.ledger.requests import asking, proposing
+from portal.ledger.requests import asking, mismatches, proposing
 from portal.ledger.requests import queries as money
+from portal.ledger.service.oversight import oversight
 from portal.providers import queries as providers
 from portal.web.costs import amount_text
 from portal.web.forms.money import TopUpForm
@@ -33,13 +36,36 @@ def _overview(request: HttpRequest, form: TopUpForm) -> HttpResponse:
         "online": providers.online_providers(now).count(),
         "active": providers.active_providers().count(),
         "market": providers.asked_prices(now),
-        "outbox": ledger.outbox_counts(),
+        "ledger": oversight(now),
+        "mismatches": mismatches.open_mismatches().count(),
         "newest_block": next(iter(ledger.latest_blocks(limit=1)), None),
         "open_invocations": invocations.open_invocations(),
         "open_requests": money.open_requests().count(),
         "form": form,
     }
     return render(request, "web/administration.html", shown, status=422 if form.errors else 200)
+
+
+@action
+@for_administrators
+def send_again(request: HttpRequest) -> HttpResponse:
+    """Send an operation that was set aside to the ledger again."""
+    if operations.retry_set_aside(request.POST.get("operation_id", "")):
+        messages.success(request, "It goes to the ledger again. Look here in a minute.")
+    else:
+        messages.error(request, "It is not set aside any more.")
+    return redirect("web:administration")
+
+
+@action
+@for_administrators
+def give_up(request: HttpRequest) -> HttpResponse:
+    """Give an operation up that was set aside."""
+    if operations.drop_set_aside(request.POST.get("operation_id", ""), now=timezone.now()):
+        messages.success(request, "Given up. What its job had reserved is free again.")
+    else:
+        messages.error(request, "It is not set aside any more.")
+    return redirect("web:administration")
 
 
 @page

@@ -1,0 +1,34 @@
+"""What Django itself refuses: JSON to programs under /api/, a page to people."""
+
+from django.http import HttpRequest, HttpResponse
+
+from portal.api import problems
+from portal.web.views import errors
+from wire.problems import Reason
+
+
+def _is_program(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what makes no sense: a foreign host name, a header or path that cannot be read."""
+    if _is_program(request):
+        return problems.plain(request, Reason.INVALID, "The request cannot be read: check its address and host name.")
+    return errors.bad_request(request, exception)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what nobody may do so."""
+    return problems.plain(request, Reason.FORBIDDEN) if _is_program(request) else errors.forbidden(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what is not there."""
+    return problems.plain(request, Reason.NOT_FOUND) if _is_program(request) else errors.not_found(request, exception)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Answer what failed unexpectedly; the log has it under the request's id."""
+    page = errors.failed(request)
+    return problems.plain(request, Reason.INTERNAL) if _is_program(request) else page
