@@ -1,14 +1,18 @@
 """The reconciler: compares the read model with the ledger, and the sum of all money with what was minted.
 
-It goes in two steps, so that nothing has to stand still: `survey` reads everything while blocks come in and notes what
-looks different; `confirm` reads only that again, at a moment when both are at the same block.
+It goes in two steps, so that nothing has to stand still: a survey, of everything or (service/rounds.py) of a part,
+reads while blocks come in and notes what looks different; `confirm` reads only that again, at a moment when both are
+at the same block.
 """
 
+import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import BigIntegerField, F, OuterRef, Subquery, Sum, Value
+from django.db import connection
+from django.db.models import BigIntegerField, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from chaincode.contracts import keys, supply
@@ -63,8 +67,8 @@ class Reconciliation:
         return not (self.differing_keys or self.differing_accounts or self.supply_drift_micro)
 
 
-def survey(ledger: LedgerReader, *, breathe: Callable[[], object] = lambda: None) -> Survey:
-    """Compare everything once; `breathe` is called now and then, to leave time to others."""
+def survey(ledger: LedgerReader, *, progress: Callable[[int], object] = lambda _compared: None) -> Survey:
+    """Compare everything once; `progress` hears now and then how many keys are compared, and may take its time."""
     money: dict[str, str] = {}
     suspects: list[str] = []
     count = 0
@@ -73,9 +77,14 @@ def survey(ledger: LedgerReader, *, breathe: Callable[[], object] = lambda: None
         suspects += [key for key, value in chunk.items() if mirror.get(key) != value]
         money.update((key, value) for key, value in chunk.items() if key.startswith(_MONEY))
         count += len(chunk)
-        breathe()
+        progress(count)
     if WorldState.objects.count() != count:
         suspects += itertools.islice(_superfluous(ledger), MOST_LISTED)
+    return surveyed(count, suspects, money)
+
+
+def surveyed(count: int, suspects: Sequence[str], money: Mapping[str, str]) -> Survey:
+    """Return a survey of so many keys; `money` is all of it, as of one moment."""
     return Survey(
         keys=count,
         supply_drift_micro=supply.drift(money.items()),
@@ -84,41 +93,51 @@ def survey(ledger: LedgerReader, *, breathe: Callable[[], object] = lambda: None
     )
 
 
-def confirm(ledger: LedgerReader, surveyed: Survey, *, tries: int, wait: Callable[[], object]) -> Reconciliation:
+def mirrored_money() -> dict[str, str]:
+    """Return all money in the read model's copy of the world state: one statement, so of one moment."""
+    rows = WorldState.objects.filter(functools.reduce(operator.or_, map(_beginning_with, _MONEY)))
+    return dict(rows.values_list("key", "value"))
+
+
+def differing(ledger: LedgerReader, wanted: Sequence[str]) -> list[str]:
+    """Return those of some keys where the read model holds another value than the ledger."""
+    mirror = _mirror(wanted)
+    return [key for key in wanted if ledger.get(key) != mirror.get(key)]
+
+
+def confirm(ledger: LedgerReader, found: Survey, *, tries: int, wait: Callable[[], object]) -> Reconciliation:
     """Read again what looked different, until read model and ledger are at the same block meanwhile.
 
     :raises StillMoving: when they never were, in so many tries.
     """
     for _ in range(tries):
-        block = _position()
+        block = position()
         if ledger.height == block + 1:
-            found = _look_again(ledger, surveyed, block)
-            if ledger.height == block + 1 and _position() == block:
-                return found
+            result = _look_again(ledger, found, block)
+            if ledger.height == block + 1 and position() == block:
+                return result
         wait()
-    raise StillMoving(
-        f"not at the same block in {tries} tries; last seen at block {_position()} of {ledger.height - 1}"
-    )
+    raise StillMoving(f"not at the same block in {tries} tries; last seen at block {position()} of {ledger.height - 1}")
 
 
-def _look_again(ledger: LedgerReader, surveyed: Survey, block: int) -> Reconciliation:
-    mirror = _mirror(surveyed.suspect_keys)
+def _look_again(ledger: LedgerReader, found: Survey, block: int) -> Reconciliation:
     state: dict[str, str | None] = {}
-    for account_id in surveyed.suspect_accounts:
+    for account_id in found.suspect_accounts:
         state[keys.account(account_id)] = ledger.get(keys.account(account_id))
         state.update(ledger.items(keys.delta_prefix(account_id)))
     expected = money_by_account(state)
-    totals = {account_id: expected.get(account_id, Money()) for account_id in surveyed.suspect_accounts}
+    totals = {account_id: expected.get(account_id, Money()) for account_id in found.suspect_accounts}
     return Reconciliation(
         block=block,
-        keys=surveyed.keys,
-        differing_keys=tuple(key for key in surveyed.suspect_keys if ledger.get(key) != mirror.get(key)),
+        keys=found.keys,
+        differing_keys=tuple(differing(ledger, found.suspect_keys)),
         differing_accounts=(*_differing_balances(totals, only=totals), *_differing_reservations()),
-        supply_drift_micro=surveyed.supply_drift_micro,
+        supply_drift_micro=found.supply_drift_micro,
     )
 
 
-def _position() -> int:
+def position() -> int:
+    """Return the newest block in the read model; -1 when there is none."""
     checkpoint = Checkpoint.objects.filter(id=1).first()
     return -1 if checkpoint is None else checkpoint.block_number
 
@@ -127,6 +146,13 @@ def _chunks(items: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
     iterator = iter(items)
     while chunk := dict(itertools.islice(iterator, _AT_ONCE)):
         yield chunk
+
+
+def _beginning_with(prefix: str) -> Q:
+    """Each database's index serves one of the two."""
+    if connection.vendor == "postgresql":
+        return Q(key__startswith=prefix)
+    return Q(key__gte=prefix, key__lt=prefix[:-1] + chr(ord(prefix[-1]) + 1))
 
 
 def _mirror(wanted: Iterable[str]) -> dict[str, str]:

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from portal.ledger.errors import LedgerError
 from portal.ledger.ports import LedgerReader
-from portal.ledger.reconcile import Reconciliation, StillMoving, Survey, confirm, survey
+from portal.ledger.reconcile import Reconciliation, StillMoving, Survey, confirm
 from portal.ledger.service.metrics import Metrics
 from portal.ledger.service.oversight import note
+from portal.ledger.service.rounds import Rounds
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Auditor:
         self._metrics = metrics
         self._interval = interval
         self._stop = threading.Event()
+        self._rounds = Rounds(ledger, breathe=self._breathe)
         self._surveyed: Survey | None = None
         self._thread = threading.Thread(target=self._run, name="auditor", daemon=True)
         self.last: Reconciliation | None = None
@@ -61,7 +63,7 @@ class Auditor:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._surveyed = survey(self._ledger, breathe=self._breathe)
+                self._surveyed = self._rounds.next(self._suspects())
             except _Stopped:
                 break
             except (DatabaseError, LedgerError) as error:
@@ -70,6 +72,11 @@ class Auditor:
             finally:
                 connection.close()
             self._stop.wait(self._interval)
+
+    def _suspects(self) -> tuple[str, ...]:
+        """Return what looked different and was not confirmed, and what was confirmed and may be so still."""
+        waiting, last = self._surveyed, self.last
+        return (*(waiting.suspect_keys if waiting else ()), *(last.differing_keys if last else ()))
 
     def _breathe(self) -> None:
         if self._stop.wait(_BREATH_SECONDS):

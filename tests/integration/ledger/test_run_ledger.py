@@ -25,6 +25,7 @@ LONGEST_LIFE = 0.4
 #: No file of a process whose disk is full grows beyond its log and this, in bytes.
 ROOM_FOR_LOGS = 16_384
 CREDIT = 1_000_000
+CUT_SHORT = "from portal.ledger.models import Checkpoint; Checkpoint.objects.update(rebuilding='emptying')"
 TAKE_OVER = """
 from django.utils import timezone
 from portal.ledger import leadership
@@ -168,7 +169,12 @@ def test_a_process_that_was_replaced_says_so_and_ends(installation: LedgerInstal
         assert running.events()[-1] == "ledger.superseded"
 
 
-def test_the_commands_look_at_prove_export_and_rebuild(installation: LedgerInstallation) -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "on_each_database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
+def test_the_commands_look_at_prove_export_and_rebuild(on_each_database: LedgerInstallation) -> None:
+    installation = on_each_database
     installation.manage("ledger", "status", status=1)
     with installation.ledger_process() as running:
         running.wait_well()
@@ -180,11 +186,31 @@ def test_the_commands_look_at_prove_export_and_rebuild(installation: LedgerInsta
     exported = [json.loads(line) for line in installation.manage("ledger", "export").stdout.splitlines()]
     assert [block["number"] for block in exported] == list(range(height(installation)))
     assert len(installation.manage("ledger", "export", "--first", "1").stdout.splitlines()) == len(exported) - 1
-    assert "start run_ledger again" in installation.manage("ledger", "rebuild").stdout
-    assert installation.answer("reconcile")["clean"]
+    for _ in range(2):
+        assert "start run_ledger again" in installation.manage("ledger", "rebuild").stdout
+        assert installation.answer("reconcile")["clean"]
     assert "drift 0 micro-credits" in installation.manage("ledger", "reconcile").stdout
     assert "verified:" in installation.manage("ledger", "verify").stdout
-    installation.manage("ledger", "retry", "job.create:unknown", status=1)
+    for command in ("retry", "drop"):
+        assert "is set aside" in installation.manage("ledger", command, "job.create:unknown", status=1).stderr
+
+
+def test_a_rebuild_that_was_cut_short_is_said_and_done_before_anything_else(installation: LedgerInstallation) -> None:
+    with installation.ledger_process() as running:
+        running.wait_well()
+        with installation.driver() as driver:
+            driver.jobs(3)
+        wait_for("all on the ledger", partial(all_recorded, installation, 3), 30)
+        running.terminate()
+    installation.manage("shell", "--command", CUT_SHORT)
+
+    assert "run `manage.py ledger rebuild`" in installation.manage("run_ledger", status=1).stderr
+    assert "rebuild not done" in installation.manage("ledger", "status", status=2).stdout
+    assert "going on with a rebuild" in installation.manage("ledger", "rebuild").stderr
+
+    assert installation.answer("reconcile")["clean"]
+    with installation.ledger_process() as running:
+        running.wait_well()
 
 
 def test_a_top_up_is_done_once_for_each_reference(installation: LedgerInstallation) -> None:

@@ -1,6 +1,7 @@
 """`manage.py ledger`: look at the ledger, prove it, compare it with the read model, and rebuild that."""
 
 import json
+import os
 import sys
 import time
 from argparse import ArgumentParser
@@ -14,6 +15,7 @@ from portal.ledger import operations
 from portal.ledger.backends import open_reader, open_writer
 from portal.ledger.errors import LedgerDamaged, LedgerError
 from portal.ledger.keys import load_genesis
+from portal.ledger.models import WorldState
 from portal.ledger.participants.claims import refuse_claim
 from portal.ledger.read_model import rebuilding
 from portal.ledger.reconcile import confirm, survey
@@ -22,6 +24,8 @@ from wire.codec import canonical_json, to_plain
 
 #: Exit status when the ledger or the read model is not as it should be.
 EXIT_WRONG = 2
+#: As a shell says it of a program that wrote into a closed pipe.
+EXIT_PIPE_CLOSED = 141
 _BLOCKS_AT_ONCE = 16
 _TRIES, _TRY_SECONDS = 100, 0.1
 _PROGRESS_SECONDS = 1.0
@@ -66,6 +70,10 @@ class Command(BaseCommand):
             sys.exit(EXIT_WRONG)
         except LedgerError as error:
             raise CommandError(str(error)) from error
+        except BrokenPipeError:
+            # Who reads has read enough; Python would complain once more when it closes the pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(EXIT_PIPE_CLOSED)
 
     def _verify(self, options: Mapping[str, Any]) -> None:
         with open_reader() as ledger:
@@ -77,8 +85,10 @@ class Command(BaseCommand):
         self._answer(options, to_plain(proved), text)
 
     def _reconcile(self, options: Mapping[str, Any]) -> None:
+        progress, total = self._progress("keys compared"), WorldState.objects.count()
         with open_reader() as ledger:
-            found = confirm(ledger, survey(ledger), tries=_TRIES, wait=lambda: time.sleep(_TRY_SECONDS))
+            surveyed = survey(ledger, progress=lambda compared: progress(compared, max(compared, total)))
+            found = confirm(ledger, surveyed, tries=_TRIES, wait=lambda: time.sleep(_TRY_SECONDS))
         text = f"compared at block {found.block}: {found.keys} keys, drift {found.drift_micro} micro-credits"
         for key in found.differing_keys:
             text += f"\n  differs: {key}"
@@ -109,12 +119,14 @@ class Command(BaseCommand):
         self.stdout.write(f"rebuilt from {blocks} blocks; start run_ledger again")
 
     def _export(self, options: Mapping[str, Any]) -> None:
+        progress = self._progress("blocks written")
         with open_reader() as ledger:
             number = options["first"]
             while blocks := ledger.blocks(number, _BLOCKS_AT_ONCE):
                 for block in blocks:
                     self.stdout.write(canonical_json(to_plain(block)).decode())
                 number = blocks[-1].number + 1
+                progress(number, ledger.height)
 
     def _retry(self, options: Mapping[str, Any]) -> None:
         count = operations.retry_set_aside(options["operation_id"])
