@@ -83,10 +83,10 @@ def victims(network: FabricNetwork, *, every: bool) -> list[str]:
 
 def killed(network: FabricNetwork, name: str, watch: Watch) -> tuple[float, float]:
     """Kill a process; return after how many seconds a transaction of afterwards was committed, and it ran again."""
-    begun = time.monotonic()
-    pid = processes(network)[name]
+    pid, begun = processes(network)[name], time.monotonic()
     network.operator.daemons.stop(name, kill=True)
-    wait_for(f"a transaction after {name}", lambda: watch.newest > begun, RECOVERED_SECONDS)
+    gone = time.monotonic()
+    wait_for(f"a transaction after {name}", lambda: watch.newest > gone, RECOVERED_SECONDS)
     committed = time.monotonic() - begun
     wait_for(f"{name} to run again", lambda: processes(network).get(name, pid) != pid, RECOVERED_SECONDS)
     return committed, time.monotonic() - begun

@@ -1,0 +1,25 @@
+"""Our chaincode server with the benchmark's contract: `python -m benchmarks.shim.ours ADDRESS`."""
+
+import sys
+import threading
+from pathlib import Path
+
+from chaincode.fabric import functions, state
+from chaincode.fabric.functions import Answer, Call, Function
+from chaincode.fabric.server import ChaincodeServer
+from chaincode.fabric.transactions import Transactions
+
+
+def touch(call: Call) -> Answer:
+    """Read each key and write it."""
+    keys = call.arguments
+    state.read(call.conversation, keys)
+    state.write(call.conversation, dict.fromkeys(keys, b"x" * 200))
+    return Answer(payload=b"ok")
+
+
+if __name__ == "__main__":
+    functions.FUNCTIONS = {"touch": Function(run=touch, takes=None)}
+    transactions = Transactions(Path("genesis.json"))
+    ChaincodeServer(package_id="benchmark:1", address=sys.argv[1], tls=None, transactions=transactions).start()
+    threading.Event().wait()
