@@ -13,7 +13,9 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS, Submitted, read
 from chaincode.contracts.operations import (
     AskPayout,
+    AttestEpoch,
     ClaimJob,
+    CloseEpoch,
     Deposit,
     GiveNotice,
     PayClaim,
@@ -54,6 +56,7 @@ AUTHORS: Mapping[Role, frozenset[str]] = {
             RenounceKey,
         )
     ),
+    Role.OPERATOR: frozenset(arguments.kind for arguments in (AttestEpoch, CloseEpoch, RotateKey, RenounceKey)),
 }
 #: Operations of one participant, and of all together, that may wait for the ledger's answer.
 MOST_OF_ONE, MOST_OF_ALL = 100, 10_000
@@ -69,7 +72,7 @@ class OperationTooLarge(PortalError):
 
 
 class SignatureRefused(NotAllowed):
-    """No key that the ledger knows as a provider's or an owner's signed this operation."""
+    """No key that the ledger knows as a provider's, an owner's or an operator's signed this operation."""
 
 
 class NotYours(NotAllowed):

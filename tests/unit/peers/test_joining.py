@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 
 from chaincode.contracts import keys
+from chaincode.contracts.operations import Arguments, RenounceKey, Transfer, operation_text
 from chaincode.contracts.records import Operator, PinnedKey, Role
 from fabric_client.authority import certificate_request
 from portal.accounts import operations as accounts
@@ -16,6 +17,8 @@ from portal.accounts.models import Role as PortalRole
 from portal.errors import PortalError
 from portal.ledger.models import GovernedRequest, RequestKind, RequestState
 from portal.ledger.money.standing import record
+from portal.ledger.participants import submissions
+from portal.ledger.participants.submissions import NotYours, SignatureRefused
 from portal.ledger.requests import approving
 from portal.ledger.requests.errors import OwnMoney
 from portal.membership.errors import RegistrarUnavailable, RequestInvalid
@@ -31,7 +34,7 @@ from tests.support.outbox.bank import Bank
 from tests.support.people import NOW, PASSWORD, People
 from tests.support.portal.joining import GENESIS, JoiningMachine, known_network
 from wire.joining import JoinKit, names_of
-from wire.signing import SigningKey
+from wire.signing import OPERATION, SigningKey
 
 pytestmark = pytest.mark.django_db
 
@@ -187,6 +190,37 @@ def test_certificates_are_for_the_machine_s_own_keys_and_names(people: People) -
     for changes in spoilt:
         with pytest.raises((JoinStatementInvalid, RequestInvalid)):
             read_join_application(code, machine.statement(code, **changes))
+
+
+def taken_in(bank: Bank, people: People, registrar: InMemoryRegistrar) -> JoiningMachine:
+    machine = JoiningMachine()
+    join(new_code(people.peer), machine, registrar)
+    bank.approve_twice(GovernedRequest.objects.get())
+    bank.sign()
+    return machine
+
+
+def test_an_operator_ends_its_stolen_key_and_moves_no_money_with_it(
+    bank: Bank, people: People, registrar: InMemoryRegistrar
+) -> None:
+    key, operator_id = taken_in(bank, people, registrar).operator, str(people.peer.id)
+
+    def signed(arguments: Arguments) -> str:
+        text = operation_text(f"{arguments.kind}:{operator_id}:1", arguments)
+        return key.sign(text.encode(), OPERATION)
+
+    theft = Transfer(account_id=operator_id, to_account_id=str(people.provider.id), amount_micro=1)
+    with pytest.raises(NotYours):
+        submissions.verified(signed(theft))
+    renounced = submissions.verified(signed(RenounceKey(key_id=key.public.key_id)))
+    submissions.store(renounced, now=bank.clock())
+    bank.settle()
+
+    pinned = record(PinnedKey, keys.key(key.public.key_id))
+    assert pinned is not None
+    assert pinned.revoked_at_ms is not None
+    with pytest.raises(SignatureRefused):
+        submissions.verified(signed(RenounceKey(key_id=key.public.key_id)))
 
 
 def test_both_organisations_take_an_operator_in(bank: Bank, people: People, registrar: InMemoryRegistrar) -> None:
