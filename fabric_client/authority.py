@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
 
 from fabric_client.errors import AuthorityRefused, AuthorityUnavailable, BadIdentity
 from fabric_client.identity import Identity, sign
 from wire.codec import canonical_json
-from wire.signing import SigningKey
 
 _SECONDS = 20
 _SERVER_ERROR = 500
@@ -117,13 +113,6 @@ class AuthorityClient:
         if plain.get("success"):
             return plain["result"]
         raise _refusal(path, answer.status_code, plain.get("errors") or ())
-
-
-def certificate_request(name: str, key: SigningKey) -> str:
-    """Return a certificate request in PEM: the key signs that it wants to be called by a name."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key.key, hashes.SHA256())
-    return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _refusal(path: str, status: int, errors: Any) -> AuthorityRefused | AuthorityUnavailable:

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import grpc
@@ -34,8 +33,8 @@ class Endpoint:
 
     #: `host:port`.
     address: str
-    #: PEM file with the root of the organisation's CA.
-    tls_root: Path
+    #: Root of the organisation's CA, in PEM.
+    tls_root: bytes
 
 
 class Peer:
@@ -43,7 +42,7 @@ class Peer:
 
     def __init__(self, endpoint: Endpoint, identity: Identity) -> None:
         self.address = endpoint.address
-        credentials = grpc.ssl_channel_credentials(root_certificates=endpoint.tls_root.read_bytes())
+        credentials = grpc.ssl_channel_credentials(root_certificates=endpoint.tls_root)
         self.channel = grpc.secure_channel(endpoint.address, credentials, options=_OPTIONS)
         self.gateway = Gateway(self.channel, identity)
 

@@ -49,8 +49,17 @@ class Profile:
 
     def connect(self) -> Peers:
         """Return the peers, for the profile's identity."""
-        endpoints = [Endpoint(address=peer.address, tls_root=Path(peer.tls_root)) for peer in self.peers]
-        return Peers(endpoints, Identity.read(self.msp_id, Path(self.identity)))
+        return Peers(self.endpoints(), Identity.read(self.msp_id, Path(self.identity)))
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return where the peers are.
+
+        :raises BadIdentity: when the root of a peer's CA cannot be read.
+        """
+        try:
+            return [Endpoint(address=peer.address, tls_root=Path(peer.tls_root).read_bytes()) for peer in self.peers]
+        except OSError as error:
+            raise BadIdentity(f"{error.filename}: {error.strerror}") from error
 
     def verifier(self) -> BlockVerifier:
         """Return what checks this network's blocks."""

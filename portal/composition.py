@@ -7,13 +7,14 @@ from cryptography import x509
 from django.utils import timezone
 
 from fabric_client.errors import BadIdentity
-from fabric_client.profile import RegistrarProfile
+from fabric_client.profile import Profile, RegistrarProfile
 from portal.environment import SettingError, setting
 from portal.functions.addresses import RegistryList
 from portal.functions.images import Registry
 from portal.functions.registry import HttpRegistry
 from portal.ledger.keys import CA_CERTIFICATE_FILE, CA_KEY_FILE, load_genesis, load_signing_key, read_file
 from portal.ledger.operations import announce_provider
+from portal.membership.admission import Admission
 from portal.membership.ports import Registrar
 from portal.membership.registrar import FabricRegistrar
 from portal.peers.network import KnownNetwork, network_of
@@ -61,6 +62,14 @@ def root_key_pem() -> str:
 def announce() -> Announce:
     """Return what tells the ledger of a new provider."""
     return partial(announce_provider, now=timezone.now())
+
+
+def admission() -> Admission | None:
+    """Return what admits providers to the Fabric network; None when this installation admits nobody."""
+    members, path = registrar(), setting("CHAINFAAS_FABRIC_PROFILE")
+    if members is None or not path:
+        return None
+    return Admission(registrar=members, profile=partial(Profile.read, Path(path)))
 
 
 @cache

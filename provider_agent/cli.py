@@ -2,29 +2,36 @@
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from threading import Event
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
 from provider_agent import __version__, daemon, own_key
-from provider_agent.claims.claiming import Claimant
+from provider_agent.claims.claiming import Claimant, Ledger, standing
 from provider_agent.claims.evidence import Evidence, EvidenceStore
 from provider_agent.containers.docker_runner import DockerRunner
 from provider_agent.errors import AgentError
 from provider_agent.machine import config as configs
 from provider_agent.machine import doctor as doctors
-from provider_agent.machine import enrolment, keys
+from provider_agent.machine import enrolment, keys, renewal
+from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import Config, Offer, default_offer
 from provider_agent.machine.doctor import Finding, Level
 from provider_agent.machine.home import DEFAULT_HOME, Home
 from provider_agent.machine.portal import Portal
 from provider_agent.rabbitmq import try_login
 from wire import logs
+from wire.enrolment import end_of
 from wire.limits import BOUNDS
+
+if TYPE_CHECKING:
+    from provider_agent.claims.peers import PeerLedger
 
 P = ParamSpec("P")
 
@@ -182,9 +189,14 @@ def doctor(*, home: Path, docker_host: str, as_json: bool) -> None:
 @click.argument("job_id", required=False)
 @click.option("--all", "all_jobs", is_flag=True, help="Claim all jobs that can be claimed.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be claimed.")
+@click.option(
+    "--through",
+    type=click.Choice(["peers", "portal"]),
+    help="Who takes the claim to the ledger. [default: peers where this machine knows some, else portal]",
+)
 @_home
 @_plainly
-def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, home: Path) -> None:
+def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, through: str | None, home: Path) -> None:
     """Demand the pay for a job that the controller did not confirm.
 
     Ticket, receipt and the controller's acknowledgement are kept for each job until it can no longer be paid. With the
@@ -194,26 +206,82 @@ def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, home: Path) -> N
     if all_jobs == bool(job_id):
         raise click.UsageError("name one JOB_ID, or --all")
     place = Home(home)
-    claimant = _claimant(place, configs.load(place))
-    found = claimant.store.all() if all_jobs else [_evidence(claimant.store, job_id or "")]
+    config, store = configs.load(place), EvidenceStore(place.journal)
+    found = store.all() if all_jobs else [_evidence(store, job_id or "")]
     refused = False
-    for evidence in found:
-        told = claimant.claim(evidence, dry_run=dry_run)
-        click.echo(f"{told.job_id}  {told.text}")
-        refused = refused or told.is_refused
+    with ExitStack() as closing:
+        claimant = _claimant(place, config, _ledger(place, config, through, closing))
+        for evidence in found:
+            told = claimant.claim(evidence, dry_run=dry_run)
+            click.echo(f"{told.job_id}  {told.text}")
+            refused = refused or told.is_refused
     if not found:
         click.echo("There is no job that could be claimed.")
     if refused:
         raise click.exceptions.Exit(1)
 
 
-def _claimant(home: Home, config: Config) -> Claimant:
+@main.command("claim-status")
+@click.argument("job_id")
+@_home
+@_plainly
+def claim_status(job_id: str, *, home: Path) -> None:
+    """Ask a peer of the network what became of a job of this machine. Exit code 1 when its claim was refused."""
+    place = Home(home)
+    with ExitStack() as closing:
+        state = _peers(place, closing).job_state(job_id)
+    told = standing(job_id, state)
+    click.echo(f"{told.job_id}  {told.text}")
+    if told.is_refused:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@_home
+@_plainly
+def renew(*, home: Path) -> None:
+    """Fetch new certificates for this machine's key, and where the network's peers are.
+
+    A running agent does so by itself before they end.
+    """
+    place = Home(home)
+    done = renewal.renew(place, daemon.portal(place, configs.load(place)), now=renewal.utc_now(), anyway=True)
+    click.echo(f"The certificate of this machine's key is valid until {done.until:%Y-%m-%d}.")
+    if done.membership is None:
+        click.echo("The ledger is no Fabric network: no other certificate is needed.")
+    else:
+        until = end_of(done.membership.certificate_pem)
+        click.echo(f"On the Fabric network: until {until:%Y-%m-%d}, {len(done.membership.peers)} peers known.")
+
+
+def _ledger(home: Home, config: Config, through: str | None, closing: ExitStack) -> Ledger:
+    """Return the way to the ledger that was chosen, or the one that this machine has."""
+    chosen = through or ("peers" if home.fabric.exists() else "portal")
+    return _peers(home, closing) if chosen == "peers" else daemon.portal(home, config)
+
+
+def _peers(home: Home, closing: ExitStack) -> "PeerLedger":
+    membership = memberships.load(home)
+    if membership is None:
+        raise AgentError("this machine is no member of a Fabric network: chainfaas-agent renew, or --through portal")
+    try:
+        # Only who claims by its own hand needs gRPC.
+        peers = import_module("provider_agent.claims.peers")
+    except ModuleNotFoundError as error:
+        raise AgentError(
+            f"{error.name} is not installed: pip install 'chainfaas[fabric]', or claim with --through portal"
+        ) from error
+    ledger: PeerLedger = peers.PeerLedger(membership, keys.load(home).signing, clock=daemon.now_ms, pause=Event().wait)
+    return closing.enter_context(ledger)
+
+
+def _claimant(home: Home, config: Config, ledger: Ledger) -> Claimant:
     home.check()
     return Claimant(
         provider_id=config.provider_id,
         key=keys.load(home).signing,
         store=EvidenceStore(home.journal),
-        portal=Portal(config.portal_url, home.authority if home.authority.exists() else None),
+        ledger=ledger,
         clock=daemon.now_ms,
         pause=Event().wait,
     )

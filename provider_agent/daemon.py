@@ -23,6 +23,8 @@ from provider_agent.machine import config as configs
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config
 from provider_agent.machine.home import Home
+from provider_agent.machine.portal import Portal
+from provider_agent.machine.renewal import RenewalLoop, renew, utc_now
 from provider_agent.rabbitmq import BrokerLogin, RabbitBroker
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,11 @@ def login(home: Home, config: Config) -> BrokerLogin:
     )
 
 
+def portal(home: Home, config: Config) -> Portal:
+    """Return this machine's portal."""
+    return Portal(config.portal_url, home.authority if home.authority.exists() else None)
+
+
 def docker_runner(config: Config, docker_host: str) -> DockerRunner:
     """Return a runner of containers.
 
@@ -89,9 +96,12 @@ def run(home: Home, *, docker_host: str, drain_seconds: int, port: int) -> None:
             )
         )
         signals = _signals()
+        renewals = RenewalLoop(lambda: renew(home, portal(home, config), now=utc_now()))
         with _local_http(home, agent, port):
             agent.start()
+            renewals.start()
             signals.get()
+            renewals.stop()
             agent.drain()
             _drained(agent, signals, drain_seconds)
             is_clean = agent.stop()

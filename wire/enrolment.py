@@ -1,8 +1,14 @@
-"""What a machine sends to become a provider: a one-time code, and a statement signed by the key that it will use."""
+"""What a machine signs with its receipts' key: to become a provider, to stay one, and to ask for its own."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from wire.signing import sha256_hex
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
+
+from wire.errors import Malformed
+from wire.signing import SigningKey, sha256_hex
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +26,40 @@ class EnrolmentStatement:
     agent_version: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenewalStatement:
+    """The payload of a JWS of type `signing.RENEWAL`, by an enrolled machine's signing key."""
+
+    signed_at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobQuery:
+    """The payload of a JWS of type `signing.QUERY`: a provider asks the ledger for a job of its own."""
+
+    job_id: str
+    #: The time of the proposal that brings it: nobody else can bring it later.
+    asked_at_ms: int
+
+
 def code_digest(code: str) -> str:
     """Return how a one-time code is stored and named: people may type it in lower case and without hyphens."""
     return sha256_hex(code.strip().upper().replace("-", "").encode())
+
+
+def certificate_request(name: str, key: SigningKey) -> str:
+    """Return a certificate request (PKCS 10) in PEM: the key signs that it wants to be called by a name."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key.key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def end_of(certificate_pem: str) -> datetime:
+    """Return when a certificate ends.
+
+    :raises Malformed: when it is none.
+    """
+    try:
+        return x509.load_pem_x509_certificate(certificate_pem.encode()).not_valid_after_utc
+    except ValueError as error:
+        raise Malformed("certificate: expected PEM") from error

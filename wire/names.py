@@ -1,4 +1,4 @@
-"""Every name on the broker, spelt by one function each."""
+"""Every name on the broker and on the Fabric network, spelt by one function each."""
 
 from uuid import UUID
 
@@ -7,6 +7,9 @@ INVOCATIONS = "invocations"
 HEARTBEATS = "provider-heartbeats"
 PROGRESS = "provider-progress"
 RESULTS = "provider-results"
+#: Functions of the chaincode that providers call.
+FABRIC_SUBMIT = "submit"
+FABRIC_OWN_JOB = "own_job"
 
 #: Which kinds of event land in which of the controller's queues, so that a flood of one kind stops no other.
 EVENT_QUEUES: dict[str, tuple[str, ...]] = {
@@ -39,3 +42,8 @@ def event_key(provider_id: UUID, kind: str) -> str:
 def replies_queue(gateway_id: str) -> str:
     """Return the queue on which one gateway process hears how its invocations ended."""
     return f"replies.{gateway_id}"
+
+
+def fabric_member(signing_key_id: str) -> str:
+    """Return what a provider is called on the Fabric network: a machine knows its key before its provider's id."""
+    return f"provider-{signing_key_id}"

@@ -11,6 +11,7 @@ from chaincode.contracts import keys
 from chaincode.contracts.errors import ContractError
 from chaincode.contracts.execution import batch
 from chaincode.contracts.genesis import BadGenesis, Genesis
+from chaincode.contracts.records import Job, PinnedKey, Role
 from chaincode.contracts.submission import BadSubmission, verified
 from chaincode.fabric import names, state
 from chaincode.fabric.conversation import Conversation
@@ -18,8 +19,10 @@ from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND,
 from chaincode.fabric.packing import unpacked
 from chaincode.fabric.proposal import Proposer
 from chaincode.fabric.stub import FabricStub
-from wire.codec import canonical_json, encode
+from wire.codec import canonical_json, decode, encode
+from wire.enrolment import JobQuery
 from wire.errors import WireError
+from wire.signing import QUERY, PublicKey, key_id_of
 
 #: A transaction holds its arguments, what it writes and its events: a block of this network takes 20 MB.
 MAX_ARGUMENT_BYTES = 4 * 1024 * 1024
@@ -125,6 +128,33 @@ def recorded(call: Call) -> Answer:
     return Answer(payload=state.read(call.conversation, [place]).get(place, names.UNKNOWN.encode()))
 
 
+def own_job(call: Call) -> Answer:
+    """Return a job's record to the provider of it: the signature of its pinned key says who asks, no certificate.
+
+    :raises CallRefused: when there is none, or it is another's; both look the same.
+    """
+    (jws,) = call.arguments
+    asked, holder = _asked(call, jws)
+    place = keys.job(asked.job_id)
+    found = state.read(call.conversation, [place]).get(place)
+    if found is None or decode(Job, found).provider_id != holder:
+        raise CallRefused(NOT_FOUND, "there is no such job of yours")
+    return Answer(payload=found)
+
+
+def _asked(call: Call, jws: str) -> tuple[JobQuery, str]:
+    """Return a question, and the provider whose key signed it just now."""
+    place = keys.key(key_id_of(jws))
+    text = state.read(call.conversation, [place]).get(place)
+    pinned = None if text is None else decode(PinnedKey, text)
+    if pinned is None or not pinned.active or pinned.role is not Role.PROVIDER:
+        raise CallRefused(FORBIDDEN, "the ledger knows no provider with this key")
+    asked = decode(JobQuery, PublicKey.from_pem(pinned.public_key_pem).verify(jws, QUERY))
+    if asked.asked_at_ms != call.proposer.timestamp_ms:
+        raise CallRefused(BAD_REQUEST, "asked_at_ms: is not the time of the proposal")
+    return asked, pinned.holder
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Function:
     """A function that can be called."""
@@ -142,6 +172,7 @@ FUNCTIONS: Mapping[str, Function] = {
     names.ITEMS: Function(run=items, takes=2),
     names.HISTORY: Function(run=history, takes=1),
     names.RECORDED: Function(run=recorded, takes=1),
+    names.OWN_JOB: Function(run=own_job, takes=1),
 }
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from wire import names as wire_names
+
 CHAINCODE = "market"
 
 #: Functions that write.
-SUBMIT = "submit"
+SUBMIT = wire_names.FABRIC_SUBMIT
 GENESIS = "genesis"
 PROBE = "probe"
 #: Functions that only read.
@@ -13,6 +15,7 @@ GET = "get"
 ITEMS = "items"
 HISTORY = "history"
 RECORDED = "recorded"
+OWN_JOB = wire_names.FABRIC_OWN_JOB
 
 #: The one event of a transaction; its content is the list of the contracts' events.
 EVENT = "operations.v1"

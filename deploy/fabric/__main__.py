@@ -208,6 +208,15 @@ def revoke(operator: Operator, organisation: str, name: str) -> None:
     say(f"{name} is revoked; {organisation} has revoked {operator.revoke(organisation, name)} certificates")
 
 
+@main.command("publish-revocations")
+@click.pass_obj
+@plainly
+def publish_revocations(operator: Operator) -> None:
+    """Put on the channel what the CAs have revoked since, as providers that were revoked in the portal."""
+    for organisation, count in operator.publish_revocations().items():
+        say(f"{organisation} has revoked {count} certificates")
+
+
 @main.command()
 @click.pass_obj
 @plainly

@@ -13,7 +13,7 @@ from deploy.fabric.channel.configuration import make_channel_block
 from deploy.fabric.channel.lifecycle import Lifecycle
 from deploy.fabric.channel.membership import join, join_peer
 from deploy.fabric.channel.package import Package, package
-from deploy.fabric.channel.revocation import revoke
+from deploy.fabric.channel.revocation import publish, revoke
 from deploy.fabric.identities.authority import authority_daemon
 from deploy.fabric.identities.enrolment import ADMINISTRATOR, Enrolment
 from deploy.fabric.network import PORTS, Network, Node, Places, Role
@@ -139,6 +139,11 @@ class Operator:
         network = self.network()
         self._check_organisation(network, organisation)
         return revoke(self._tools, self.places, network, organisation, name)
+
+    def publish_revocations(self) -> dict[str, int]:
+        """Put on the channel what each organisation's CA has revoked; return how many certificates that are."""
+        network = self.network()
+        return {name: publish(self._tools, self.places, network, name) for name in network.organisations}
 
     def down(self) -> int:
         """Stop everything and return how many processes there were; the data stays."""

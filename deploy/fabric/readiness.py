@@ -92,7 +92,7 @@ def height(places: Places, network: Network, peer: Node) -> int | None:
     """Return how many blocks a peer has; None when it does not answer."""
     user = network.users[peer.organisation][0]
     identity = Identity.read(msp_id(peer.organisation), places.user(peer.organisation, user))
-    endpoint = Endpoint(address=network.address(peer), tls_root=places.ca_root(peer.organisation))
+    endpoint = Endpoint(address=network.address(peer), tls_root=places.ca_root(peer.organisation).read_bytes())
     asked = Peer(endpoint, identity)
     try:
         return asked.gateway.height(network.channel, seconds=3)

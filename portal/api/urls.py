@@ -46,6 +46,7 @@ urlpatterns = [
     path("functions/<slug:name>/start", functions.Start.as_view()),
     path("enrolment-codes", providers.Codes.as_view()),
     path("enrolments", providers.Enrolments.as_view()),
+    path("renewals", providers.Renewals.as_view()),
     path("providers", providers.Providers.as_view()),
     path("providers/<uuid:provider_id>", providers.OneProvider.as_view()),
     path("providers/<uuid:provider_id>/revoke", providers.Revoke.as_view()),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from wire import names
+
 
 class Kind(StrEnum):
     """What a member is."""
@@ -26,8 +28,8 @@ class Member:
 
 
 def provider_member(signing_key_id: str) -> Member:
-    """Return the member that a provider is; a machine knows its key before it knows its provider's id."""
-    return Member(kind=Kind.PROVIDER, name=f"provider-{signing_key_id}")
+    """Return the member that a provider is."""
+    return Member(kind=Kind.PROVIDER, name=names.fabric_member(signing_key_id))
 
 
 class Registrar(Protocol):

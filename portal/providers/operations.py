@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
+from portal.membership.ports import Registrar, provider_member
 from portal.providers.broker_admin import BrokerAdmin, ProviderAccess, hash_password
 from portal.providers.certificates import CertificateAuthority
 from portal.providers.codes import NewCode, claim_code, make_code
@@ -131,14 +132,19 @@ def access_of(provider: Provider) -> ProviderAccess:
     )
 
 
-def revoke_provider(provider: Provider, *, broker: BrokerAdmin, now: datetime) -> Provider:
-    """Take a provider out for good: it gets no more jobs, and the broker knows it no more. A repeat is harmless.
+def revoke_provider(
+    provider: Provider, *, broker: BrokerAdmin, now: datetime, registrar: Registrar | None = None
+) -> Provider:
+    """Take a provider out for good: it gets no more jobs, and broker and network know it no more. A repeat is harmless.
 
     :raises BrokerUnavailable: when the broker cannot be reached; repeat it, or run `manage.py rebuild_broker`.
+    :raises RegistrarUnavailable: when the network's authority does not answer; repeat it.
     """
     active = Provider.objects.filter(id=provider.id, state=ProviderState.ACTIVE)
     active.update(state=ProviderState.REVOKED, revoked_at=now)
     broker.revoke(provider.id, provider.queue_secret)
+    if registrar is not None:
+        registrar.expel(provider_member(provider.signing_key_id))
     provider.refresh_from_db()
     return provider
 

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 
 from portal.functions.drafts import ARCHITECTURES
+from portal.membership.errors import RequestInvalid
+from portal.membership.ports import provider_member
+from portal.membership.requests import checked
 from portal.providers.errors import StatementInvalid
 from wire import signing
 from wire.codec import decode
@@ -24,6 +27,16 @@ class Application:
     sealing_key: str
     architecture: str
     agent_version: str
+
+
+def check_own(key: PublicKey, request_pem: str) -> None:
+    """Check that a machine asks for a certificate of its own signing key, under its own name.
+
+    :raises RequestInvalid: when it does not.
+    """
+    request = checked(provider_member(key.key_id), request_pem)
+    if request.public_key() != key.key:
+        raise RequestInvalid(fields={"certificate_request": ["expected the key that signed the statement"]})
 
 
 def read_application(code: str, statement: str) -> Application:

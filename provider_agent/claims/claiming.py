@@ -25,8 +25,8 @@ _TAKEN: Mapping[str, str] = {
 _ENDED = frozenset({"settled", "refused"})
 
 
-class Portal(Protocol):
-    """What claims need of the portal."""
+class Ledger(Protocol):
+    """The ledger, through the portal or through a peer of the network."""
 
     def submit(self, operation: str) -> OperationAnswer:
         """Send a signed operation; the same again only asks where it stands."""
@@ -49,7 +49,7 @@ class Claimant:
     provider_id: str
     key: SigningKey
     store: EvidenceStore
-    portal: Portal
+    ledger: Ledger
     clock: Clock
     #: Waits so many seconds.
     pause: Callable[[float], object]
@@ -82,13 +82,13 @@ class Claimant:
 
     def _send(self, evidence: Evidence, jws: str) -> Told:
         try:
-            answer = self.portal.submit(jws)
+            answer = self.ledger.submit(jws)
         except PortalRefused as refused:
             if refused.reason != Reason.GONE:
                 raise
             self.store.ended(evidence.job_id, "paid")
             return Told(job_id=evidence.job_id, text=f"not claimed: {refused}")
-        before = "" if answer.state in _WAITING else "done before: "
+        before = "" if answer.is_new or answer.state in _WAITING else "done before: "
         for _ in range(_QUESTIONS):
             if answer.state not in _WAITING:
                 return self._tell(evidence, answer, before)
@@ -96,7 +96,7 @@ class Claimant:
                 text = f"sent; it waits and is sent again by itself for two days: {answer.reason}"
                 return Told(job_id=evidence.job_id, text=text)
             self.pause(PAUSE_SECONDS)
-            answer = self.portal.submit(jws)
+            answer = self.ledger.submit(jws)
         return Told(job_id=evidence.job_id, text="sent; the ledger has not answered yet, claim it again to see")
 
     def _tell(self, evidence: Evidence, answer: OperationAnswer, before: str) -> Told:
@@ -107,3 +107,9 @@ class Claimant:
         if answer.job_state in _ENDED:
             self.store.ended(evidence.job_id, text)
         return Told(job_id=evidence.job_id, text=f"{before}{text}", is_refused=answer.job_state == "refused")
+
+
+def standing(job_id: str, state: str) -> Told:
+    """Return what to tell of a job by its state on the ledger, which is empty when the ledger has none."""
+    unclaimed = f"{state}, and not claimed" if state else "the ledger has no such job of this machine's"
+    return Told(job_id=job_id, text=_TAKEN.get(state, unclaimed), is_refused=state == "refused")

@@ -6,6 +6,7 @@ from uuid import UUID
 from provider_agent import __version__
 from provider_agent.errors import AgentError
 from provider_agent.machine import config, keys
+from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import Config, Offer
 from provider_agent.machine.home import Home
 from provider_agent.machine.portal import EnrolmentAnswer, Portal, PortalRefused
@@ -32,11 +33,15 @@ def enrol(home: Home, *, portal: Portal, code: str, offer: Offer, authority: Pat
         raise AlreadyEnrolled(f"{home.path} is enrolled already, as {known.name} at {known.portal_url}")
     with home.locked():
         own = keys.load_or_create(home)
-        answer = portal.enrol(code=code, statement=statement(own, code=code))
+        answer = portal.enrol(
+            code=code, statement=statement(own, code=code), certificate_request=memberships.request(own.signing)
+        )
         _check(answer)
         if authority:
             home.write(home.authority, authority.read_bytes())
         enrolled = _config(answer, portal_url=portal.url, offer=offer)
+        if answer.fabric:
+            memberships.store(home, answer.fabric)
         config.store(home, enrolled, broker_password=answer.broker.password)
     return enrolled
 

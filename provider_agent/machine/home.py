@@ -32,6 +32,8 @@ class Home:
         self.config = self.path / "config.json"
         self.broker_password = self.path / "broker-password"
         self.authority = self.path / "ca.pem"
+        #: Present when this machine is a member of a Fabric network.
+        self.fabric = self.path / "fabric.json"
         self.journal = self.path / "journal.sqlite3"
         #: Where a running agent's local address is written.
         self.running = self.path / "running.json"

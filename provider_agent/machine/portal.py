@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from provider_agent.errors import AgentError
+from provider_agent.machine.membership import Membership
 from wire.codec import decode
 from wire.errors import Malformed
 
@@ -54,6 +55,16 @@ class EnrolmentAnswer:
     control_queue: str
     heartbeat_seconds: int
     allowed_registries: tuple[str, ...] = ()
+    #: None where the ledger is no Fabric network.
+    fabric: Membership | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenewalAnswer:
+    """An enrolled machine's certificates."""
+
+    certificate_pem: str
+    fabric: Membership | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +78,8 @@ class OperationAnswer:
     reason: str
     #: Of the job that it is about, as the ledger has it; empty when that is not known.
     job_state: str
+    #: Whether it was this very call that brought it about.
+    is_new: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,17 +108,31 @@ class Portal:
         except (OSError, ssl.SSLError) as error:
             raise AgentError(f"{authority}: expected a file with PEM certificates ({error})") from error
 
-    def enrol(self, *, code: str, statement: str) -> EnrolmentAnswer:
+    def enrol(self, *, code: str, statement: str, certificate_request: str) -> EnrolmentAnswer:
         """Exchange a one-time code and this machine's statement for its place in the marketplace.
 
         :raises PortalRefused: when the portal refuses; the message is its hint.
         :raises PortalUnreachable: when it does not answer.
         """
-        body = self._post("enrolments", {"code": code, "statement": statement}, (httpx.codes.OK,))
+        request = {"code": code, "statement": statement, "certificate_request": certificate_request}
+        body = self._post("enrolments", request, (httpx.codes.OK,))
         try:
             return decode(EnrolmentAnswer, body)
         except Malformed as error:
             raise PortalRefused(f"{self.url} answered something else than an enrolment: {error}") from error
+
+    def renew(self, *, statement: str, certificate_request: str) -> RenewalAnswer:
+        """Return this machine's certificates; a new one for the network when a request for it is given.
+
+        :raises PortalRefused: when the portal refuses; the message is its hint.
+        :raises PortalUnreachable: when it does not answer.
+        """
+        request = {"statement": statement, "certificate_request": certificate_request}
+        body = self._post("renewals", request, (httpx.codes.OK,))
+        try:
+            return decode(RenewalAnswer, body)
+        except Malformed as error:
+            raise PortalRefused(f"{self.url} answered something else than certificates: {error}") from error
 
     def submit(self, operation: str) -> OperationAnswer:
         """Send an operation that this machine signed to the ledger; the same again only asks where it stands.

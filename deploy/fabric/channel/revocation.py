@@ -1,5 +1,8 @@
 """Revocation: the CA's list goes onto the channel, and from that block on nobody takes the certificates on it."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from cryptography import x509
 
 from deploy.fabric import files
@@ -20,12 +23,23 @@ def revoke(tools: Tools, places: Places, network: Network, organisation: str, na
     """Revoke all certificates of a name; return how many the organisation's list has now."""
     with Enrolment(places, network, organisation) as enrolment:
         enrolment.revoke(name)
+    return publish(tools, places, network, organisation)
+
+
+def publish(tools: Tools, places: Places, network: Network, organisation: str) -> int:
+    """Put what an organisation's CA has revoked onto the channel, if that is news; return how many certificates."""
+    with Enrolment(places, network, organisation) as enrolment:
         revocation_list = enrolment.revocation_list()
-    msp = msp_id(organisation)
+    msp, wanted = msp_id(organisation), _serials([revocation_list])
     with connection(places, network) as peers:
-        config = configuration_of(_block(peers, network))
+
+        def config() -> Any:
+            return configuration_of(_block(peers, network))
+
+        if _serials(revoked(config(), msp)) == wanted:
+            return len(wanted)
         path = places.root / "channel" / f"revocation-{organisation}.tx"
-        files.write(path, revocation_update(config, network.channel, msp, revocation_list))
+        files.write(path, revocation_update(config(), network.channel, msp, revocation_list))
         orderer = network.of(Role.ORDERER)[0]
         root = places.ca_root(orderer.organisation).resolve()
         command = PeerCommand(tools, places, network, network.of(Role.PEER, organisation)[0])
@@ -35,10 +49,14 @@ def revoke(tools: Tools, places: Places, network: Network, organisation: str, na
         )
         wait_for(
             "the channel to take the revocation list",
-            lambda: revocation_list in revoked(configuration_of(_block(peers, network)), msp),
+            lambda: revocation_list in revoked(config(), msp),
             _COMMIT_SECONDS,
         )
-    return len(list(x509.load_pem_x509_crl(revocation_list)))
+    return len(wanted)
+
+
+def _serials(lists: Iterable[bytes]) -> set[int]:
+    return {item.serial_number for pem in lists for item in x509.load_pem_x509_crl(pem)}
 
 
 def _block(peers: Peers, network: Network) -> bytes:

@@ -11,8 +11,9 @@ from deploy.fabric import files
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.authority import PARTICIPANTS, REGISTRAR, password, publish_root
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
-from fabric_client.authority import AuthorityClient, Registration, certificate_request
+from fabric_client.authority import AuthorityClient, Registration
 from fabric_client.identity import Identity
+from wire.enrolment import certificate_request
 from wire.signing import SigningKey
 
 #: Installs chaincode and changes the channel for its organisation.

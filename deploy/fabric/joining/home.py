@@ -86,8 +86,6 @@ class Home:
         msp.write_member(node / "msp", root, peer, keys.peer, administrator=operator)
         msp.write_tls(node / "tls", root, kit.tls_certificate_pem.encode(), keys.tls)
         msp.write_tls(self.root / "nodes" / Role.CHAINCODE / "tls", root, kit.tls_certificate_pem.encode(), keys.tls)
-        for number, known in enumerate(kit.peers):
-            files.write(self._known(number), known.tls_root_pem.encode())
         for name, pem in kit.orderer_roots.items():
             files.write(self._orderers(name), pem.encode())
         files.write(self.places.genesis, kit.genesis.encode())
@@ -132,9 +130,7 @@ class Home:
     def others(self, kit: JoinKit) -> Iterator[Peers]:
         """Yield the peers that were there before, for the operator."""
         identity = Identity.read(kit.msp_id, self.places.user(organisation_of(kit), ADMINISTRATOR))
-        endpoints = [
-            Endpoint(address=known.address, tls_root=self._known(number)) for number, known in enumerate(kit.peers)
-        ]
+        endpoints = [Endpoint(address=known.address, tls_root=known.tls_root_pem.encode()) for known in kit.peers]
         peers = Peers(endpoints, identity)
         try:
             yield peers
@@ -146,9 +142,6 @@ class Home:
         if not path.exists():
             files.write(path, SigningKey.generate().to_pem(), secret=True)
         return SigningKey.from_pem(path.read_bytes())
-
-    def _known(self, number: int) -> Path:
-        return self.root / "known" / f"peer-{number}.pem"
 
     def _orderers(self, name: str) -> Path:
         return self.root / "known" / f"orderers-{name}.pem"

@@ -4,9 +4,8 @@ import httpx
 
 from deploy.errors import DeployError
 from deploy.fabric.joining.home import Keys
-from fabric_client.authority import certificate_request
 from wire.codec import decode, encode
-from wire.enrolment import code_digest
+from wire.enrolment import certificate_request, code_digest
 from wire.errors import WireError
 from wire.joining import JoinKit, JoinStatement, names_of
 from wire.signing import JOINING

@@ -77,6 +77,47 @@ class EnrolmentOrder(Order):
 
     code = serializers.CharField(max_length=64)
     statement = serializers.CharField(max_length=4096, help_text="JWS of an enrolment statement (wire/enrolment.py).")
+    certificate_request = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=2000,
+        help_text="PKCS 10 in PEM, by the same key, for its name on the Fabric network; without it none is given.",
+    )
+
+
+class RenewalOrder(Order):
+    """An enrolled machine asks for its certificates."""
+
+    statement = serializers.CharField(max_length=4096, help_text="JWS of a renewal statement (wire/enrolment.py).")
+    certificate_request = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=2000, help_text="As at enrolment."
+    )
+
+
+class PeerView(serializers.Serializer[Any]):
+    """A peer of the Fabric network."""
+
+    address = serializers.CharField(help_text="host:port of its Gateway, with TLS.")
+    tls_root_pem = serializers.CharField(help_text="Root of its organisation's CA.")
+
+
+class MembershipView(serializers.Serializer[Any]):
+    """How a machine reaches the Fabric network."""
+
+    msp_id = serializers.CharField()
+    certificate_pem = serializers.CharField(help_text="Empty when none was asked for.")
+    channel = serializers.CharField()
+    chaincode = serializers.CharField()
+    peers = PeerView(many=True)
+    endorsers = serializers.ListField(child=serializers.CharField(), help_text="Organisations that have to endorse.")
+
+
+class RenewalView(serializers.Serializer[Any]):
+    """An enrolled machine's certificates."""
+
+    certificate_pem = serializers.CharField()
+    fabric = MembershipView(allow_null=True, help_text="null where the ledger is no Fabric network.")
 
 
 class BrokerView(serializers.Serializer[Any]):
@@ -100,6 +141,7 @@ class EnrolmentView(serializers.Serializer[Any]):
     control_queue = serializers.CharField()
     heartbeat_seconds = serializers.IntegerField()
     allowed_registries = serializers.ListField(child=serializers.CharField())
+    fabric = MembershipView(allow_null=True, help_text="null where the ledger is no Fabric network.")
 
 
 def enrolment_answer(made: Enrolment, *, root_key_pem: str, registries: tuple[str, ...]) -> dict[str, Any]:

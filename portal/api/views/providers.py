@@ -21,11 +21,16 @@ from portal.api.serializers.providers import (
     EnrolmentView,
     NewCodeView,
     ProviderView,
+    RenewalOrder,
+    RenewalView,
     enrolment_answer,
 )
-from portal.providers import operations, queries
+from portal.membership.admission import Membership
+from portal.membership.ports import provider_member
+from portal.providers import operations, queries, renewals
 from portal.providers.models import EnrolmentCode, Provider
-from portal.providers.statements import read_application
+from portal.providers.statements import check_own, read_application
+from wire.signing import PublicKey
 
 
 class Codes(AccountList[EnrolmentCode]):
@@ -73,7 +78,9 @@ class Revoke(APIView):
     def post(self, request: Request, provider_id: UUID) -> Response:
         """Take the provider out for good."""
         provider = queries.provider_for(account_of(request), provider_id)
-        revoked = operations.revoke_provider(provider, broker=composition.broker_admin(), now=timezone.now())
+        revoked = operations.revoke_provider(
+            provider, broker=composition.broker_admin(), now=timezone.now(), registrar=composition.registrar()
+        )
         return Response(ProviderView(revoked).data)
 
 
@@ -89,15 +96,46 @@ class Enrolments(APIView):
         address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
         throttle.limit_enrolments(address, now)
         order = EnrolmentOrder.read(request)
+        application = read_application(order["code"], order["statement"])
+        wanted = order["certificate_request"]
+        if wanted:
+            check_own(application.key, wanted)
         made = operations.enrol(
-            read_application(order["code"], order["statement"]),
+            application,
             authority=composition.certificate_authority(),
             broker=composition.broker_admin(),
             announce=composition.announce(),
             now=now,
         )
+        membership = _membership(made.provider, wanted) if wanted else None
         throttle.refund_enrolment(address)
         answer = enrolment_answer(
             made, root_key_pem=composition.root_key_pem(), registries=composition.registry_list().names
         )
-        return Response(EnrolmentView(answer).data)
+        return Response(EnrolmentView({**answer, "fabric": membership}).data)
+
+
+class Renewals(APIView):
+    """Where an enrolled machine keeps its certificates in force: its key's signature is its permission."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(request=RenewalOrder, responses=RenewalView, auth=[])
+    def post(self, request: Request) -> Response:
+        """Return the machine's certificates, new ones where they end soon, and where the network's peers are."""
+        address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
+        throttle.limit_enrolments(address, now)
+        order = RenewalOrder.read(request)
+        provider = renewals.provider_of(order["statement"], now)
+        if order["certificate_request"]:
+            check_own(PublicKey.from_pem(provider.signing_key_pem), order["certificate_request"])
+        membership = _membership(provider, order["certificate_request"])
+        renewed = renewals.renew(provider, authority=composition.certificate_authority(), now=now)
+        throttle.refund_enrolment(address)
+        return Response(RenewalView({"certificate_pem": renewed.certificate_pem, "fabric": membership}).data)
+
+
+def _membership(provider: Provider, request_pem: str) -> Membership | None:
+    admission = composition.admission()
+    return admission.admit(provider_member(provider.signing_key_id), request_pem) if admission else None

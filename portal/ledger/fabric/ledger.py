@@ -1,10 +1,8 @@
 """A Hyperledger Fabric network as the portal's ledger."""
 
 import json
-import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
 
 from chaincode.blocks import Block, TransactionRecord
 from chaincode.contracts.genesis import Genesis
@@ -12,18 +10,9 @@ from chaincode.embedded.verification import Progress, Verified
 from chaincode.fabric import names
 from chaincode.fabric.packing import packed
 from fabric_client.blocks import chaincode_transaction
+from fabric_client.committing import CALL_SECONDS, commit
 from fabric_client.deliver import BlockReader
-from fabric_client.errors import (
-    AlreadyKnown,
-    ChaincodeRefused,
-    CommitStatusUnknown,
-    EndorseFailed,
-    EndorsementsDiffer,
-    FabricError,
-    PeerUnavailable,
-    SubmitUnknown,
-)
-from fabric_client.gateway import Gateway
+from fabric_client.errors import AlreadyKnown, ChaincodeRefused
 from fabric_client.profile import Profile
 from fabric_client.proposals import Call, Proposal, propose
 from portal.ledger.errors import LedgerDamaged, LedgerUnavailable, TransactionRefused
@@ -32,15 +21,6 @@ from portal.ledger.fabric.mapping import block_of, body_of, nonce_of, record_of
 from portal.ledger.fabric.verification import verify
 from wire.errors import WireError
 
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-#: Of one question to one peer.
-_CALL_SECONDS = 10.0
-#: Of one stage with all its repetitions: the election of a new leading orderer takes half of it.
-_STAGE_SECONDS = 20.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
-_BEHIND_SECONDS = (0.05, 0.25)
 _VALID = 0
 _CONFLICT = 409
 _TRIES = 5
@@ -70,7 +50,7 @@ class FabricReader:
     def height(self) -> int:
         """How many blocks there are, the channel's own ones included."""
         with in_our_words():
-            return self._peers.ask(lambda gateway: gateway.height(self._profile.channel, seconds=_CALL_SECONDS))
+            return self._peers.ask(lambda gateway: gateway.height(self._profile.channel, seconds=CALL_SECONDS))
 
     def transaction(self, transaction_id: str) -> TransactionRecord | None:
         """Return a committed transaction; None when it is in no block."""
@@ -122,7 +102,7 @@ class FabricReader:
         fabric_id = self._evaluate(names.RECORDED, transaction_id).decode()
         if fabric_id == names.UNKNOWN:
             return None
-        found = self._peers.ask(lambda gateway: gateway.find(self._profile.channel, fabric_id, seconds=_CALL_SECONDS))
+        found = self._peers.ask(lambda gateway: gateway.find(self._profile.channel, fabric_id, seconds=CALL_SECONDS))
         if found is None or found.validationCode != _VALID:
             return None
         transaction = chaincode_transaction(found.transactionEnvelope)
@@ -130,7 +110,7 @@ class FabricReader:
 
     def _evaluate(self, function: str, *arguments: str) -> bytes:
         proposal = propose(self._peers.identity, self._call(function, arguments))
-        return self._peers.ask(lambda gateway: gateway.evaluate(proposal, seconds=_CALL_SECONDS))
+        return self._peers.ask(lambda gateway: gateway.evaluate(proposal, seconds=CALL_SECONDS))
 
     def _call(self, function: str, arguments: Sequence[str], **other: Any) -> Call:
         return Call(
@@ -163,70 +143,24 @@ class FabricLedger(FabricReader):
         proposal = propose(self._peers.identity, call)
         try:
             with in_our_words():
-                return self._commit(proposal)
+                return self._committed(proposal)
         except _Recorded:
             return self._recorded(body.transaction_id, envelope)
 
-    def _commit(self, proposal: Proposal) -> TransactionRecord:
-        prepared = self._endorsed(proposal)
-        self._patiently(
-            lambda gateway: gateway.submit(proposal, prepared, seconds=_CALL_SECONDS), unknown=SubmitUnknown
-        )
-        self._patiently(
-            lambda gateway: gateway.commit_status(
-                proposal.transaction_id, self._profile.channel, seconds=_CALL_SECONDS
-            ),
-            unknown=CommitStatusUnknown,
-        )
-        transaction = chaincode_transaction(prepared)
-        record = record_of(transaction) if transaction else None
-        if record is None:
-            raise LedgerDamaged(f"transaction {proposal.transaction_id} is not what was proposed")
-        return record
-
-    def _endorsed(self, proposal: Proposal) -> Any:
-        """Return the endorsed transaction; a peer whose network is just forming may be asked again.
-
-        A refusal or a difference counts when it is repeated: one peer may be a block behind for some milliseconds.
-        """
-        for pause in _BEHIND_SECONDS:
-            try:
-                return self._endorsed_once(proposal)
-            except (ChaincodeRefused, EndorsementsDiffer) as error:
-                log.info("ledger.refused_at_first", extra={"reason": str(error)[:300]})
-                time.sleep(pause)
-        return self._endorsed_once(proposal)
-
-    def _endorsed_once(self, proposal: Proposal) -> Any:
+    def _committed(self, proposal: Proposal) -> TransactionRecord:
         try:
-            return self._patiently(
-                lambda gateway: gateway.endorse(proposal, seconds=_CALL_SECONDS, organisations=self._profile.endorsers),
-                unknown=(PeerUnavailable, EndorseFailed),
-            )
+            prepared = commit(self._peers, proposal, organisations=self._profile.endorsers)
         except AlreadyKnown as error:
             raise _Recorded from error
         except ChaincodeRefused as error:
             if error.status == _CONFLICT:
                 raise _Recorded from error
             raise
-
-    def _patiently(
-        self, question: Callable[[Gateway], T], *, unknown: type[FabricError] | tuple[type[FabricError], ...]
-    ) -> T:
-        """Ask again, of another peer each time, while the outcome is not known; the question has to bear it."""
-        end = time.monotonic() + _STAGE_SECONDS
-        pause = _FIRST_PAUSE
-        while True:
-            peer = self._peers.current
-            try:
-                return question(peer.gateway)
-            except unknown as error:
-                if time.monotonic() + pause >= end:
-                    raise
-                log.warning("ledger.asked_again", extra={"peer": peer.address, "error": str(error)[:300]})
-            self._peers.leave(peer)
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        transaction = chaincode_transaction(prepared)
+        record = record_of(transaction) if transaction else None
+        if record is None:
+            raise LedgerDamaged(f"transaction {proposal.transaction_id} is not what was proposed")
+        return record
 
     def _recorded(self, transaction_id: str, envelope: str) -> TransactionRecord:
         """Return the transaction of this id that is in a block, if it is the same."""

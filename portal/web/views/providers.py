@@ -71,6 +71,8 @@ def revoke(request: HttpRequest, provider_id: UUID) -> HttpResponse:
     attempt(
         request,
         f"{found.name} is revoked: it gets no more jobs and is signed out of the broker.",
-        lambda: operations.revoke_provider(found, broker=composition.broker_admin(), now=timezone.now()),
+        lambda: operations.revoke_provider(
+            found, broker=composition.broker_admin(), now=timezone.now(), registrar=composition.registrar()
+        ),
     )
     return redirect("web:provider", found.id)

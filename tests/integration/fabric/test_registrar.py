@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.fabric.profiles import registrar_profile
-from fabric_client.authority import AuthorityClient, Registration, certificate_request
+from fabric_client.authority import AuthorityClient, Registration
 from fabric_client.errors import AuthorityRefused
 from fabric_client.identity import Identity
 from fabric_client.profile import RegistrarProfile
@@ -16,6 +16,7 @@ from portal.membership.errors import RegistrarRefused, RegistrarUnavailable
 from portal.membership.registrar import FabricRegistrar
 from tests.support.fabric.network import FabricNetwork
 from tests.support.portal.registrar_contract import RegistrarContract, newcomer
+from wire.enrolment import certificate_request
 from wire.signing import SigningKey
 
 GUESS = "guessed"

@@ -134,6 +134,7 @@ def test_a_pc_becomes_a_provider(
         "control_queue": names.control_queue(access.queue_secret),
         "heartbeat_seconds": 15,
         "allowed_registries": ["localhost:5000"],
+        "fabric": None,
     }
     PublicKey.from_pem(told["root_key_pem"])
     x509.load_pem_x509_certificate(told["certificate_pem"].encode())

@@ -128,7 +128,7 @@ OWN = [
 #: Those places that nothing else can hold by chance.
 UNIQUE = ("token", "provider", "invocation", "job", "developer", "request")
 #: Open by intention: a code or a signature is the permission, and the description holds no data.
-OPEN = ["enrolments", "joins", "ledger/operations", "openapi.json"]
+OPEN = ["enrolments", "joins", "ledger/operations", "openapi.json", "renewals"]
 
 
 @pytest.fixture

@@ -26,9 +26,10 @@ class PortalInProcess:
 
     url = "https://localhost:8443"
 
-    def enrol(self, *, code: str, statement: str) -> EnrolmentAnswer:
+    def enrol(self, *, code: str, statement: str, certificate_request: str) -> EnrolmentAnswer:
+        body = {"code": code, "statement": statement, "certificate_request": certificate_request}
         response = Client(SERVER_NAME="localhost").post(
-            "/api/v1/enrolments", {"code": code, "statement": statement}, content_type="application/json", secure=True
+            "/api/v1/enrolments", body, content_type="application/json", secure=True
         )
         if response.status_code != 200:
             raise PortalRefused(decode(PortalProblem, response.content).hint)

@@ -62,7 +62,11 @@ def certified_until(network: FabricNetwork, member: Identity, end: datetime) -> 
 
 def _key_of(keystore: Path, root: x509.Certificate) -> ec.EllipticCurvePrivateKey:
     for path in keystore.iterdir():
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        try:
+            key = serialization.load_pem_private_key(path.read_bytes(), None)
+        except ValueError:
+            # The CA keeps keys of other kinds there too.
+            continue
         if isinstance(key, ec.EllipticCurvePrivateKey) and key.public_key() == root.public_key():
             return key
     raise AssertionError(f"{keystore} has no key of the CA")

@@ -75,7 +75,7 @@ class FabricNetwork:
     def peer(self, organisation: str, identity: Identity) -> Peer:
         """Return a connection to an organisation's first peer."""
         node = self.node(Role.PEER, organisation)
-        endpoint = Endpoint(address=self.network.address(node), tls_root=self.places.ca_root(organisation))
+        endpoint = Endpoint(address=self.network.address(node), tls_root=self.places.ca_root(organisation).read_bytes())
         return Peer(endpoint, identity)
 
     def node(self, role: Role, organisation: str) -> Node:

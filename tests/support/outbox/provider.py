@@ -62,7 +62,7 @@ class ClaimingProvider:
             provider_id=str(self.market.provider_id),
             key=self.market.provider_key,
             store=EvidenceStore(self.directory / "journal.sqlite3"),
-            portal=ClientPortal(),
+            ledger=ClientPortal(),
             clock=self.market.clock.ms,
             pause=lambda _: self.work(),
         )

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fabric_client.authority import certificate_request
 from portal.membership.testing import InMemoryRegistrar
 from portal.peers.network import KnownNetwork
 from wire.codec import encode
-from wire.enrolment import code_digest
+from wire.enrolment import certificate_request, code_digest
 from wire.joining import JoinStatement, KnownPeer, names_of
 from wire.signing import JOINING, SigningKey
 

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from fabric_client.authority import certificate_request
 from portal.membership.errors import MemberExpelled, RequestInvalid
 from portal.membership.ports import Kind, Member, Registrar, provider_member
+from wire.enrolment import certificate_request
 from wire.signing import SigningKey
 
 

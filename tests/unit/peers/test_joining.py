@@ -9,7 +9,6 @@ from cryptography import x509
 from chaincode.contracts import keys
 from chaincode.contracts.operations import Arguments, RenounceKey, Transfer, operation_text
 from chaincode.contracts.records import Operator, PinnedKey, Role
-from fabric_client.authority import certificate_request
 from portal.accounts import operations as accounts
 from portal.accounts.errors import RoleMissing
 from portal.accounts.models import Account, RoleGrant, RoleState
@@ -33,6 +32,7 @@ from portal.providers.errors import CodeExpired, CodeUnknown, CodeUsed
 from tests.support.outbox.bank import Bank
 from tests.support.people import NOW, PASSWORD, People
 from tests.support.portal.joining import GENESIS, JoiningMachine, known_network
+from wire.enrolment import certificate_request
 from wire.joining import JoinKit, names_of
 from wire.signing import OPERATION, SigningKey
 

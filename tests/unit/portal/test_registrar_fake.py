@@ -2,10 +2,10 @@
 
 import pytest
 
-from fabric_client.authority import certificate_request
 from portal.membership.errors import RegistrarUnavailable
 from portal.membership.testing import InMemoryRegistrar
 from tests.support.portal.registrar_contract import RegistrarContract, newcomer
+from wire.enrolment import certificate_request
 
 
 class TestInMemoryRegistrar(RegistrarContract):

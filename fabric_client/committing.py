@@ -1,0 +1,94 @@
+"""From a proposal to a committed transaction: each stage is repeated, with any peer, as long as that is harmless."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fabric_client.errors import (
+    ChaincodeRefused,
+    CommitStatusUnknown,
+    EndorseFailed,
+    EndorsementsDiffer,
+    FabricError,
+    PeerUnavailable,
+    SubmitUnknown,
+)
+from fabric_client.gateway import Gateway
+from fabric_client.peers import Peers
+from fabric_client.proposals import Proposal
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+#: Of one question to one peer.
+CALL_SECONDS = 10.0
+#: Of one stage with all its repetitions: the election of a new leading orderer takes half of it.
+STAGE_SECONDS = 20.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+_BEHIND_SECONDS = (0.05, 0.25)
+
+
+def commit(peers: Peers, proposal: Proposal, *, organisations: tuple[str, ...] = ()) -> Any:
+    """Return the transaction as it was committed: an `Envelope` of Fabric's; these organisations endorse it, or enough.
+
+    :raises PeerUnavailable: when no peer answers; nothing was ordered.
+    :raises EndorsementsDiffer: when the peers do not answer the same; nothing was ordered.
+    :raises EndorseFailed: when the endorsements cannot be had; nothing was ordered.
+    :raises NotPermitted: when the network refuses the submitter or its time.
+    :raises ChaincodeRefused: when the chaincode refuses it.
+    :raises AlreadyKnown: when a block holds a transaction of this id.
+    :raises SubmitUnknown: when nobody said that the orderers have it.
+    :raises CommitStatusUnknown: when they have it and nobody said what became of it.
+    :raises CommitRefused: when it is in a block and changes nothing.
+    """
+    prepared = _endorsed(peers, proposal, organisations)
+    _patiently(peers, lambda gateway: gateway.submit(proposal, prepared, seconds=CALL_SECONDS), SubmitUnknown)
+    _patiently(
+        peers,
+        lambda gateway: gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=CALL_SECONDS),
+        CommitStatusUnknown,
+    )
+    return prepared
+
+
+def _endorsed(peers: Peers, proposal: Proposal, organisations: tuple[str, ...]) -> Any:
+    """Return the endorsed transaction; a peer whose network is just forming may be asked again.
+
+    A refusal or a difference counts when it is repeated: one peer may be a block behind for some milliseconds.
+    """
+    for pause in _BEHIND_SECONDS:
+        try:
+            return _endorsed_once(peers, proposal, organisations)
+        except (ChaincodeRefused, EndorsementsDiffer) as error:
+            log.info("ledger.refused_at_first", extra={"reason": str(error)[:300]})
+            time.sleep(pause)
+    return _endorsed_once(peers, proposal, organisations)
+
+
+def _endorsed_once(peers: Peers, proposal: Proposal, organisations: tuple[str, ...]) -> Any:
+    return _patiently(
+        peers,
+        lambda gateway: gateway.endorse(proposal, seconds=CALL_SECONDS, organisations=organisations),
+        PeerUnavailable,
+        EndorseFailed,
+    )
+
+
+def _patiently(peers: Peers, question: Callable[[Gateway], T], *unknown: type[FabricError]) -> T:
+    """Ask again, of another peer each time, while the outcome is not known; the question has to bear it."""
+    end = time.monotonic() + STAGE_SECONDS
+    pause = _FIRST_PAUSE
+    while True:
+        peer = peers.current
+        try:
+            return question(peer.gateway)
+        except unknown as error:
+            if time.monotonic() + pause >= end:
+                raise
+            log.warning("ledger.asked_again", extra={"peer": peer.address, "error": str(error)[:300]})
+        peers.leave(peer)
+        # Not all at the same moment: many may wait for the same leader.
+        time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        pause = min(pause * 2, _LONGEST_PAUSE)

@@ -1,0 +1,65 @@
+"""What a member gets: a certificate, and where the network's peers are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fabric_client.errors import BadIdentity
+from fabric_client.profile import Profile
+from portal.membership.errors import RegistrarRefused
+from portal.membership.ports import Member, Registrar
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerAddress:
+    """A peer that members may ask."""
+
+    #: `host:port`.
+    address: str
+    #: Root of its organisation's CA.
+    tls_root_pem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Membership:
+    """How a member reaches the network."""
+
+    msp_id: str
+    #: Empty when none was asked for: the member has one.
+    certificate_pem: str
+    channel: str
+    chaincode: str
+    #: Of every organisation.
+    peers: tuple[PeerAddress, ...]
+    #: Organisations that have to endorse; none: the peer that is asked finds out.
+    endorsers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admission:
+    """Admits members to a network."""
+
+    registrar: Registrar
+    #: Reads the network's profile; its peers change.
+    profile: Callable[[], Profile]
+
+    def admit(self, member: Member, request_pem: str) -> Membership:
+        """Return a membership, with a new certificate when a request for one is given.
+
+        :raises PortalError: as `Registrar.certify`.
+        """
+        certificate = self.registrar.certify(member, request_pem) if request_pem else ""
+        try:
+            profile = self.profile()
+            peers = tuple(
+                PeerAddress(address=peer.address, tls_root_pem=peer.tls_root.decode()) for peer in profile.endpoints()
+            )
+        except BadIdentity as error:
+            raise RegistrarRefused(str(error)) from error
+        return Membership(
+            msp_id=self.registrar.msp_id,
+            certificate_pem=certificate,
+            channel=profile.channel,
+            chaincode=profile.chaincode,
+            peers=peers,
+            endorsers=profile.endorsers,
+        )

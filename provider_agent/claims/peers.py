@@ -1,0 +1,164 @@
+"""Claims by this machine's own hand: to any peer of the Fabric network, without portal, scheduler or broker."""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Self
+
+from fabric_client.blocks import chaincode_transaction
+from fabric_client.committing import CALL_SECONDS, commit
+from fabric_client.errors import (
+    ChaincodeRefused,
+    CommitStatusUnknown,
+    EndorseFailed,
+    EndorsementsDiffer,
+    FabricError,
+    NotPermitted,
+    PeerUnavailable,
+    ReadConflict,
+    SubmitUnknown,
+)
+from fabric_client.identity import Identity
+from fabric_client.peers import Endpoint, Peers
+from fabric_client.proposals import Call, propose
+from provider_agent.errors import AgentError
+from provider_agent.machine.membership import Membership
+from provider_agent.machine.portal import OperationAnswer
+from provider_agent.ports import Clock
+from wire import names, signing
+from wire.codec import canonical_json, encode, parse_object
+from wire.enrolment import JobQuery
+from wire.signing import SigningKey, payload_of
+
+#: A transaction that another one was faster than is made anew so often.
+_TRIES = 5
+#: A peer may be some blocks behind the one that told of the commit: it is asked so often, after so long a pause.
+_QUESTIONS, _PAUSE_SECONDS = 20, 0.25
+#: States of a job that a claim which was taken has left behind.
+_BEFORE = frozenset({"", "created", "receipted", "confirmed", "superseded"})
+_PAID = frozenset({"settled"})
+
+
+class NetworkFailed(AgentError):
+    """The network did not take a claim or a question; the message says what to do."""
+
+
+class PeerLedger:
+    """The ledger as a provider reaches it through the peers' Gateways.
+
+    :raises NetworkFailed: by each call, when no peer can be used.
+    """
+
+    def __init__(
+        self, membership: Membership, key: SigningKey, *, clock: Clock, pause: Callable[[float], object]
+    ) -> None:
+        identity = Identity(msp_id=membership.msp_id, certificate=membership.certificate_pem.encode(), key=key)
+        endpoints = [Endpoint(address=peer.address, tls_root=peer.tls_root_pem.encode()) for peer in membership.peers]
+        if not endpoints:
+            raise NetworkFailed("no peer of the network is known: chainfaas-agent renew")
+        self._peers = Peers(endpoints, identity)
+        self._membership = membership
+        self._key = key
+        self._clock = clock
+        self._pause = pause
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._peers.close()
+
+    def submit(self, operation: str) -> OperationAnswer:
+        """Commit an operation that this machine signed; one that was committed before changes nothing."""
+        content = parse_object(payload_of(operation))
+        operation_id, job_id = str(content["operation_id"]), str(content["arguments"]["job_id"])
+        before = self.job_state(job_id)
+        if before in _PAID:
+            return OperationAnswer(operation_id=operation_id, state="committed", reason="", job_state=before)
+        result = self._committed(operation)
+        if result["status"] == "refused":
+            reason = ": ".join(part for part in (result.get("reason"), result.get("detail")) if part)
+            return OperationAnswer(operation_id=operation_id, state="refused", reason=reason, job_state=before)
+        return OperationAnswer(
+            operation_id=operation_id,
+            state="committed",
+            reason="",
+            job_state=self._state_after(job_id),
+            is_new=result["status"] == "applied",
+        )
+
+    def job_state(self, job_id: str) -> str:
+        """Return the state of a job of this machine's; empty when the ledger has none."""
+        now_ms = self._clock()
+        query = self._key.sign(encode(JobQuery(job_id=job_id, asked_at_ms=now_ms)), signing.QUERY)
+        proposal = propose(self._peers.identity, self._call(names.FABRIC_OWN_JOB, query, now_ms))
+        try:
+            answer = self._peers.ask(lambda gateway: gateway.evaluate(proposal, seconds=CALL_SECONDS))
+        except ChaincodeRefused as refused:
+            if refused.status == HTTPStatus.NOT_FOUND:
+                return ""
+            raise self._explained(refused) from refused
+        except FabricError as error:
+            raise self._explained(error) from error
+        return str(json.loads(answer)["state"])
+
+    def _state_after(self, job_id: str) -> str:
+        for _ in range(_QUESTIONS):
+            if (state := self.job_state(job_id)) not in _BEFORE:
+                return state
+            self._pause(_PAUSE_SECONDS)
+        return state
+
+    def _committed(self, operation: str) -> dict[str, Any]:
+        """Return what the contracts answered to an operation."""
+        for _ in range(_TRIES):
+            try:
+                return self._committed_once(operation)
+            except ReadConflict as conflict:
+                last = conflict
+            except FabricError as error:
+                raise self._explained(error) from error
+        raise NetworkFailed(f"other transactions were faster {_TRIES} times: claim it again") from last
+
+    def _committed_once(self, operation: str) -> dict[str, Any]:
+        now_ms = self._clock()
+        body = {"transaction_id": f"claim-{uuid.uuid4().hex}", "timestamp_ms": now_ms, "operations": [operation]}
+        envelope = self._key.sign(canonical_json(body), signing.TRANSACTION)
+        proposal = propose(self._peers.identity, self._call(names.FABRIC_SUBMIT, envelope, now_ms))
+        prepared = commit(self._peers, proposal, organisations=self._membership.endorsers)
+        transaction = chaincode_transaction(prepared)
+        assert transaction is not None
+        (result,) = json.loads(transaction.response)
+        return dict(result)
+
+    def _call(self, function: str, argument: str, now_ms: int) -> Call:
+        return Call(
+            channel=self._membership.channel,
+            chaincode=self._membership.chaincode,
+            function=function,
+            arguments=(argument.encode(),),
+            timestamp_ms=now_ms,
+        )
+
+    def _explained(self, error: FabricError) -> NetworkFailed:
+        """Return an error with what to do about it."""
+        asked = ", ".join(peer.address for peer in self._membership.peers)
+        if isinstance(error, ChaincodeRefused):
+            return NetworkFailed(f"the ledger refuses: {error.reason}")
+        advice = _ADVICE.get(type(error), "the network failed")
+        return NetworkFailed(f"{advice} (peers: {asked}; {error})")
+
+
+_UNKNOWN = "the claim was handed over and nobody said in time what became of it: claim it again, that is harmless"
+_ADVICE: Mapping[type[FabricError], str] = {
+    SubmitUnknown: _UNKNOWN,
+    CommitStatusUnknown: _UNKNOWN,
+    PeerUnavailable: "no peer of the network answers: check this machine's network, try again later, "
+    "or claim with --through portal",
+    EndorsementsDiffer: "the peers do not agree on the newest state: claim it again",
+    EndorseFailed: "the peers cannot endorse now: a peer and the chaincode of both organisations have to run; "
+    "try again later",
+    NotPermitted: "the network does not accept this machine: its certificate ended or was revoked "
+    "(chainfaas-agent renew), or its clock is wrong (chainfaas-agent doctor)",
+}

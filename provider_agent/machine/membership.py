@@ -1,0 +1,58 @@
+"""This machine's place on the Fabric network: its certificate there, and where the peers are."""
+
+from dataclasses import dataclass
+
+from provider_agent.errors import AgentError
+from provider_agent.machine.home import Home
+from wire import names
+from wire.codec import decode, encode
+from wire.enrolment import certificate_request
+from wire.errors import Malformed
+from wire.signing import SigningKey
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerAddress:
+    """A peer that may be asked."""
+
+    #: `host:port`.
+    address: str
+    #: Root of its organisation's CA.
+    tls_root_pem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Membership:
+    """The content of `fabric.json`; no secret is in it. The key is the machine's signing key."""
+
+    msp_id: str
+    certificate_pem: str
+    channel: str
+    chaincode: str
+    #: Of every organisation.
+    peers: tuple[PeerAddress, ...]
+    #: Organisations that have to endorse; none: the peer that is asked finds out.
+    endorsers: tuple[str, ...] = ()
+
+
+def request(key: SigningKey) -> str:
+    """Return the certificate request of this machine, in PEM."""
+    return certificate_request(names.fabric_member(key.public.key_id), key)
+
+
+def load(home: Home) -> Membership | None:
+    """Return the membership of a machine; None when it has none.
+
+    :raises AgentError: when it cannot be read.
+    """
+    try:
+        return decode(Membership, home.fabric.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, Malformed) as error:
+        raise AgentError(f"{home.fabric} cannot be read ({error}): remove it, then chainfaas-agent renew") from error
+
+
+def store(home: Home, membership: Membership) -> None:
+    """Write a membership."""
+    home.write(home.fabric, encode(membership))
