@@ -5,6 +5,7 @@ one operation a transaction.
 """
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 import click
 
 from benchmarks.document import write_table
+from benchmarks.processes import memory_mib
 from benchmarks.summary import Machine, machine
 from chaincode.blocks import OperationStatus
 from chaincode.contracts.operations import ConfirmResult, SubmitReceipt, operation_text
@@ -35,6 +37,8 @@ class Stretch:
     jobs: int
     jobs_per_second: int
     jobs_per_cpu_second: int
+    #: Of the process at the end of the stretch.
+    memory_mib: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,10 +85,11 @@ def measure(jobs: int, stretches: int, say: Callable[[str], None]) -> Measured:
         for _ in range(stretches):
             wall, processor = _grow(world, done, batches)
             done += batches * BATCH
-            growth.append(Stretch(jobs=done, jobs_per_second=wall, jobs_per_cpu_second=processor))
-            say(f"{done} jobs: {wall} jobs/s, {processor} jobs per CPU second")
+            memory = memory_mib({"ledger": os.getpid()})["ledger"]
+            growth.append(Stretch(jobs=done, jobs_per_second=wall, jobs_per_cpu_second=processor, memory_mib=memory))
+            say(f"{done} jobs: {wall} jobs/s, {processor} jobs per CPU second, {memory} MiB")
         since = time.monotonic()
-        verified = recorded.ledger.verify()
+        verified = recorded.ledger.verify(_telling(say))
         return Measured(
             at=datetime.now(UTC).date().isoformat(),
             machine=found,
@@ -94,6 +99,16 @@ def measure(jobs: int, stretches: int, say: Callable[[str], None]) -> Measured:
             bytes_per_job=path.stat().st_size // done,
             seconds=round(time.monotonic() - begun, 1),
         )
+
+
+def _telling(say: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Return what tells how far the proof is, each tenth of it."""
+
+    def tell(proved: int, height: int) -> None:
+        if proved * 10 // height > (proved - 1) * 10 // height:
+            say(f"{proved} of {height} blocks are verified")
+
+    return tell
 
 
 def _grow(world: World, first: int, batches: int) -> tuple[int, int]:
@@ -133,13 +148,13 @@ def table(found: Measured) -> str:
     lines = [
         _conditions(found),
         "",
-        "| jobs on the ledger | whole jobs a second | per CPU second | times the baseline |",
-        "| ---: | ---: | ---: | ---: |",
+        "| jobs on the ledger | whole jobs a second | per CPU second | times the baseline | memory MiB |",
+        "| ---: | ---: | ---: | ---: | ---: |",
     ]
     baseline = found.alone_jobs_per_second
     lines += [
         f"| {row.jobs:,} | {row.jobs_per_second:,} | {row.jobs_per_cpu_second:,} "
-        f"| {row.jobs_per_second / baseline:.1f} |"
+        f"| {row.jobs_per_second / baseline:.1f} | {row.memory_mib} |"
         for row in found.growth
     ]
     lines += [
