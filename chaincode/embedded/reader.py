@@ -75,9 +75,9 @@ class LedgerReader:
             yield from store.state_items(connection, prefix)
 
     def history(self, key: str) -> Iterator[tuple[int, TransactionRecord]]:
-        """Yield the transactions that wrote a key's value, newest first, each with its block's number.
+        """Yield the transactions that wrote or deleted a key, newest first, each with its block's number.
 
-        A key that was deleted has no history: where that matters, an event tells.
+        What came before the key was deleted, or before its first write, is looked for block by block.
         """
         with closing(store.connect_reader(self._path)) as connection:
             yield from store.history(connection, key)

@@ -160,8 +160,10 @@ def state_rows(connection: sqlite3.Connection, prefix: str) -> Iterator[tuple[st
 
 
 def history(connection: sqlite3.Connection, key: str) -> Iterator[tuple[int, TransactionRecord]]:
-    """Yield the transactions that wrote a key's value, newest first, each with its block's number."""
+    """Yield the transactions that wrote or deleted a key, newest first, each with its block's number."""
     number = written_at(connection, [key]).get(key)
+    if number is None:
+        number = _written_before(connection, key, last_block(connection).number + 1)
     while number is not None:
         earlier = None
         for row in reversed(rows_of(connection, number)):
@@ -169,7 +171,17 @@ def history(connection: sqlite3.Connection, key: str) -> Iterator[tuple[int, Tra
             if key in record.writes:
                 yield number, record
                 earlier = json.loads(row[-1]).get(key)
-        number = earlier
+        number = _written_before(connection, key, number) if earlier is None else earlier
+
+
+def _written_before(connection: sqlite3.Connection, key: str, number: int) -> int | None:
+    """Return the newest block before another one that wrote a key: each is looked at.
+
+    Needed where blocks do not point to it: the key is deleted, or was made anew after that.
+    """
+    query = "SELECT block FROM block_transaction WHERE block < ? AND instr(writes, ?) ORDER BY block DESC LIMIT 1"
+    row = connection.execute(query, (number, f"{canonical_json(key).decode()}:")).fetchone()
+    return None if row is None else int(row[0])
 
 
 def rows_of(connection: sqlite3.Connection, number: int) -> list[Row]:

@@ -13,8 +13,9 @@ import pytest
 
 from chaincode.blocks import OperationStatus, TransactionBody
 from chaincode.contracts import keys
+from chaincode.contracts.clocks import NOTICE_MS
 from chaincode.contracts.genesis import BadGenesis, Genesis
-from chaincode.contracts.operations import RotateKey, operation_text
+from chaincode.contracts.operations import GiveNotice, RotateKey, WithdrawDeposit, operation_text
 from chaincode.embedded import store
 from chaincode.embedded.errors import (
     LedgerDamaged,
@@ -27,7 +28,7 @@ from chaincode.embedded.ledger import EmbeddedLedger
 from chaincode.embedded.lock import WriterLock
 from chaincode.embedded.reader import LedgerReader
 from tests.support.embedded import Recorded, signed
-from tests.support.ledger import KEYS, NOON, World, job_arguments, marketplace
+from tests.support.ledger import CREDIT, KEYS, NOON, World, job_arguments, marketplace
 from wire.signing import OPERATION
 
 
@@ -160,6 +161,24 @@ def test_the_history_of_a_key_names_every_transaction_that_wrote_it(recorded: Re
         "job.created.v1",
     ]
     assert list(recorded.ledger.history("job~unknown")) == []
+
+
+def test_the_history_of_a_key_goes_on_before_it_was_deleted(recorded: Recorded) -> None:
+    world, heights = World(ledger=recorded), []
+    notice, withdraw = GiveNotice(account_id="bob", amount_micro=CREDIT), WithdrawDeposit(account_id="bob")
+    for _ in range(2):
+        for arguments, wait_ms in ((notice, NOTICE_MS), (withdraw, 1)):
+            assert world.do(arguments, author=KEYS.custody) == "applied"
+            heights.append(recorded.ledger.height - 1)
+            world.now_ms += wait_ms
+    world.create()
+    key = keys.notice("bob")
+
+    history = list(recorded.ledger.history(key))
+
+    assert recorded.ledger.get(key) is None
+    assert [number for number, _ in history] == heights[::-1]
+    assert [record.writes[key] is None for _, record in history] == [True, False, True, False]
 
 
 def hold_lock(path: Path, held: EventType, end: EventType) -> None:
