@@ -19,6 +19,7 @@ from portal.ledger.errors import LedgerDamaged, LedgerUnavailable, TransactionRe
 from portal.ledger.fabric.errors import TransactionInvalid, in_our_words
 from portal.ledger.fabric.mapping import block_of, body_of, nonce_of, record_of
 from portal.ledger.fabric.verification import verify
+from portal.ledger.read_model.arriving import blocks_between
 from wire.errors import WireError
 
 _VALID = 0
@@ -71,13 +72,24 @@ class FabricReader:
     def items(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Return keys and values in the order of the keys, as of one moment.
 
-        :raises LedgerUnavailable: when there are more than a page of them and the ledger never stood still meanwhile.
+        :raises LedgerUnavailable: when the peers took turns while more than a page of them was read.
         """
         with in_our_words():
             for _ in range(_TRIES):
                 if (found := self._all_items(prefix)) is not None:
                     return iter(found)
-        raise LedgerUnavailable(f"the ledger moved while the keys {prefix}… were read")
+        raise LedgerUnavailable(f"no peer answered all the time while the keys {prefix}… were read")
+
+    def pages(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield keys and values in the order of the keys, each page as of a moment of its own."""
+        last = ""
+        while True:
+            with in_our_words():
+                page = self._page(prefix, last)
+            yield from page
+            if len(page) < names.MAX_PAGE:
+                return
+            last = page[-1][0]
 
     def verify(self, *, genesis: Genesis, progress: Progress | None = None) -> Verified:
         """Prove the ledger from its first block.
@@ -87,13 +99,24 @@ class FabricReader:
         return verify(self, genesis, progress)
 
     def _all_items(self, prefix: str) -> list[tuple[str, str]] | None:
-        """Return all items; None when blocks came between the pages."""
-        before = self.height
-        page = found = self._page(prefix, "")
-        while len(page) == names.MAX_PAGE:
-            page = self._page(prefix, found[-1][0])
-            found += page
-        return found if len(found) < names.MAX_PAGE or self.height == before else None
+        """Return all items; None when another peer was asked meanwhile, which may be behind."""
+        peer, before = self._peers.current, self.height
+        found = list(self.pages(prefix))
+        if len(found) < names.MAX_PAGE:
+            return found
+        state = dict(found)
+        # A peer counts a block before its state has it.
+        for block in self._blocks_beside(max(0, before - 1), self.height):
+            for record in block.transactions:
+                for key, value in record.writes.items():
+                    if key.startswith(prefix):
+                        state[key] = value or ""
+        return sorted((key, value) for key, value in state.items() if value) if self._peers.current is peer else None
+
+    def _blocks_beside(self, first: int, end: int) -> list[Block]:
+        """Return blocks without disturbing who reads them in order."""
+        with FabricReader(self._profile) as beside:
+            return list(blocks_between(beside, first, end))
 
     def _page(self, prefix: str, after: str) -> list[tuple[str, str]]:
         return [(key, value) for key, value in json.loads(self._evaluate(names.ITEMS, prefix, after))]

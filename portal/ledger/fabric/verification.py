@@ -1,86 +1,121 @@
-"""The proof of a ledger on Fabric: blocks as the orderers signed them, and a replay from the first on (design §5)."""
+"""The proof of a ledger on Fabric: blocks as the orderers signed them, and a replay from the first on (design §5).
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+What is replayed lies in a temporary file of SQLite's: a ledger may be larger than the memory. Nothing has to stand
+still: what comes in meanwhile is replayed as well.
+"""
 
-from chaincode.blocks import Block, Event, TransactionRecord
-from chaincode.contracts import submission, supply
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from chaincode.blocks import Block, TransactionRecord
+from chaincode.contracts import supply
 from chaincode.contracts.errors import ContractError
 from chaincode.contracts.execution import batch
 from chaincode.contracts.genesis import Genesis
+from chaincode.embedded import store, submission
+from chaincode.embedded.errors import TransactionRefused
+from chaincode.embedded.stub import SqliteStub
 from chaincode.embedded.verification import Progress, Verified
 from portal.ledger.errors import LedgerDamaged
 from portal.ledger.fabric.mapping import GENESIS_TRANSACTION
 from portal.ledger.ports import LedgerReader
+from portal.ledger.read_model.arriving import blocks_between
 from wire.codec import encode
 from wire.errors import WireError
 
-_AT_ONCE = 32
-_PAUSE_SECONDS = 0.005
-_SILENT_SECONDS = 60
+#: A peer that answers may be a block behind the one that answered before.
+_COMPARISONS = 3
 
 
-@dataclass(kw_only=True, slots=True)
-class _Stub:
-    """The contracts' view of a replayed state."""
+class PagedReader(LedgerReader, Protocol):
+    """A ledger whose keys can be read without holding all of them."""
 
-    state: Mapping[str, str]
-    transaction_id: str
-    timestamp_ms: int
-    creator: str
-
-    def get_many(self, keys: Sequence[str]) -> Mapping[str, str]:
-        return {key: self.state[key] for key in keys if key in self.state}
-
-    def items(self, prefix: str) -> Iterator[tuple[str, str]]:
-        return ((key, self.state[key]) for key in sorted(self.state) if key.startswith(prefix))
-
-    def put_many(self, writes: Mapping[str, str | None]) -> None:
-        """Leave the writing to the replay, which applies what the block says."""
-
-    def emit(self, events: Iterable[Event]) -> None:
-        """Leave the events to the comparison."""
+    def pages(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """Return keys and values in order, each as of some moment between the first and the last."""
 
 
-@dataclass(kw_only=True, slots=True)
 class Replay:
     """A replay in progress."""
 
-    genesis: Genesis
-    state: dict[str, str] = field(default_factory=dict)
-    transactions: int = 0
-    operations: int = 0
+    def __init__(self, genesis: Genesis) -> None:
+        self.state = sqlite3.connect("", isolation_level=None)
+        for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", *store.SCHEMA):
+            self.state.execute(statement)
+        self.last: Block | None = None
+        self.transactions = 0
+        self.operations = 0
+        self._genesis = genesis
+
+    @property
+    def height(self) -> int:
+        """How many blocks were replayed."""
+        return self.last.number + 1 if self.last else 0
 
     def apply(self, block: Block) -> None:
         """Replay a block's transactions.
 
         :raises LedgerDamaged: when one has another outcome than the block says.
         """
+        self.last = block
         for record in block.transactions:
             try:
                 self._prove(record)
-            except (ContractError, WireError) as error:
-                raise _damage(block, f"transaction {record.transaction_id}: {error}") from error
+            except (ContractError, TransactionRefused, WireError) as error:
+                raise self.damage(f"transaction {record.transaction_id}: {error}") from error
             except _Differs as error:
-                raise _damage(block, f"transaction {record.transaction_id} {error}") from error
+                raise self.damage(f"transaction {record.transaction_id} {error}") from error
             self.transactions += 1
-            for key, value in record.writes.items():
-                if value is None:
-                    self.state.pop(key, None)
-                else:
-                    self.state[key] = value
+            store.write_state(self.state, record.writes, block.number)
+
+    def check_money(self) -> None:
+        """Prove that the money adds up.
+
+        :raises LedgerDamaged: when it does not.
+        """
+        if drift := supply.drift(store.state_items(self.state, "")):
+            raise self.damage(f"the sum of all money is {drift} micro-credits off")
+        if holds := supply.unexplained_holds(store.state_items(self.state, "")):
+            raise self.damage(f"held money without a job: {holds}")
+
+    def differing(self, stored: Iterable[tuple[str, str]]) -> dict[str, str | None]:
+        """Return the stored values that are not those of the replay; None for one that is missing."""
+        found: dict[str, str | None] = {}
+        replayed = store.state_items(self.state, "")
+        mine = next(replayed, None)
+        for key, value in stored:
+            while mine and mine[0] < key:
+                found[mine[0]] = None
+                mine = next(replayed, None)
+            if mine != (key, value):
+                found[key] = value
+            if mine and mine[0] == key:
+                mine = next(replayed, None)
+        for key, _ in (*([mine] if mine else []), *replayed):
+            found[key] = None
+        return found
+
+    def still_differing(self, found: dict[str, str | None]) -> dict[str, str | None]:
+        """Return those of stored values that are not those of the replay as it is now."""
+        replayed = store.read_state(self.state, tuple(found))
+        return {key: value for key, value in found.items() if replayed.get(key) != value}
+
+    def damage(self, what: str) -> LedgerDamaged:
+        """Return what to raise about the newest block."""
+        return LedgerDamaged(f"block {self.height - 1}: {what}")
 
     def _prove(self, record: TransactionRecord) -> None:
         if record.transaction_id == GENESIS_TRANSACTION:
-            if self.state or record.writes != {key: encode(value).decode() for key, value in self.genesis.state()}:
+            if self.transactions or record.writes != {
+                key: encode(value).decode() for key, value in self._genesis.state()
+            }:
                 raise _Differs("does not follow from the given genesis")
             return
-        signed = submission.verified(self.state.get, record.envelope)
+        signed = submission.verified(self.state, record.envelope)
         if (signed.creator, signed.body.timestamp_ms) != (record.creator, record.timestamp_ms):
             raise _Differs("is not what its submitter signed")
-        stub = _Stub(
-            state=self.state,
+        stub = SqliteStub(
+            connection=self.state,
             transaction_id=record.transaction_id,
             timestamp_ms=record.timestamp_ms,
             creator=record.creator,
@@ -91,45 +126,53 @@ class Replay:
         self.operations += len(outcome.results)
 
 
-def verify(ledger: LedgerReader, genesis: Genesis, progress: Progress | None = None) -> Verified:
-    """Prove a ledger up to the height that it has now.
+def verify(ledger: PagedReader, genesis: Genesis, progress: Progress | None = None) -> Verified:
+    """Prove a ledger, and what comes in while that is done.
 
     :raises LedgerDamaged: naming the block and what is wrong with it.
     """
-    replay = Replay(genesis=genesis)
-    height, last = ledger.height, None
-    for last in _blocks(ledger, height):
-        replay.apply(last)
-        if progress:
-            progress(last.number + 1, height)
-    if last is None:
+    replay = Replay(genesis)
+    try:
+        _catch_up(ledger, replay, progress)
+        _compare(ledger, replay)
+        replay.check_money()
+    finally:
+        replay.state.close()
+    if replay.last is None:
         raise LedgerDamaged("the ledger has no blocks")
-    if drift := supply.drift(replay.state.items()):
-        raise _damage(last, f"the sum of all money is {drift} micro-credits off")
-    if holds := supply.unexplained_holds(replay.state.items()):
-        raise _damage(last, f"held money without a job: {holds}")
-    stored = dict(ledger.items(""))
-    if ledger.height == height and stored != replay.state:
-        raise _damage(last, "the world state differs from the blocks")
-    return Verified(blocks=height, transactions=replay.transactions, operations=replay.operations, hash=last.hash)
+    return Verified(
+        blocks=replay.height, transactions=replay.transactions, operations=replay.operations, hash=replay.last.hash
+    )
 
 
-def _blocks(ledger: LedgerReader, height: int, clock: Callable[[], float] = time.monotonic) -> Iterator[Block]:
-    number, heard = 0, clock()
-    while number < height:
-        blocks = ledger.blocks(number, min(_AT_ONCE, height - number))
-        if blocks:
-            heard = clock()
-        elif clock() - heard > _SILENT_SECONDS:
-            raise LedgerDamaged(f"block {number} does not come, of {height}")
-        else:
-            time.sleep(_PAUSE_SECONDS)
-        yield from blocks
-        number += len(blocks)
+def _catch_up(
+    ledger: LedgerReader, replay: Replay, progress: Progress | None = None, *, each: Callable[[], object] = lambda: None
+) -> None:
+    height = ledger.height
+    for block in blocks_between(ledger, replay.height, height):
+        replay.apply(block)
+        each()
+        if progress:
+            progress(replay.height, height)
 
 
-def _damage(block: Block, what: str) -> LedgerDamaged:
-    return LedgerDamaged(f"block {block.number}: {what}")
+def _compare(ledger: PagedReader, replay: Replay) -> None:
+    """Compare the world state with the replay.
+
+    A value that was written while the state was read is right when it is the replay's at any of those blocks.
+    """
+    for _ in range(_COMPARISONS):
+        found = replay.differing(ledger.pages(""))
+
+        def keep_wrong(found: dict[str, str | None] = found) -> None:
+            right = found.keys() - replay.still_differing(found).keys()
+            for key in right:
+                del found[key]
+
+        _catch_up(ledger, replay, each=keep_wrong)
+        if not found:
+            return
+    raise replay.damage(f"the world state differs from the blocks at {min(found)}")
 
 
 class _Differs(Exception):

@@ -24,6 +24,7 @@ from portal.ledger.models import (
     WorldState,
 )
 from portal.ledger.ports import LedgerReader
+from portal.ledger.read_model.arriving import Patience
 
 Progress = Callable[[int, int], None]
 _DELETED_AT_ONCE = 2000
@@ -60,8 +61,13 @@ def rebuild(ledger: LedgerReader, *, now: datetime, emptied: Progress, applied: 
         _begin(epoch)
         _empty(epoch, emptied)
     follower = Follower(ledger=ledger, epoch=epoch)
-    while follower.step():
-        applied(follower.block + 1, ledger.height)
+    height, patience = ledger.height, Patience()
+    while follower.block + 1 < height:
+        if follower.step():
+            patience.came()
+            applied(follower.block + 1, height)
+        else:
+            patience.wait(follower.block + 1)
     _move(epoch, Rebuilding.NOT)
     return follower.block + 1
 

@@ -18,6 +18,7 @@ from portal.ledger.keys import load_genesis
 from portal.ledger.models import WorldState
 from portal.ledger.participants.claims import refuse_claim
 from portal.ledger.read_model import rebuilding
+from portal.ledger.read_model.arriving import blocks_between
 from portal.ledger.reconcile import confirm, survey
 from portal.ledger.service.standing import standing
 from wire.codec import canonical_json, to_plain
@@ -26,7 +27,6 @@ from wire.codec import canonical_json, to_plain
 EXIT_WRONG = 2
 #: As a shell says it of a program that wrote into a closed pipe.
 EXIT_PIPE_CLOSED = 141
-_BLOCKS_AT_ONCE = 16
 _TRIES, _TRY_SECONDS = 100, 0.1
 _PROGRESS_SECONDS = 1.0
 _REBUILDING = (
@@ -119,14 +119,11 @@ class Command(BaseCommand):
         self.stdout.write(f"rebuilt from {blocks} blocks; start run_ledger again")
 
     def _export(self, options: Mapping[str, Any]) -> None:
-        progress = self._progress("blocks written")
         with open_reader() as ledger:
-            number = options["first"]
-            while blocks := ledger.blocks(number, _BLOCKS_AT_ONCE):
-                for block in blocks:
-                    self.stdout.write(canonical_json(to_plain(block)).decode())
-                number = blocks[-1].number + 1
-                progress(number, ledger.height)
+            height, progress = ledger.height, self._progress("blocks written")
+            for block in blocks_between(ledger, options["first"], height):
+                self.stdout.write(canonical_json(to_plain(block)).decode())
+                progress(block.number + 1, height)
 
     def _retry(self, options: Mapping[str, Any]) -> None:
         count = operations.retry_set_aside(options["operation_id"])
