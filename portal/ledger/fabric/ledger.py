@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, Self
 
 from chaincode.blocks import Block, TransactionRecord
@@ -106,11 +107,9 @@ class FabricReader:
             return found
         state = dict(found)
         # A peer counts a block before its state has it.
-        for block in self._blocks_beside(max(0, before - 1), self.height):
-            for record in block.transactions:
-                for key, value in record.writes.items():
-                    if key.startswith(prefix):
-                        state[key] = value or ""
+        blocks = self._blocks_beside(max(0, before - 1), self.height)
+        writes = chain.from_iterable(record.writes.items() for block in blocks for record in block.transactions)
+        state.update((key, value or "") for key, value in writes if key.startswith(prefix))
         return sorted((key, value) for key, value in state.items() if value) if self._peers.current is peer else None
 
     def _blocks_beside(self, first: int, end: int) -> list[Block]:
