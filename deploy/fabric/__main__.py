@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import click
 
 from deploy.errors import DeployError
 from deploy.fabric import topology
+from deploy.fabric.identities.expiry import WARN, ending
 from deploy.fabric.network import Network, Node, Role, plan
 from deploy.fabric.nodes.chaincode import server_address, server_name
 from deploy.fabric.operator import Operator
@@ -132,6 +134,9 @@ def status(operator: Operator) -> None:
         process = f"process {running[name]}" if name in running else "NOT RUNNING"
         shown = "" if blocks is None else f"{blocks} blocks"
         click.echo(f"{name:24} {address:22} {process:18} {shown}")
+    for certificate in ending(operator.places.root):
+        where = certificate.path.relative_to(operator.places.root)
+        click.echo(f"WARNING: {where} ends on {certificate.at:%Y-%m-%d}: run `fabric-network/network renew`")
     if missing:
         sys.exit(f"network: {missing} of {len(network.nodes)} do not run: `fabric-network/network up` starts them")
 
@@ -215,6 +220,16 @@ def publish_revocations(operator: Operator) -> None:
     """Put on the channel what the CAs have revoked since, as providers that were revoked in the portal."""
     for organisation, count in operator.publish_revocations().items():
         say(f"{organisation} has revoked {count} certificates")
+
+
+@main.command()
+@click.option("--within", default=WARN.days, show_default=True, help="Days within which a certificate ends.")
+@click.pass_obj
+@plainly
+def renew(operator: Operator, *, within: int) -> None:
+    """Replace the certificates that end soon, for the same keys; transactions go on meanwhile."""
+    operator.renew(timedelta(days=within))
+    say(f"{len(ending(operator.places.root))} certificates end within {WARN.days} days")
 
 
 @main.command()

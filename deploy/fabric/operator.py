@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chaincode.contracts.genesis import BadGenesis, Genesis
@@ -65,6 +66,7 @@ class Operator:
     def _up(self, network: Network) -> None:
         self.places.stopped.unlink(missing_ok=True)
         self._say(f"{len(network.nodes)} nodes of {len(network.organisations)} organisations in {self.places.root}")
+        self.daemons.start([self.daemon(network, node) for node in network.of(Role.CA)])
         self._enrol(network)
         make_channel_block(self._tools, self.places, network)
         self._start_nodes(network)
@@ -134,6 +136,26 @@ class Operator:
         readiness.wait_for_height(self.places, network, peer, self._say)
         write_profiles(self.places, network)
 
+    def renew(self, within: timedelta) -> None:
+        """Replace all certificates that end within a time, and let each process take its own, one after the other."""
+        network = self.network()
+        with files.alone(self.places.root):
+            for authority in network.of(Role.CA):
+                # Its server makes a new one as it starts.
+                (self.places.node(authority) / "tls-cert.pem").unlink(missing_ok=True)
+                self._restart(network, authority)
+            self._enrol(network, datetime.now(UTC) + within)
+            for node in network.of(Role.ORDERER) + network.of(Role.PEER):
+                self._restart(network, node)
+                readiness.wait_ready(self.places, network)
+                self._say(f"{node.name} runs with its new certificate")
+        # Its servers take theirs, and the peers what they show to them.
+        self.upgrade()
+
+    def _restart(self, network: Network, node: Node) -> None:
+        self.daemons.stop(node.name)
+        self.daemons.start([self.daemon(network, node)])
+
     def revoke(self, organisation: str, name: str) -> int:
         """Take all certificates of a name out of force; return how many the organisation has revoked."""
         network = self.network()
@@ -191,10 +213,9 @@ class Operator:
         if organisation not in network.organisations:
             raise DeployError(f"there is no organisation {organisation}: {', '.join(network.organisations)}")
 
-    def _enrol(self, network: Network) -> None:
-        self.daemons.start([self.daemon(network, node) for node in network.of(Role.CA)])
+    def _enrol(self, network: Network, until: datetime | None = None) -> None:
         for organisation in network.organisations:
-            with Enrolment(self.places, network, organisation) as enrolment:
+            with Enrolment(self.places, network, organisation, until=until) as enrolment:
                 enrolment.everybody((ADMINISTRATOR, *network.users[organisation]))
         self._say("the CAs run; every node and operator has its certificate")
 

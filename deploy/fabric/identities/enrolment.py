@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from deploy.fabric import files
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.authority import PARTICIPANTS, REGISTRAR, password, publish_root
+from deploy.fabric.identities.expiry import end_of
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
 from fabric_client.authority import AuthorityClient, Registration
 from fabric_client.identity import Identity
@@ -27,8 +29,10 @@ _PORTAL_RIGHTS = {"hf.Registrar.Roles": "client,peer", "hf.Revoker": "true"}
 class Enrolment:
     """One organisation's CA, used as its registrar."""
 
-    def __init__(self, places: Places, network: Network, organisation: str) -> None:
+    def __init__(self, places: Places, network: Network, organisation: str, *, until: datetime | None = None) -> None:
+        """`until`: certificates that end before that are replaced, for the same keys."""
         (node,) = network.of(Role.CA, organisation)
+        self._until = until
         root = publish_root(places, node)
         self._places = places
         self._network = network
@@ -59,15 +63,14 @@ class Enrolment:
         directory = self._places.node(node)
         if node.role in (Role.PEER, Role.ORDERER):
             self._member(directory / "msp", node.name, node.role.value)
-        if not (directory / "tls").exists():
+        tls = directory / "tls"
+        if not tls.exists():
+            self._register(f"tls.{node.name}", "client")
             key = SigningKey.generate()
-            name = f"tls.{node.name}"
-            self._register(name, "client")
-            hosts = tuple(sorted({node.name, "localhost", "127.0.0.1", self._network.host}))
-            certificate = self._client.enrol(
-                name, self._password(name), certificate_request(name, key), hosts=hosts, profile="tls"
-            )
-            msp.write_tls(directory / "tls", self._root, certificate, key)
+            msp.write_tls(tls, self._root, self._server_certificate(node, key), key)
+        elif self._ends(tls / "cert.pem"):
+            key = SigningKey.from_pem((tls / "key.pem").read_bytes())
+            files.write(tls / "cert.pem", self._server_certificate(node, key))
 
     def user(self, name: str) -> Path:
         """Give a person or program an identity and return its directory; the administrator is one."""
@@ -90,18 +93,31 @@ class Enrolment:
         if not secret.exists():
             files.write(secret, secrets.token_hex(32).encode(), secret=True)
         self._register(_PORTAL, "client", affiliation=PARTICIPANTS, attributes=_PORTAL_RIGHTS)
-        self._enrolled(self._places.registrar(self._organisation), _PORTAL)
+        self._enrolled(self._places.registrar(self._organisation), _PORTAL, self._password(_PORTAL))
 
     def _member(self, directory: Path, name: str, kind: str) -> None:
         if not directory.exists():
             self._register(name, kind)
-            self._enrolled(directory, name)
+        self._enrolled(directory, name, self._password(name))
 
-    def _enrolled(self, directory: Path, name: str) -> None:
+    def _enrolled(self, directory: Path, name: str, secret: str) -> None:
         if not directory.exists():
             key = SigningKey.generate()
-            certificate = self._client.enrol(name, self._password(name), certificate_request(name, key))
+            certificate = self._client.enrol(name, secret, certificate_request(name, key))
             msp.write_member(directory, self._root, certificate, key)
+        elif self._ends(directory / "signcerts" / "cert.pem"):
+            key = SigningKey.from_pem((directory / "keystore" / "key.pem").read_bytes())
+            certificate = self._client.enrol(name, secret, certificate_request(name, key))
+            files.write(directory / "signcerts" / "cert.pem", certificate)
+
+    def _server_certificate(self, node: Node, key: SigningKey) -> bytes:
+        name = f"tls.{node.name}"
+        hosts = tuple(sorted({node.name, "localhost", "127.0.0.1", self._network.host}))
+        request = certificate_request(name, key)
+        return self._client.enrol(name, self._password(name), request, hosts=hosts, profile="tls")
+
+    def _ends(self, certificate: Path) -> bool:
+        return self._until is not None and end_of(certificate) < self._until
 
     def _register(self, name: str, kind: str, **more: Any) -> None:
         wanted = Registration(name=name, kind=kind, password=self._password(name), **more)
@@ -112,8 +128,5 @@ class Enrolment:
         return hmac.new(self._secret.encode(), name.encode(), hashlib.sha256).hexdigest()
 
     def _enrolled_registrar(self, directory: Path) -> Identity:
-        if not directory.exists():
-            key = SigningKey.generate()
-            certificate = self._client.enrol(REGISTRAR, self._secret, certificate_request(REGISTRAR, key))
-            msp.write_member(directory, self._root, certificate, key)
+        self._enrolled(directory, REGISTRAR, self._secret)
         return Identity.read(msp_id(self._organisation), directory)

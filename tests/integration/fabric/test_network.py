@@ -2,15 +2,22 @@
 
 import socket
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from deploy.fabric import files
+from deploy.fabric.identities.expiry import ending
 from deploy.fabric.network import Role
 from deploy.fabric.tools import NETWORK_DIRECTORY
 from portal.ledger.fabric.ledger import FabricLedger
+from tests.support.fabric.certificates import certified_until
 from tests.support.fabric.network import FabricNetwork, processes
 from tests.support.ledger import World
+
+#: All certificates of a new network end within it.
+A_YEAR = timedelta(days=366)
 
 
 def test_a_second_start_finds_everything_running(fabric_network: FabricNetwork) -> None:
@@ -71,6 +78,36 @@ def test_an_upgrade_keeps_the_state(fabric_network: FabricNetwork, world: World,
     assert upgraded.returncode == 0, upgraded.stderr
     assert fabric_network.network.sequence == sequence + 1
     assert dict(ledger.items("")) == before
+    assert world.mint("bob", 1) == "applied"
+
+
+def test_a_certificate_that_ends_soon_is_shown(fabric_network: FabricNetwork) -> None:
+    soon = datetime.now(UTC) + timedelta(days=10)
+    place = fabric_network.places.user("peers", "somebody") / "signcerts" / "cert.pem"
+    assert "WARNING" not in fabric_network.command("status").stdout
+
+    files.write(place, certified_until(fabric_network, fabric_network.identity("peers", "operator"), soon).certificate)
+
+    shown = fabric_network.command("status").stdout
+    place.unlink()
+    assert f"WARNING: {place.relative_to(fabric_network.root)} ends on {soon:%Y-%m-%d}" in shown
+    assert "network renew" in shown
+
+
+@pytest.mark.timeout(180)
+def test_all_certificates_are_renewed_for_the_same_keys(fabric_network: FabricNetwork, world: World) -> None:
+    made = fabric_network.network
+    homes = [fabric_network.places.node(node) for node in made.nodes]
+    homes += [fabric_network.places.user(name, user) for name, users in made.users.items() for user in users]
+    before = {item.path: item.path.read_bytes() for home in homes for item in ending(home, A_YEAR)}
+    keys = {path: path.read_bytes() for path in fabric_network.root.rglob("key.pem")}
+
+    renewed = fabric_network.command("renew", "--within", str(A_YEAR.days))
+
+    assert renewed.returncode == 0, renewed.stderr
+    assert len(before) > len(made.nodes)
+    assert not [path for path, content in before.items() if path.read_bytes() == content]
+    assert {path: path.read_bytes() for path in keys} == keys
     assert world.mint("bob", 1) == "applied"
 
 

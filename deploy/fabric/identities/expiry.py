@@ -1,0 +1,37 @@
+"""When certificates end: Fabric's CA gives them a year."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+#: `status` warns from then on.
+WARN = timedelta(days=30)
+_PLACES = ("signcerts/cert.pem", "tls/cert.pem", "tls-cert.pem")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """A certificate that ends soon, or has ended."""
+
+    path: Path
+    at: datetime
+
+
+def end_of(path: Path) -> datetime:
+    """Return when a certificate ends."""
+    return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+
+
+def ending(root: Path, within: timedelta = WARN) -> list[Ending]:
+    """Return the network's certificates that end within a time, the first one first."""
+    latest = datetime.now(UTC) + within
+    found = [Ending(path=path, at=at) for path in _certificates(root) if (at := end_of(path)) < latest]
+    return sorted(found, key=lambda item: item.at)
+
+
+def _certificates(root: Path) -> Iterator[Path]:
+    for place in _PLACES:
+        yield from (path for path in root.rglob(place.rpartition("/")[2]) if path.match(place))
