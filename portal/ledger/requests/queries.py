@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from portal.accounts.models import Account
-from portal.ledger.models import OF_MONEY, GovernedRequest
+from portal.ledger.models import OF_MONEY, GovernedRequest, RequestState
 from portal.ledger.requests.errors import RequestMissing
 
 _PEOPLE = ("account", "asked_by", "first_approved_by", "second_approved_by", "refused_by")
@@ -27,8 +27,9 @@ def all_requests() -> QuerySet[GovernedRequest]:
 
 
 def open_requests() -> QuerySet[GovernedRequest]:
-    """Return what is not ended, oldest first: for administrators."""
-    return all_requests().filter(ended_at__isnull=True).order_by("asked_at")
+    """Return what is not ended, oldest first: for administrators; what still opens is not theirs yet."""
+    waiting = all_requests().filter(ended_at__isnull=True).exclude(state=RequestState.OPENING)
+    return waiting.order_by("asked_at")
 
 
 def ended_requests() -> QuerySet[GovernedRequest]:

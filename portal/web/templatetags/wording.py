@@ -107,6 +107,13 @@ def duration(milliseconds: int | None) -> str:
 
 
 @register.filter
+def exact_duration(milliseconds: int | None) -> str:
+    """Return a duration as people read it, and to the millisecond where that says less."""
+    text = duration(milliseconds)
+    return text if milliseconds is None or milliseconds < _SECOND else f"{text} ({milliseconds} ms)"
+
+
+@register.filter
 def money(micro: int | None) -> str:
     """Return an amount in credits."""
     return _NOTHING if micro is None else amount_text(micro)

@@ -43,7 +43,9 @@ def at_once(*acts: Any) -> list[Any]:
 def approval(bank: Bank, request: GovernedRequest, by: Any) -> Any:
     mine = GovernedRequest.objects.get(id=request.id)
     seen = content.digest(mine)
-    return lambda: approving.approve(mine, by=by, seen=seen, reference="bank-1", now=bank.clock()).state
+    return lambda: (
+        approving.approve(mine, by=by, seen=seen, reference=f"bank-{mine.id.hex[:8]}", now=bank.clock()).state
+    )
 
 
 def test_two_first_approvals_at_once_are_one(bank: Bank, people: People) -> None:
@@ -97,3 +99,20 @@ def test_a_payout_asked_for_again_and_again_at_once_is_held_once(bank: Bank, peo
     assert GovernedRequest.objects.count() == 1
     bank.settle()
     assert bank.balance(people.developer).held_micro == 4 * CREDIT
+
+
+def test_an_approval_and_a_withdrawal_of_a_payout_at_once_are_one_of_both(bank: Bank, people: People) -> None:
+    bank.give(people.developer, 10)
+    for _ in range(5):
+        request = bank.asks_payout(people.developer, 1)
+        mine = GovernedRequest.objects.get(id=request.id)
+
+        results = at_once(
+            approval(bank, request, people.administrator),
+            lambda mine=mine: asking.withdraw(mine, by=people.developer, now=bank.clock()).state,
+        )
+
+        request.refresh_from_db()
+        assert request.state in {RequestState.APPROVED_ONCE, RequestState.REFUSING}
+        assert sum(isinstance(result, type) for result in results) == 1
+        assert request.is_withdrawn == (request.first_approved_by is None)
