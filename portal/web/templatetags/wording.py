@@ -64,7 +64,7 @@ _TONES = {
         "open",
         "mismatch",
     },
-    "bad": {"failed", "lost", "refused", "set_aside", "expired", "look here"},
+    "bad": {"failed", "lost", "refused", "set_aside", "expired", "look here", "contradicted", "disputed", "silent"},
 }
 
 
