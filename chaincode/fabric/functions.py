@@ -162,17 +162,19 @@ class Function:
     run: Callable[[Call], Answer]
     #: How many arguments it takes; None: any number.
     takes: int | None
+    #: Whether every member may call it: it asks for a signature itself. Any other is for who may read the ledger.
+    for_everybody: bool = False
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    names.SUBMIT: Function(run=submit, takes=1),
+    names.SUBMIT: Function(run=submit, takes=1, for_everybody=True),
     names.GENESIS: Function(run=begin, takes=1),
     names.PROBE: Function(run=probe, takes=0),
     names.GET: Function(run=get, takes=None),
     names.ITEMS: Function(run=items, takes=2),
     names.HISTORY: Function(run=history, takes=1),
     names.RECORDED: Function(run=recorded, takes=1),
-    names.OWN_JOB: Function(run=own_job, takes=1),
+    names.OWN_JOB: Function(run=own_job, takes=1, for_everybody=True),
 }
 
 
@@ -198,8 +200,10 @@ def chosen(arguments: Sequence[bytes]) -> tuple[Function, tuple[str, ...]]:
 def answered(call: Call, function: Function) -> Answer:
     """Run a function.
 
-    :raises CallRefused: for everything that is wrong with the arguments.
+    :raises CallRefused: for everything that is wrong with the arguments, or when the proposer may not call it.
     """
+    if not (function.for_everybody or call.proposer.is_reader):
+        raise CallRefused(FORBIDDEN, "this certificate does not let its holder read the ledger")
     try:
         return function.run(call)
     except (ContractError, WireError) as error:

@@ -3,9 +3,11 @@
 from typing import Any
 
 from deploy.fabric import files
+from deploy.fabric.identities.authority import READERS
 from deploy.fabric.network import Network, Places, Role, msp_id
 from deploy.fabric.nodes.peers import run
 from deploy.fabric.tools import Tools
+from fabric_client.channel import let_units_read
 from wire.codec import canonical_json
 
 _PROFILE = "Channel"
@@ -21,7 +23,10 @@ def make_channel_block(tools: Tools, places: Places, network: Network) -> None:
     unfinished = directory / "unfinished.block"
     command = [tools.path("configtxgen").resolve(), "-profile", _PROFILE, "-channelID", network.channel]
     run([*command, "-outputBlock", unfinished], {"FABRIC_CFG_PATH": str(directory)})
-    unfinished.replace(places.channel_block)
+    roots = {msp_id(name): places.ca_root(name).read_bytes() for name in network.organisations}
+    # Written as configtxgen cannot: its policies know roles, and no units.
+    files.write(places.channel_block, let_units_read(unfinished.read_bytes(), READERS, roots))
+    unfinished.unlink()
 
 
 def _configuration(places: Places, network: Network) -> Any:
@@ -41,6 +46,8 @@ def _configuration(places: Places, network: Network) -> Any:
                         "Endorsement": _meta("MAJORITY Endorsement"),
                     },
                     "Capabilities": {"V2_5": True},
+                    # Who hands a transaction in may ask what became of it, also one who does not read the blocks.
+                    "ACLs": {"gateway/CommitStatus": "/Channel/Application/Writers"},
                 },
             }
         }

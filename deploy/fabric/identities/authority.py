@@ -15,7 +15,9 @@ from wire.codec import canonical_json
 REGISTRAR = "registrar"
 #: Who is no part of the organisation itself: providers, and those that run peers, who may also read.
 PARTICIPANTS = "participants"
-_AFFILIATIONS = {PARTICIPANTS: ["readers"]}
+#: Who may read the ledger: of the organisation itself, and of its participants.
+READERS = "readers"
+_AFFILIATIONS = {READERS: [], PARTICIPANTS: [READERS]}
 _CONFIGURATION = "fabric-ca-server-config.yaml"
 _PASSWORD = "registrar.password"  # noqa: S105 - the name of a file
 _ROOT_SECONDS = 30

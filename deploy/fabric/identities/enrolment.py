@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from deploy.fabric import files
 from deploy.fabric.identities import msp
-from deploy.fabric.identities.authority import PARTICIPANTS, REGISTRAR, password, publish_root
+from deploy.fabric.identities.authority import PARTICIPANTS, READERS, REGISTRAR, password, publish_root
 from deploy.fabric.identities.expiry import end_of
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
 from fabric_client.authority import AuthorityClient, Registration
@@ -97,7 +97,7 @@ class Enrolment:
 
     def _member(self, directory: Path, name: str, kind: str) -> None:
         if not directory.exists():
-            self._register(name, kind)
+            self._register(name, kind, affiliation=READERS)
         self._enrolled(directory, name, self._password(name))
 
     def _enrolled(self, directory: Path, name: str, secret: str) -> None:

@@ -1,15 +1,21 @@
 """Claims by providers' own hands at a real network's peers; no part of the controller runs here but its chaincode."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from chaincode.contracts.operations import Mint, operation_text
 from chaincode.fabric import names
+from chaincode.fabric.functions import FUNCTIONS
 from fabric_client import committing
-from fabric_client.errors import ChaincodeRefused
+from fabric_client.blocks import chaincode_transaction
+from fabric_client.deliver import deliver
+from fabric_client.errors import ChaincodeRefused, FabricError, PeerUnavailable
 from fabric_client.identity import Identity
+from fabric_client.peers import Peer
 from fabric_client.proposals import propose
 from portal.membership.errors import MemberExpelled
 from portal.membership.ports import provider_member
@@ -19,10 +25,10 @@ from provider_agent.claims.peers import NetworkFailed, PeerLedger
 from provider_agent.machine import membership as memberships
 from provider_agent.machine.membership import PeerAddress
 from tests.support.fabric.certificates import certified_until, self_certified
-from tests.support.fabric.network import FabricNetwork
+from tests.support.fabric.network import FabricNetwork, transaction
 from tests.support.fabric.proposals import call
 from tests.support.fabric.providers import PAY, ProviderMachine, admission
-from tests.support.ledger import KEYS, World
+from tests.support.ledger import KEYS, World, job_arguments
 from tests.support.tickets import now_ms
 from tests.support.waiting import wait_for
 from wire.codec import encode
@@ -155,6 +161,56 @@ def test_a_question_that_was_overheard_is_not_answered_later(
     with pytest.raises(ChaincodeRefused, match="not the time of the proposal"):
         peer.gateway.evaluate(propose(thief, call(overheard, function=names.OWN_JOB)), seconds=20)
     peer.channel.close()
+
+
+@pytest.fixture
+def inside(fabric_network: FabricNetwork, kate: ProviderMachine) -> Iterator[tuple[Peer, Identity]]:
+    """A connection to a peer of the other organisation, with a provider's certificate."""
+    identity = Identity(msp_id="PeersMSP", certificate=kate.membership.certificate_pem.encode(), key=KEYS.kate)
+    peer = fabric_network.peer("controller", identity)
+    yield peer, identity
+    peer.channel.close()
+
+
+@pytest.mark.parametrize("function", sorted(set(FUNCTIONS) - {names.SUBMIT, names.OWN_JOB}))
+def test_a_providers_certificate_opens_no_other_function(inside: tuple[Peer, Identity], function: str) -> None:
+    peer, identity = inside
+    arguments = ["x"] * (FUNCTIONS[function].takes or 0)
+
+    with pytest.raises(ChaincodeRefused, match="does not let its holder read"):
+        peer.gateway.evaluate(propose(identity, call(*arguments, function=function)), seconds=20)
+
+
+def test_a_provider_reads_no_blocks(world: World, inside: tuple[Peer, Identity]) -> None:
+    peer, identity = inside
+    world.mint("bob", 1)
+
+    with pytest.raises(FabricError, match="access denied"):
+        peer.gateway.height("chainfaas", seconds=20)
+    with pytest.raises(FabricError):
+        peer.gateway.find("chainfaas", "x", seconds=20)
+    with pytest.raises(PeerUnavailable, match="FORBIDDEN"):
+        next(deliver(peer, identity, "chainfaas", 0)[1])
+
+
+def test_a_providers_certificate_makes_it_no_recorder(world: World, inside: tuple[Peer, Identity]) -> None:
+    peer, identity = inside
+    before = world.owns("bob")
+    mint = operation_text("account.mint:mine", Mint(account_id="kate", amount_micro=1, reference="mine"))
+    job = operation_text("job.create:mine", job_arguments("mine"))
+    for key in (KEYS.kate, KEYS.stranger):
+        now = now_ms()
+        envelope = transaction(key, [mint, job], timestamp_ms=now)
+        proposal = propose(identity, call(envelope, timestamp_ms=now))
+        if key is KEYS.stranger:
+            with pytest.raises(ChaincodeRefused, match="knows no key"):
+                peer.gateway.endorse(proposal, seconds=20)
+        else:
+            prepared = peer.gateway.endorse(proposal, seconds=20)
+            found = chaincode_transaction(prepared)
+            assert found is not None
+            assert [item["reason"] for item in json.loads(found.response)] == ["not_authorised"] * 2
+    assert world.owns("bob") == before
 
 
 def test_an_expired_certificate_claims_nothing_until_it_is_renewed(

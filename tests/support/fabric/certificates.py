@@ -17,13 +17,13 @@ from wire.signing import SigningKey
 _PEM = serialization.Encoding.PEM
 
 
-def self_certified(msp_id: str) -> Identity:
+def self_certified(msp_id: str, *units: str) -> Identity:
     """Return an identity that no CA of the network knows."""
     key = SigningKey.generate()
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.COMMON_NAME, "recorder"),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "client"),
+            *(x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit) for unit in ("client", *units)),
         ]
     )
     now = datetime.now(UTC)

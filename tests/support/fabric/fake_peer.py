@@ -15,6 +15,8 @@ from fabric_protos.msp import identities_pb2
 from fabric_protos.peer import chaincode_pb2, proposal_pb2, proposal_response_pb2
 from fabric_protos.peer import chaincode_shim_pb2 as shim
 
+from tests.support.fabric.certificates import self_certified
+
 Message = shim.ChaincodeMessage
 CHANNEL = "chainfaas"
 _SECONDS = 30
@@ -246,10 +248,14 @@ _ANSWERS = {
 }
 
 
+#: Of a client that may read.
+_READER = self_certified("ControllerMSP", "readers").certificate
+
+
 def _proposal(timestamp_ms: int) -> bytes:
     channel = common_pb2.ChannelHeader(channel_id=CHANNEL)
     channel.timestamp.FromMilliseconds(timestamp_ms)
-    creator = _bytes(identities_pb2.SerializedIdentity(mspid="ControllerMSP"))
+    creator = _bytes(identities_pb2.SerializedIdentity(mspid="ControllerMSP", id_bytes=_READER))
     signature = common_pb2.SignatureHeader(creator=creator)
     header = common_pb2.Header(channel_header=_bytes(channel), signature_header=_bytes(signature))
     return _bytes(proposal_pb2.Proposal(header=_bytes(header)))
