@@ -25,6 +25,16 @@ class Field:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What comes with one status."""
+
+    status: str
+    kind: str
+    #: Name of the object that it holds, one or many of; empty: none that is described.
+    thing: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
     """One method of one address."""
 
@@ -34,8 +44,7 @@ class Call:
     needs_token: bool
     parameters: Sequence[Field]
     body: Sequence[Field]
-    #: Status and what comes with it.
-    answers: Sequence[tuple[str, str]]
+    answers: Sequence["Answer"]
     example: str
 
     @property
@@ -84,16 +93,18 @@ def _call(method: str, path: str, plain: Mapping[str, Any], schemas: Mapping[str
         needs_token=any(security),
         parameters=[_parameter(item) for item in plain.get("parameters", ())],
         body=_fields(body),
-        answers=list(_answers(plain["responses"])),
+        answers=list(_answers(plain["responses"], schemas)),
         example=_example(method, path, body, needs_token=any(security)),
     )
 
 
-def _answers(responses: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _answers(responses: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Answer]:
     for status, answer in responses.items():
         if status != "default":
             kinds = [_kind(part.get("schema", {})) for part in answer.get("content", {}).values()]
-            yield status, kinds[0] if kinds else "nothing"
+            kind = kinds[0] if kinds else "nothing"
+            thing = kind.removeprefix("list of ")
+            yield Answer(status=status, kind=kind, thing=thing if schemas.get(thing, {}).get("properties") else "")
 
 
 def _parameter(plain: Mapping[str, Any]) -> Field:

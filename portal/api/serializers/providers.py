@@ -95,7 +95,7 @@ class RenewalOrder(Order):
     )
 
 
-class PeerView(serializers.Serializer[Any]):
+class GatewayPeerView(serializers.Serializer[Any]):
     """A peer of the Fabric network."""
 
     address = serializers.CharField(help_text="host:port of its Gateway, with TLS.")
@@ -109,7 +109,7 @@ class MembershipView(serializers.Serializer[Any]):
     certificate_pem = serializers.CharField(help_text="Empty when none was asked for.")
     channel = serializers.CharField()
     chaincode = serializers.CharField()
-    peers = PeerView(many=True)
+    peers = GatewayPeerView(many=True)
     endorsers = serializers.ListField(child=serializers.CharField(), help_text="Organisations that have to endorse.")
 
 

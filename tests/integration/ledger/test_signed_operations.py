@@ -93,6 +93,37 @@ def test_an_owner_moves_its_own_money_and_asks_where_that_stands(owner: Account,
     assert queries.balance(owner.id).available_micro == before - CREDIT
 
 
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [
+        ("account/transfers", {"to": "paul", "amount_micro": CREDIT, "transfer_id": str(uuid4())}),
+        ("account/deposit-notices", {"amount_micro": CREDIT, "notice_id": str(uuid4())}),
+        (
+            "account/requests",
+            {"kind": "payout", "amount_micro": CREDIT, "note": "DE02 1203", "request_id": str(uuid4())},
+        ),
+    ],
+)
+def test_each_movement_of_an_own_account_waits_for_its_signature(
+    owner: Account, market: Market, work: Work, path: str, order: dict[str, Any]
+) -> None:
+    rich = Market(clock=market.clock, keys=market.keys, developer_id=Account.objects.get(username="paul").id)
+    rich.approves(rich.mints(MONEY))
+    work()
+
+    needed = post(owner, path, order)
+    assert (needed.status_code, needed.json()["reason"]) == (403, "signature_needed")
+    (text,) = needed.json()["fields"]["operation"]
+    assert send(KEY.sign(text.encode(), OPERATION)).status_code == 202
+    work()
+
+    answer = post(owner, path, order)
+    # A notice that runs is not given again.
+    assert answer.status_code == (409 if "notice" in path else 202), answer.content
+    kind = text.partition('"kind":"')[2].partition('"')[0]
+    assert OutboxOperation.objects.filter(kind=kind, subject=str(owner.id), state="committed").count() == 1
+
+
 def test_a_flood_by_one_participant_is_turned_away_and_holds_up_nobody_else(
     owner: Account, market: Market, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:

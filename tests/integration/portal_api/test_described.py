@@ -61,6 +61,7 @@ def test_every_call_is_described_with_an_example(db: None) -> None:  # noqa: ARG
         assert f"<code>{call.path}</code>" in text
         assert call.text
         assert call.answers
+        assert all(f'id="object-{answer.thing}"' in text for answer in call.answers if answer.thing)
         assert call.example.startswith("curl ")
     assert len(set(re.findall(r'id="([^"]+)"', text))) == len(re.findall(r'id="([^"]+)"', text))
     # Nothing comes from elsewhere.
