@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from chaincode.contracts.genesis import Genesis
 from deploy.errors import DeployError
 from deploy.fabric import readiness
 from deploy.fabric.__main__ import plainly, say
@@ -21,6 +22,7 @@ from deploy.fabric.network import PORTS, Role, load
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
 from fabric_client.profile import Profile
+from portal.ledger.errors import LedgerError
 from portal.ledger.fabric.ledger import FabricLedger
 from wire import logs
 from wire.joining import JoinKit
@@ -143,6 +145,19 @@ def logs_of(peer: JoinedPeer, *, name: str, lines: int) -> None:
 def down(peer: JoinedPeer) -> None:
     """Stop everything; data and keys stay."""
     say(f"stopped {peer.daemons.stop_all()} processes")
+
+
+@main.command()
+@of_a_peer
+def verify(peer: JoinedPeer) -> None:
+    """Prove this peer's ledger from its first block: hashes, signatures, and every transaction replayed."""
+    kit = _kit(peer)
+    try:
+        with FabricLedger(Profile.read(peer.home.profile_file)) as ledger:
+            proved = ledger.verify(genesis=Genesis.parse(kit.genesis))
+    except LedgerError as error:
+        raise DeployError(f"the ledger is not proved: {error}") from error
+    say(f"proved: {proved.blocks} blocks, {proved.transactions} transactions; newest block {proved.hash}")
 
 
 @main.command()

@@ -120,6 +120,8 @@ def test_an_operator_follows_the_guide(guide: Guide, people: People, world: Worl
         return "is attested" in guide.run("fabric-network/peer status").stdout
 
     wait_for("the attester to note it", attested, 30)
+    proved = guide.run("fabric-network/peer verify")
+    assert (proved.returncode, "proved:" in proved.stdout) == (0, True), proved.stderr
     assert guide.run("fabric-network/peer down").returncode == 0
     down = guide.run("fabric-network/peer status")
     assert (down.returncode, "peer up" in down.stderr) == (1, True)
