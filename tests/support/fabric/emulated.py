@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaincode.blocks import OperationResult, TransactionBody
+from chaincode.blocks import Event, OperationResult, TransactionBody
 from chaincode.fabric import names
 from chaincode.fabric.packing import packed
 from tests.support.embedded import signed, signing_key
@@ -38,7 +38,8 @@ class Emulated:
         )
         done = self.peer.call(names.SUBMIT, packed(signed(body, signing_key(creator))), timestamp_ms=timestamp_ms)
         assert done.status == 200, done.message
-        return Outcome(results=results_of(done.payload), events=())
+        events = json.loads(done.event or "[]")
+        return Outcome(results=results_of(done.payload), events=tuple(from_plain(Event, event) for event in events))
 
     def items(self, prefix: str) -> list[tuple[str, str]]:
         """Return the contracts' keys and values."""
