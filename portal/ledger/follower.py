@@ -12,6 +12,7 @@ from portal.ledger.errors import CheckpointMoved, LedgerDamaged
 from portal.ledger.models import Checkpoint
 from portal.ledger.ports import LedgerReader
 from portal.ledger.read_model.blocks import apply_blocks
+from portal.ledger.read_model.machines import follow_keys
 from portal.ledger.read_model.moments import moment
 from portal.ledger.read_model.outcomes import settle
 from portal.ledger.read_model.reservations import lock_balances_of
@@ -68,6 +69,7 @@ class Follower:
                 listener(events, moment(block.timestamp_ms))
         settle(blocks)
         settle_requests(blocks)
+        follow_keys(blocks)
 
 
 def check_chain(checkpoint: Checkpoint, blocks: Sequence[Block]) -> None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -123,6 +124,15 @@ def _refuse_enrolled_key(application: Application) -> None:
     raise KeyEnrolled(
         f"This machine's key is enrolled already as {name}. Run chainfaas-agent enroll with another --home."
     )
+
+
+def replace_key(provider_id: UUID, *, key_id: str, pem: str) -> bool:
+    """Note the signing key that the ledger has pinned for a provider; return whether it is another one than before.
+
+    :raises IntegrityError: when another provider enrolled with it (Django's own).
+    """
+    rows = Provider.objects.filter(id=provider_id).exclude(signing_key_id=key_id)
+    return bool(rows.update(signing_key_id=key_id, signing_key_pem=pem))
 
 
 def access_of(provider: Provider) -> ProviderAccess:

@@ -8,6 +8,7 @@ import pytest
 from portal.accounts.models import Account
 from portal.ledger.models import GovernedRequest, LedgerJob, RequestState
 from portal.ledger.requests import content, keys
+from portal.providers.models import Provider
 from tests.integration.web.conftest import Browser
 from tests.support.outbox.bank import Bank
 from tests.support.people import People
@@ -75,6 +76,44 @@ def test_an_owner_s_lost_key_is_found_and_replaced_by_the_account_s_name(
     ada.post("/administration/keys/pin", **pin_order(role="owner", holder="dora"))
 
     assert GovernedRequest.objects.get().holder == str(people.developer.id)
+
+
+def test_receipts_of_a_machine_are_checked_with_the_key_that_was_pinned_for_it(
+    bank: Bank, people: People, provider: Provider, ada: Browser, pia: Browser
+) -> None:
+    bank.settle()
+    unknown = bank.market().provider_id
+    assert str(provider.id) in ada.text("/administration/keys?account=paul")
+    order = pin_order(role="provider", holder=str(provider.id))
+
+    ada.post("/administration/keys/pin", **order)
+    approve(pia, GovernedRequest.objects.get())
+    bank.sign()
+
+    provider.refresh_from_db()
+    assert provider.signing_key_pem == order["public_key_pem"]
+    assert provider.signing_key_id == GovernedRequest.objects.get().key_id
+
+    # A key that another machine enrolled with meanwhile, and a machine that the portal does not know, stop nothing.
+    taken = SigningKey.generate().public
+    Provider.objects.create(
+        owner=people.other_provider,
+        name="cellar",
+        signing_key_pem=taken.pem,
+        signing_key_id=taken.key_id,
+        sealing_key="0" * 64,
+        queue_secret=uuid4().hex,
+        enrolled_at=bank.clock(),
+    )
+    for order in (
+        pin_order(role="provider", holder=str(provider.id), public_key_pem=taken.pem),
+        pin_order(role="provider", holder=str(unknown)),
+    ):
+        ada.post("/administration/keys/pin", **order)
+        approve(pia, GovernedRequest.objects.latest("asked_at"))
+        bank.sign()
+    assert set(GovernedRequest.objects.values_list("state", flat=True)) == {RequestState.DONE}
+    assert Provider.objects.get(id=provider.id).signing_key_id == provider.signing_key_id
 
 
 @pytest.mark.parametrize(
