@@ -33,6 +33,8 @@ BLOCK = "chainfaas-block"
 
 _HALF = 32
 _DIGEST = ec.ECDSA(hashes.SHA256())
+#: A header names algorithm, purpose and key. It is read and remembered before anything is verified, so it is bounded.
+_MOST_HEADER_CHARS = 1_024
 
 
 def _b64(data: bytes) -> str:
@@ -187,8 +189,14 @@ def _parts(jws: str) -> list[str]:
     return parts
 
 
-@lru_cache(maxsize=256)
 def _header(text: str) -> Mapping[str, object]:
+    if len(text) > _MOST_HEADER_CHARS:
+        raise BadSignature(f"a JWS header has at most {_MOST_HEADER_CHARS} characters")
+    return _read_header(text)
+
+
+@lru_cache(maxsize=256)
+def _read_header(text: str) -> Mapping[str, object]:
     """Return the header in a JWS's first part: all that one key signs for one purpose begin alike."""
     try:
         return parse_object(_unb64(text))

@@ -38,11 +38,12 @@ def unpacked(text: str) -> str:
     try:
         header, payload, signature = text.removeprefix(_MARK).split(".")
         inflating = zlib.decompressobj()
-        content = inflating.decompress(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), _MOST_BYTES)
+        # One byte more than may be: whether the end shows at the very bound would depend on the library.
+        content = inflating.decompress(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), _MOST_BYTES + 1)
     except (ValueError, binascii.Error, zlib.error) as error:
         raise Malformed("transaction: expected a JWS with a deflated payload") from error
-    if not inflating.eof:
-        raise Malformed(f"transaction: expected a whole payload of at most {_MOST_BYTES} bytes")
+    if len(content) > _MOST_BYTES or not inflating.eof or inflating.unused_data:
+        raise Malformed(f"transaction: expected one whole payload of at most {_MOST_BYTES} bytes")
     return f"{header}.{_base64(content)}.{signature}"
 
 

@@ -33,6 +33,12 @@ def test_a_small_transaction_and_what_is_none_are_left_as_they_are(text: str) ->
     assert unpacked(text) == text
 
 
+def test_a_payload_of_the_largest_size_is_taken() -> None:
+    content = b"0" * (4 * 1024 * 1024)
+
+    assert unpacked(f"z.{HEADER}.{deflated(content)}.{SIGNATURE}").split(".")[1].startswith("MDAw")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -41,8 +47,10 @@ def test_a_small_transaction_and_what_is_none_are_left_as_they_are(text: str) ->
         f"z.{HEADER}.{HEADER}.{SIGNATURE}",
         f"z.{HEADER}.{deflated(b'cut off' * 100)[:-20]}.{SIGNATURE}",
         f"z.{HEADER}.{deflated(b'0' * 50_000_000)}.{SIGNATURE}",
+        f"z.{HEADER}.{deflated(b'0' * (4 * 1024 * 1024 + 1))}.{SIGNATURE}",
+        f"z.{HEADER}.{deflated(b'{}') + deflated(b'and more')}.{SIGNATURE}",
     ],
-    ids=["nothing", "two parts", "not deflated", "cut off", "a bomb"],
+    ids=["nothing", "two parts", "not deflated", "cut off", "a bomb", "a byte too much", "more behind it"],
 )
 def test_what_cannot_be_inflated_is_refused(peer: FakePeer, text: str) -> None:
     with pytest.raises(Malformed):

@@ -24,6 +24,11 @@ def test_a_signed_payload_comes_back() -> None:
     assert key_id_of(JWS) == KEY.public.key_id
 
 
+def test_a_header_of_any_size_is_not_remembered() -> None:
+    with pytest.raises(BadSignature, match="at most 1024 characters"):
+        key_id_of(forged(0, b'{"kid":"' + b"x" * 2_000_000 + b'"}'))
+
+
 def test_keys_survive_pem() -> None:
     again = SigningKey.from_pem(KEY.to_pem())
     assert again.public.key_id == KEY.public.key_id == PublicKey.from_pem(KEY.public.pem).key_id
