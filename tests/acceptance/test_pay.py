@@ -5,7 +5,9 @@ cost 12, and was received. JOB7, James' function on Kate's, has run and was not 
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -21,17 +23,21 @@ from portal.ledger import leadership
 from portal.ledger.embedded import EmbeddedWriter
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName
+from portal.ledger.ports import Ledger
 from portal.ledger.recorder import Recorder
+from tests.support.fabric.network import running_network
 from tests.support.outbox.market import CREDIT, ManualClock, Market, genesis, signing_keys
+from tests.support.waiting import wait_for
 
 _EVERYBODY_HAS = 600
 _NO_FEES = FeePolicy(version=1, platform_ppm=0, peers_ppm=0)
 
 
 class Example:
-    """The portal's database, an embedded ledger without fees, and what brings the one to the other."""
+    """The portal's database, a ledger without fees, and what brings the one to the other."""
 
-    def __init__(self, ledger: EmbeddedWriter, clock: ManualClock) -> None:
+    def __init__(self, ledger: Ledger, clock: ManualClock) -> None:
+        self._ledger = ledger
         epoch = leadership.take_over(leadership.RECORDER, now=clock())
         self._recorder = Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], epoch=epoch, clock=clock)
         self._follower = Follower(ledger=ledger, epoch=epoch)
@@ -59,8 +65,12 @@ class Example:
 
     def settle(self) -> None:
         """Bring everything to the ledger and back."""
-        while self._recorder.step() or self._follower.step():
-            pass
+
+        def done() -> bool:
+            moved = self._recorder.step() or self._follower.step()
+            return not moved and self._follower.block + 1 == self._ledger.height
+
+        wait_for("everything to be on the ledger and back", done, 30)
 
     def asks(self, person: str, path: str) -> dict[str, Any]:
         """Return what the API answers to somebody."""
@@ -82,16 +92,39 @@ class Example:
         )
 
 
-@pytest.fixture
-def example(db: None, tmp_path: Path) -> Iterator[Example]:  # noqa: ARG001 - a fixture
-    clock = ManualClock()
+class _Now(ManualClock):
+    """The time: a network knows no other."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+    def ms(self) -> int:
+        return int(self().timestamp() * 1000)
+
+
+@contextmanager
+def _example(ledger: str, directory: Path) -> Iterator[Example]:
     pinned = replace(genesis(), fee_policy=_NO_FEES)
-    with EmbeddedWriter.open(
-        tmp_path / "ledger.sqlite3", block_key=signing_keys()[KeyName.BLOCK], genesis=pinned, clock=clock.ms
-    ) as ledger:
-        yield Example(ledger, clock)
+    if ledger == "fabric":
+        made = running_network(directory / "network", "--small", genesis=pinned.text())
+        with made as network, network.ledger() as writer:
+            yield Example(writer, _Now())
+        return
+    clock, path = ManualClock(), directory / "ledger.sqlite3"
+    key = signing_keys()[KeyName.BLOCK]
+    with EmbeddedWriter.open(path, block_key=key, genesis=pinned, clock=clock.ms) as writer:
+        yield Example(writer, clock)
 
 
+@pytest.fixture
+def example(db: None, tmp_path: Path, ledger: str) -> Iterator[Example]:  # noqa: ARG001 - a fixture
+    with _example(ledger, tmp_path) as made:
+        yield made
+
+
+# On Fabric it has a network of its own: its ledger is without fees.
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("ledger", ["embedded", pytest.param("fabric", marks=pytest.mark.long)], indirect=True)
 def test_job6_is_paid_with_12_and_job7_waits_to_be_received(example: Example) -> None:
     first, second = example.market_of("bob", "alice"), example.market_of("james", "kate")
     example.settle()
