@@ -37,7 +37,7 @@ from tests.support.outbox.ledger_process import ROOT, LedgerInstallation
 _WAITING = 3_000
 _WARM_UP_JOBS, _WARM_UP_SECONDS = 2_000, 60
 #: Jobs that are made for the measurement, by what the warm-up did.
-_SURPLUS = 1.5
+_SURPLUS = 2
 _START_SECONDS = 60
 
 

@@ -1,6 +1,7 @@
 """A Hyperledger Fabric network as the portal's ledger."""
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Self
@@ -35,11 +36,13 @@ class FabricReader:
         with in_our_words():
             self._peers = profile.connect()
         self._profile = profile
-        self._blocks = BlockReader(self._peers, profile.channel, profile.verifier())
+        #: One for each thread that reads blocks, for each reads at a place of its own.
+        self._readers: dict[int, BlockReader] = {}
 
     def close(self) -> None:
         """Close all connections."""
-        self._blocks.close()
+        for reader in tuple(self._readers.values()):
+            reader.close()
         self._peers.close()
 
     def __enter__(self) -> Self:
@@ -62,7 +65,7 @@ class FabricReader:
     def blocks(self, first: int, limit: int) -> Sequence[Block]:
         """Return blocks in order, each proved to be what the orderers signed and to continue the one before."""
         with in_our_words():
-            return [block_of(block, self._profile.channel) for block in self._blocks.take(first, limit)]
+            return [block_of(block, self._profile.channel) for block in self._reader().take(first, limit)]
 
     def get(self, key: str) -> str | None:
         """Return the value of a key of the world state."""
@@ -111,6 +114,13 @@ class FabricReader:
         writes = chain.from_iterable(record.writes.items() for block in blocks for record in block.transactions)
         state.update((key, value or "") for key, value in writes if key.startswith(prefix))
         return sorted((key, value) for key, value in state.items() if value) if self._peers.current is peer else None
+
+    def _reader(self) -> BlockReader:
+        """Return the reader of this thread: the follower and the auditor would take each other's blocks."""
+        thread = threading.get_ident()
+        if thread not in self._readers:
+            self._readers[thread] = BlockReader(self._peers, self._profile.channel, self._profile.verifier())
+        return self._readers[thread]
 
     def _blocks_beside(self, first: int, end: int) -> list[Block]:
         """Return blocks without disturbing who reads them in order."""

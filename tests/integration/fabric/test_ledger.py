@@ -4,6 +4,7 @@ import itertools
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -34,6 +35,20 @@ def all_blocks(ledger: FabricReader, first: int = 0) -> list[Block]:
 
     wait_for(f"{height} blocks", complete, 20)
     return found
+
+
+def test_two_threads_read_blocks_each_at_its_own_place(world: World, ledger: FabricLedger) -> None:
+    for _ in range(4):
+        world.mint("bob", 1)
+    height = ledger.height
+
+    def numbers(first: int) -> list[int]:
+        return [wait_for("a block", partial(ledger.blocks, number, 1), 20)[0].number for number in range(first, height)]
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(numbers, (height - 8, height - 5)))
+
+    assert found == [list(range(height - 8, height)), list(range(height - 5, height))]
 
 
 def test_a_job_is_created_receipted_confirmed_and_paid(world: World) -> None:
