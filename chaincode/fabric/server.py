@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chaincode.fabric.conversation import Message
 from chaincode.fabric.errors import ChaincodeError
@@ -20,7 +23,11 @@ log = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 100 * 1024 * 1024
 #: A stream holds a thread as long as it is open.
 MAX_STREAMS = 32
+#: Of one certificate: a peer needs one, and a second one for a moment when it connects again.
+STREAMS_OF_ONE = 4
 _STOP_SECONDS = 5
+#: What gRPC calls a client's certificate in PEM.
+_CERTIFICATE = "x509_pem_cert"
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -57,7 +64,13 @@ class ChaincodeServer:
         self._transactions = transactions
         self._streams: set[PeerStream] = set()
         self._mutex = threading.Lock()
-        self._server = grpc.server(ThreadPoolExecutor(MAX_STREAMS, thread_name_prefix="stream"), options=_OPTIONS)
+        #: How many streams each certificate has.
+        self._connected: Counter[bytes] = Counter()
+        self._server = grpc.server(
+            ThreadPoolExecutor(MAX_STREAMS, thread_name_prefix="stream"),
+            options=_OPTIONS,
+            maximum_concurrent_rpcs=MAX_STREAMS,
+        )
         self._server.add_generic_rpc_handlers((self._handler(),))
         try:
             if tls:
@@ -95,6 +108,23 @@ class ChaincodeServer:
         return grpc.method_handlers_generic_handler("protos.Chaincode", {"Connect": connect})
 
     def _connect(self, incoming: Iterable[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        shown: Any = context.auth_context().get(_CERTIFICATE, ())
+        certificate = b"".join(shown)
+        if certificate and not _is_a_nodes(certificate):
+            # The CA certifies providers and people as well.
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "only a peer's TLS certificate opens a stream")
+        with self._mutex:
+            self._connected[certificate] += 1
+            too_many = certificate and self._connected[certificate] > STREAMS_OF_ONE
+        try:
+            if too_many:
+                context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many streams of one certificate")
+            yield from self._stream(incoming, context)
+        finally:
+            with self._mutex:
+                self._connected[certificate] -= 1
+
+    def _stream(self, incoming: Iterable[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         stream = PeerStream(self._package_id, self._transactions.run)
         # Without it this iterator would wait for ever for something to send.
         context.add_callback(stream.end)
@@ -107,3 +137,12 @@ class ChaincodeServer:
             with self._mutex:
                 self._streams.discard(stream)
             log.info("chaincode.peer_left", extra={"peer": context.peer()})
+
+
+def _is_a_nodes(certificate: bytes) -> bool:
+    """Return whether a certificate is a server's: the CAs give such only to the nodes of a network."""
+    try:
+        usage = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return ExtendedKeyUsageOID.SERVER_AUTH in usage.value

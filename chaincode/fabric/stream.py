@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 from fabric_protos.peer import chaincode_pb2
+from google.protobuf.message import DecodeError
 
 from chaincode.fabric.conversation import Abilities, Conversation, Message
 
@@ -55,7 +56,7 @@ class PeerStream:
         try:
             for message in incoming:
                 self._take(message)
-        except grpc.RpcError as error:
+        except (grpc.RpcError, DecodeError) as error:
             log.info("chaincode.stream_broken", extra={"reason": str(error)})
         finally:
             self.end()

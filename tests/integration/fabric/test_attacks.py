@@ -11,6 +11,7 @@ from chaincode.contracts.operations import Deposit, Mint, operation_text
 from chaincode.fabric import names
 from chaincode.fabric.functions import FUNCTIONS
 from deploy.fabric.identities.enrolment import Enrolment
+from deploy.fabric.network import Role
 from fabric_client.errors import AlreadyKnown, CommitRefused, FabricError, NotPermitted
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
@@ -185,6 +186,13 @@ def test_malformed_arguments_of_every_function_leave_both_servers_running(
     assert all(health(fabric_network, name)["peers"] > 0 for name in ("controller", "peers"))
 
 
-def test_a_stranger_cannot_connect_to_a_chaincode_server(fabric_network: FabricNetwork) -> None:
-    assert not connects_to_chaincode(fabric_network, "controller", certified=False)
-    assert connects_to_chaincode(fabric_network, "controller", certified=True)
+def test_only_a_peer_opens_a_stream_to_a_chaincode_server(fabric_network: FabricNetwork, recorder: Identity) -> None:
+    tls = fabric_network.places.node(fabric_network.node(Role.PEER, "controller")) / "tls"
+    key = SigningKey.from_pem((tls / "key.pem").read_bytes())
+    peer = Identity(msp_id="ControllerMSP", certificate=(tls / "cert.pem").read_bytes(), key=key)
+
+    assert connects_to_chaincode(fabric_network, "controller", peer)
+    assert not connects_to_chaincode(fabric_network, "controller")
+    assert not connects_to_chaincode(fabric_network, "controller", self_certified("ControllerMSP"))
+    # The organisation's CA has certified it, as it certifies providers: with enough streams it would keep out peers.
+    assert not connects_to_chaincode(fabric_network, "controller", recorder)

@@ -138,7 +138,8 @@ class FakePeer:
         elif message.type == Message.COMPLETED:
             self._complete(message)
         elif message.type == Message.ERROR:
-            self._open.pop(message.txid).future.set_exception(RuntimeError(message.payload.decode()))
+            if opened := self._open.pop(message.txid, None):
+                opened.future.set_exception(RuntimeError(message.payload.decode()))
         elif message.type != Message.KEEPALIVE:
             if self.silent:
                 self._unanswered.append(message)
@@ -146,7 +147,9 @@ class FakePeer:
                 self._answer(message)
 
     def _complete(self, message: Any) -> None:
-        opened = self._open.pop(message.txid)
+        if (opened := self._open.pop(message.txid, None)) is None:
+            # The answer to a message that a test made itself.
+            return
         response = proposal_response_pb2.Response.FromString(message.payload)
         if response.status == 200:
             for key, value in opened.writes.items():

@@ -161,15 +161,11 @@ def health(network: FabricNetwork, organisation: str) -> dict[str, Any]:
     return answer
 
 
-def connects_to_chaincode(network: FabricNetwork, organisation: str, *, certified: bool) -> bool:
-    """Return whether somebody gets a connection to an organisation's chaincode server; `certified` like its peer."""
-    tls = network.places.node(network.node(Role.PEER, organisation)) / "tls"
-    pair = {
-        "private_key": (tls / "key.pem").read_bytes(),
-        "certificate_chain": (tls / "cert.pem").read_bytes(),
-    }
+def connects_to_chaincode(network: FabricNetwork, organisation: str, member: Identity | None = None) -> bool:
+    """Return whether a member, without one somebody without a certificate, opens a stream to a chaincode server."""
+    pair = {"private_key": member.key.to_pem(), "certificate_chain": member.certificate} if member else {}
     root = network.places.ca_root(organisation).read_bytes()
-    credentials = grpc.ssl_channel_credentials(root, **(pair if certified else {}))
+    credentials = grpc.ssl_channel_credentials(root, **pair)
     address = server_address(network.network, network.node(Role.CHAINCODE, organisation))
     with grpc.secure_channel(address, credentials) as channel:
         connect: Any = channel.stream_stream("/protos.Chaincode/Connect")

@@ -109,6 +109,17 @@ def test_a_transaction_whose_peer_goes_away_ends_and_the_server_serves_the_next(
         wait_for("the stream to be forgotten", lambda: server.health()["peers"] == 1, 5)
 
 
+@pytest.mark.parametrize("kind", sorted(ChaincodeMessage.Type.values()))
+def test_a_peer_that_sends_rubbish_harms_only_its_own_stream(
+    server: ChaincodeServer, peer: FakePeer, kind: int
+) -> None:
+    with FakePeer(server.port) as hostile:
+        hostile.raw(ChaincodeMessage(type=kind, payload=b"\xff" * 100, txid="rubbish", channel_id="\x00"))
+        hostile.raw(ChaincodeMessage(type=kind))
+
+        assert peer.call(names.GET, "genesis").status == 200
+
+
 def test_several_peers_are_served_at_the_same_time(server: ChaincodeServer) -> None:
     with FakePeer(server.port) as one, FakePeer(server.port) as other:
         one.silent = True
