@@ -306,6 +306,7 @@ def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doc
         ("disk", lambda: doctors.check_disk(home.path)),
         ("portal", lambda: doctors.check_clock(Portal(config.portal_url, authority).clock_ms)),
         ("broker", lambda: doctors.check_broker(lambda: try_login(daemon.login(home, config)), config)),
+        ("network", lambda: doctors.check_network(memberships.load(home), renewal.utc_now())),
         ("docker", lambda: doctors.check_docker(lambda: docker().facts(), config)),
         ("registries", lambda: doctors.check_registries(config)),
     ]

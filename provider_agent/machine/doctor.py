@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from provider_agent.errors import AgentError
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config
 from provider_agent.machine.home import Home
+from provider_agent.machine.membership import Membership
+from wire.enrolment import end_of
 from wire.errors import Malformed
 from wire.limits import MIB
 from wire.signing import PublicKey
@@ -20,6 +23,7 @@ from wire.signing import PublicKey
 _SKEW_WARN_MS, _SKEW_FAIL_MS = 1_000, 4_000
 _DISK_WARN_MB, _DISK_FAIL_MB = 10_240, 1_024
 _MILLIS = 1000
+_CERTIFICATE_WARN_DAYS = 30
 
 
 class Level(StrEnum):
@@ -94,6 +98,22 @@ def check_broker(log_in: Callable[[], None], config: Config) -> Iterable[Finding
     if config.broker_url.startswith("amqp://"):
         text = "tickets travel without TLS: ask the administrator for amqps unless this is a private network"
         yield Finding(name="broker TLS", level=Level.WARN, text=text)
+
+
+def check_network(known: Membership | None, now: datetime) -> Iterable[Finding]:
+    """This machine's certificate on the Fabric network is in force; where it has none there is nothing to check."""
+    if known is None:
+        return
+    left = (end_of(known.certificate_pem) - now).days
+    text = f"{len(known.peers)} peers known, the certificate ends in {left} days"
+    if left < 0:
+        cure = "claims at the peers are refused: chainfaas-agent renew"
+        yield Finding(name="network", level=Level.FAIL, text=f"the certificate has ended, {cure}")
+    elif left < _CERTIFICATE_WARN_DAYS:
+        text = f"{text}, and was not renewed by itself: chainfaas-agent renew"
+        yield Finding(name="network", level=Level.WARN, text=text)
+    else:
+        yield _ok("network", text)
 
 
 def check_docker(ask: Callable[[], DockerFacts], config: Config) -> Iterable[Finding]:

@@ -18,6 +18,7 @@ from provider_agent.machine import config as configs
 from provider_agent.machine import enrolment, keys, renewal
 from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import default_offer
+from provider_agent.machine.doctor import check_network
 from provider_agent.machine.home import Home
 from provider_agent.machine.portal import Portal
 from provider_agent.machine.renewal import RenewalLoop, Renewed
@@ -228,3 +229,17 @@ def test_the_loop_renews_at_once_and_outlives_failures() -> None:
     loop._thread.join(5)
 
     assert not loop._thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "words"), [(0, "ok", "1 peers known"), (340, "warn", "renew"), (366, "fail", "has ended")]
+)
+def test_the_doctor_tells_of_a_certificate_near_its_end(home: Home, days: int, level: str, words: str) -> None:
+    (finding,) = check_network(memberships.load(home), datetime.now(UTC) + timedelta(days=days))
+
+    assert finding.level == level
+    assert words in finding.text
+
+
+def test_the_doctor_has_nothing_to_tell_of_no_network() -> None:
+    assert list(check_network(None, datetime.now(UTC))) == []
