@@ -91,12 +91,15 @@ class BlockReader:
     def take(self, first: int, limit: int) -> list[Any]:
         """Return blocks from `first` on, at most `limit`, of those that have arrived; none when there are none yet.
 
+        None either when another thread asked for another place meanwhile: what arrives then is not for this one.
+
         :raises BlockDamaged: when the next block is not what the orderers signed.
         """
         with self._changed:
             if first != self._next:
                 self._begin(first)
-                self._changed.wait_for(lambda: self._waiting or self._damage, _ANSWER_SECONDS)
+                if not self._arrived(self._generation):
+                    return []
             if self._damage and not self._waiting:
                 raise self._damage
             taken = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
@@ -108,6 +111,11 @@ class BlockReader:
         """Stop reading."""
         with self._changed:
             self._stop()
+
+    def _arrived(self, generation: int) -> bool:
+        """Wait a little; return whether what is there now was asked for by this generation."""
+        self._changed.wait_for(lambda: self._waiting or self._damage or not self._wanted(generation), _ANSWER_SECONDS)
+        return self._wanted(generation)
 
     def _begin(self, first: int) -> None:
         self._stop()
