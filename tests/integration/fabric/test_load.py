@@ -11,10 +11,9 @@ from chaincode.contracts.operations import SetFees
 from chaincode.contracts.records import FeePolicy
 from deploy.servers.waiting import wait_for
 from portal.ledger.fabric.ledger import FabricLedger, FabricReader
-from tests.support.fabric.load import CLIENTS, Watch, at_once, deposits
-from tests.support.fabric.network import FabricNetwork, OnFabric, running_network
+from tests.support.fabric.load import CLIENTS, Watch, at_once, deposits, world_on
+from tests.support.fabric.network import FabricNetwork, running_network
 from tests.support.fabric.payments import PAY, Developer, naive_servers, pay_naively
-from tests.support.fabric.proposals import now_ms
 from tests.support.fabric.report import Report
 from tests.support.ledger import KEYS, World
 
@@ -36,6 +35,7 @@ def loaded_network(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         yield network
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("count", [3_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(14_400)])])
 def test_sixteen_clients_stall_lose_and_double_nothing(
     loaded_network: FabricNetwork, report: Report, count: int
@@ -43,7 +43,7 @@ def test_sixteen_clients_stall_lose_and_double_nothing(
     accounts = [f"client-{number}-of-{count}" for number in range(CLIENTS)]
     watch, numbers = Watch(), itertools.count()
     with loaded_network.ledger() as ledger:
-        world = World(ledger=OnFabric(ledger), now_ms=time.time_ns() // 1_000_000)
+        world = world_on(ledger)
         for account_id in accounts:
             assert world.mint(account_id, 1) == "applied"
         first, begun = ledger.height, time.monotonic()
@@ -67,6 +67,7 @@ def test_sixteen_clients_stall_lose_and_double_nothing(
         assert applied(ledger, first) == count
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("count", [320, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(7_200)])])
 def test_payments_to_one_provider_never_meet(loaded_network: FabricNetwork, report: Report, count: int) -> None:
     developers = [Developer(f"developer-{number}-of-{count}") for number in range(CLIENTS)]
@@ -101,7 +102,7 @@ def test_payments_to_one_provider_never_meet(loaded_network: FabricNetwork, repo
 
 def opened(ledger: FabricLedger) -> World:
     """Return the ledger's world with fees, and with Alice in it."""
-    world = World(ledger=OnFabric(ledger), now_ms=now_ms())
+    world = world_on(ledger)
     version = world.get(FeePolicy, keys.fee_policy()).version + 1
     assert world.enact(SetFees(version=version, platform_ppm=50_000, peers_ppm=20_000)) == "applied"
     assert world.register("alice-pc", "alice", KEYS.alice) in {"applied", "provider_exists"}

@@ -14,9 +14,8 @@ import pytest
 from deploy.fabric.network import Role
 from deploy.fabric.nodes.chaincode import server_name
 from deploy.fabric.tools import NETWORK_DIRECTORY
-from tests.support.fabric.load import Watch, deposits
-from tests.support.fabric.network import FabricNetwork, OnFabric, processes, running_network
-from tests.support.fabric.proposals import now_ms
+from tests.support.fabric.load import Watch, deposits, world_on
+from tests.support.fabric.network import FabricNetwork, processes, running_network
 from tests.support.fabric.report import Report
 from tests.support.ledger import World
 from tests.support.waiting import wait_for
@@ -99,7 +98,7 @@ def test_whatever_is_killed_under_load_nothing_is_lost_or_doubled(tmp_path: Path
     with running_network(tmp_path / "network") as network, network.ledger() as ledger, watched(network):
         assert len(network.network.of(Role.ORDERER)) == 3
         assert len(network.network.of(Role.PEER)) == 4
-        load = Load(network, World(ledger=OnFabric(ledger), now_ms=now_ms()))
+        load = Load(network, world_on(ledger))
         with load.running():
             for name in victims(network, every=rounds > 1) * rounds:
                 committed, again = killed(network, name, load.watch)

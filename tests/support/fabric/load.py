@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from chaincode.contracts.operations import Deposit, operation_text
 from portal.ledger.errors import LedgerError, Retry
 from portal.ledger.fabric.ledger import FabricLedger
-from tests.support.fabric.network import FabricNetwork, transaction
-from tests.support.ledger import KEYS
+from tests.support.fabric.network import FabricNetwork, OnFabric, transaction
+from tests.support.fabric.proposals import now_ms
+from tests.support.ledger import KEYS, World
 from wire.signing import OPERATION
 
 CLIENTS = 16
@@ -49,6 +50,11 @@ class Watch:
         with self._mutex:
             in_a_block = "MVCC_READ_CONFLICT" in str(error)
             self.again["MVCC_READ_CONFLICT" if in_a_block else type(error).__name__] += 1
+
+
+def world_on(ledger: FabricLedger) -> World:
+    """Return a ledger's world whose operations have ids that no other world's on the same ledger have."""
+    return World(ledger=OnFabric(ledger), now_ms=now_ms(), _ids=secrets.randbelow(10**12))
 
 
 def deposit(account_id: str, name: str) -> str:
