@@ -35,8 +35,13 @@ def loaded_network(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         yield network
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("count", [3_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(14_400)])])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(3_000, marks=pytest.mark.timeout(300)),
+        pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(14_400)]),
+    ],
+)
 def test_sixteen_clients_stall_lose_and_double_nothing(
     loaded_network: FabricNetwork, report: Report, count: int
 ) -> None:
@@ -67,8 +72,13 @@ def test_sixteen_clients_stall_lose_and_double_nothing(
         assert applied(ledger, first) == count
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("count", [320, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(7_200)])])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(320, marks=pytest.mark.timeout(300)),
+        pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(7_200)]),
+    ],
+)
 def test_payments_to_one_provider_never_meet(loaded_network: FabricNetwork, report: Report, count: int) -> None:
     developers = [Developer(f"developer-{number}-of-{count}") for number in range(CLIENTS)]
     watch, each = Watch(), count // CLIENTS
