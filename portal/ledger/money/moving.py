@@ -113,7 +113,8 @@ def was_sent(kind: type[Arguments], subject_id: object, owner: Account) -> bool:
     ids = Q(operation_id=operation_id_of(kind, subject_id)) | Q(
         operation_id__startswith=operation_id_of(kind, f"{owner.id}:{subject_id}")
     )
-    return OutboxOperation.objects.filter(ids).exclude(state=OutboxState.REFUSED).exists()
+    ended = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
+    return OutboxOperation.objects.filter(ids).exclude(state__in=ended).exists()
 
 
 def _move(owner: Account, arguments: Arguments, *, subject_id: UUID, now: datetime) -> str:

@@ -1,4 +1,9 @@
-"""What became of operations: outbox rows are closed, and reservations of jobs that the ledger has answered released."""
+"""What became of operations: outbox rows are closed, and what closed creations of jobs had reserved is released.
+
+Anyone whom the ledger knows may submit an operation of any id, and be refused: a refusal closes the row only that was
+sent in the same transaction. What was applied is applied, whoever sent it: ids belong to their authors
+(chaincode.contracts.execution.ids).
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -36,14 +41,12 @@ _CREATE_JOB = operation_id_of(CreateJob, "")
 def settle(blocks: Sequence[Block]) -> None:
     """Close the outbox rows of all operations in these blocks, and release what their jobs had reserved."""
     for block in blocks:
-        results = [result for record in block.transactions for result in _named(record)]
-        _close(results, at=moment(block.timestamp_ms))
-        release(
-            result.operation_id.removeprefix(_CREATE_JOB)
-            for result in results
-            # What is set aside may still be sent again: its ticket is out, and its money stays promised.
-            if result.kind == CreateJob.kind and result.reason != Refusal.RAISED
-        )
+        at = moment(block.timestamp_ms)
+        closed = _commit([result for record in block.transactions for result in record.results], at)
+        for record in block.transactions:
+            # What waits or is set aside may still be sent again: its ticket is out, and its money stays promised.
+            closed += [result for result in _named(record) if _is_refused(result) and _refuse(record, result, at)]
+        release(item.operation_id.removeprefix(_CREATE_JOB) for item in closed if item.kind == CreateJob.kind)
 
 
 def _named(record: TransactionRecord) -> Iterator[OperationResult]:
@@ -57,29 +60,31 @@ def _named(record: TransactionRecord) -> Iterator[OperationResult]:
         yield result if result.operation_id else replace(result, operation_id=operation_id, kind=kind)
 
 
-def _close(results: Sequence[OperationResult], at: datetime) -> None:
-    """Close rows; an operation that was applied once stays committed, whatever a repeat of it met."""
-    done = [result.operation_id for result in results if result.status is not OperationStatus.REFUSED]
-    OutboxOperation.objects.filter(operation_id__in=done).exclude(state=OutboxState.COMMITTED).update(
-        state=OutboxState.COMMITTED, reason="", settled_at=at
-    )
-    for result in results:
-        if result.status is OperationStatus.REFUSED:
-            _refuse(result, at)
+def _is_refused(result: OperationResult) -> bool:
+    return result.status is OperationStatus.REFUSED
 
 
-def _refuse(result: OperationResult, at: datetime) -> None:
+def _commit(results: Sequence[OperationResult], at: datetime) -> list[OperationResult]:
+    """Close the rows of what was applied, and return those; it stays committed, whatever a repeat of it meets."""
+    done = [result for result in results if not _is_refused(result)]
+    rows = OutboxOperation.objects.filter(operation_id__in=[result.operation_id for result in done])
+    rows.exclude(state=OutboxState.COMMITTED).update(state=OutboxState.COMMITTED, reason="", settled_at=at)
+    return done
+
+
+def _refuse(record: TransactionRecord, result: OperationResult, at: datetime) -> bool:
+    """Return whether the refusal closed a row for good."""
     raised = result.reason == Refusal.RAISED
     state = OutboxState.SET_ASIDE if raised else OutboxState.REFUSED
     reason = f"{result.reason}: {result.detail}"[:_REASON_LENGTH]
     on_its_way = OutboxOperation.objects.filter(
-        operation_id=result.operation_id, state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)
+        operation_id=result.operation_id, state=OutboxState.SUBMITTED, transaction_id=record.transaction_id
     )
     if result.reason in RETRYABLE and _send_again(on_its_way, reason, at):
         log.info("ledger.operation_waits", extra={"operation_id": result.operation_id, "reason": reason})
-        return
+        return False
     if not on_its_way.update(state=state, reason=reason, settled_at=None if raised else at):
-        return
+        return False
     REFUSED.labels(kind=result.kind, reason=result.reason).inc()
     if (result.kind, result.reason) in _EXPECTED:
         log.debug("ledger.operation_needless", extra={"operation_id": result.operation_id, "reason": reason})
@@ -87,6 +92,7 @@ def _refuse(result: OperationResult, at: datetime) -> None:
         log.error("ledger.operation_set_aside", extra={"operation_id": result.operation_id, "reason": reason})
     else:
         log.warning("ledger.operation_refused", extra={"operation_id": result.operation_id, "reason": reason})
+    return not raised
 
 
 def _send_again(rows: QuerySet[OutboxOperation], reason: str, at: datetime) -> bool:

@@ -95,7 +95,7 @@ def needs_signature(request: GovernedRequest) -> bool:
     """Return whether a payout waits for its owner's own key."""
     if request.state != RequestState.OPENING or request.account is None or moving.is_in_custody(request.account):
         return False
-    return not moving.was_sent(AskPayout, request.payout_id, request.account)
+    return not _is_under_way(request)
 
 
 def is_withdrawable(request: GovernedRequest) -> bool:
@@ -106,9 +106,14 @@ def is_withdrawable(request: GovernedRequest) -> bool:
         case (RequestKind.PAYOUT, RequestState.ASKED):
             return True
         case (RequestKind.PAYOUT, RequestState.OPENING):
-            return needs_signature(request)
+            return not _is_under_way(request)
         case _:
             return False
+
+
+def _is_under_way(request: GovernedRequest) -> bool:
+    """Return whether the ledger may still hold a payout's money: what it refused, or was set aside, does not count."""
+    return request.account is not None and moving.was_sent(AskPayout, request.payout_id, request.account)
 
 
 def text_to_sign(request: GovernedRequest) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from chaincode.blocks import Block, OperationResult, OperationStatus
+from chaincode.blocks import Block, OperationResult, OperationStatus, TransactionRecord
 from chaincode.contracts.operations import Approve, AskPayout, RefusePayout
 from portal.accounts.models import Account
-from portal.ledger.models import GovernedRequest, RequestKind, RequestState
+from portal.ledger.models import GovernedRequest, OutboxOperation, OutboxState, RequestKind, RequestState
 from portal.ledger.read_model.moments import moment
 from portal.ledger.requests.content import OPERATIONS
 
@@ -21,28 +21,41 @@ _PAYOUTS = UUID("0b7c7f0a-33c5-4f0f-8f5e-0e5b0a4a9a52")
 _PROPOSALS = tuple(arguments.kind for arguments in OPERATIONS.values())
 _WATCHED = frozenset({*_PROPOSALS, Approve.kind, AskPayout.kind, RefusePayout.kind})
 #: An operation that was applied moves its request so.
-_APPLIED = {RefusePayout.kind: (RequestState.REFUSING, RequestState.REFUSED)}
-#: One that was refused moves it so.
+_APPLIED = {RefusePayout.kind: ((RequestState.REFUSING, RequestState.FAILED), RequestState.REFUSED)}
+#: One that was refused for good, or set aside, moves it so.
 _REFUSED = {
-    AskPayout.kind: (RequestState.OPENING, RequestState.REFUSED),
-    RefusePayout.kind: (RequestState.REFUSING, RequestState.FAILED),
-    Approve.kind: (RequestState.PROPOSED, RequestState.FAILED),
-    **dict.fromkeys(_PROPOSALS, (RequestState.PROPOSED, RequestState.FAILED)),
+    AskPayout.kind: ((RequestState.OPENING,), RequestState.REFUSED),
+    RefusePayout.kind: ((RequestState.REFUSING,), RequestState.FAILED),
+    Approve.kind: ((RequestState.PROPOSED,), RequestState.FAILED),
+    **dict.fromkeys(_PROPOSALS, ((RequestState.PROPOSED,), RequestState.FAILED)),
 }
 _ASKED = "payout.asked.v1"
 _ENACTED = "proposal.enacted.v1"
 _REJECTED = "proposal.rejected.v1"
 _ENDED = (RequestState.REFUSED, RequestState.FAILED)
+_CLOSED = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
 
 
 def settle_requests(blocks: Sequence[Block]) -> None:
-    """Move the requests that operations of these blocks belong to."""
+    """Move the requests that operations of these blocks belong to, once their outbox rows are closed."""
     for block in blocks:
         at = moment(block.timestamp_ms)
         for record in block.transactions:
             _note_payouts((event.body for event in record.events if event.name == _ASKED), at)
             _end_proposals(((event.name, event.subject) for event in record.events), at)
-            _follow_all((result for result in record.results if result.kind in _WATCHED), at)
+            for result in _heeded(record):
+                _follow(result, at)
+
+
+def _heeded(record: TransactionRecord) -> list[OperationResult]:
+    """Return what was applied, and refusals of what the recorder sent: anybody may be refused under any id."""
+    results = [result for result in record.results if result.kind in _WATCHED]
+    refused = [result.operation_id for result in results if result.status is OperationStatus.REFUSED]
+    if not refused:
+        return results
+    rows = OutboxOperation.objects.filter(transaction_id=record.transaction_id, state__in=_CLOSED)
+    closed = set(rows.filter(operation_id__in=refused).values_list("operation_id", flat=True))
+    return [item for item in results if item.status is not OperationStatus.REFUSED or item.operation_id in closed]
 
 
 def _note_payouts(held: Iterable[Mapping[str, Any]], at: datetime) -> None:
@@ -89,11 +102,6 @@ def _end_proposals(events: Iterable[tuple[str, str]], at: datetime) -> None:
             _move(subject, (RequestState.PROPOSED,), {"state": RequestState.FAILED, "reason": reason, "ended_at": at})
 
 
-def _follow_all(results: Iterable[OperationResult], at: datetime) -> None:
-    for result in results:
-        _follow(result, at)
-
-
 def _follow(result: OperationResult, at: datetime) -> None:
     refused = result.status is OperationStatus.REFUSED
     moves = (_REFUSED if refused else _APPLIED).get(result.kind)
@@ -108,13 +116,13 @@ def _follow(result: OperationResult, at: datetime) -> None:
     operation_id = result.operation_id
     if result.kind == Approve.kind:
         operation_id = operation_id.partition(":")[2].rpartition(":")[0]
-    if _move(operation_id, (old,), columns):
+    if _move(operation_id, old, columns):
         log.info("request.moved", extra={"operation_id": result.operation_id, "state": new.value})
 
 
 def _move(operation_id: str, old: tuple[RequestState, ...], columns: dict[str, object]) -> bool:
-    """Move the request that an operation `<kind>:<request's id>` belongs to; others have none."""
-    for request_id in _identity(operation_id.partition(":")[2]):
+    """Move the request that an operation `<kind>:<request's id>`, or a later try of it, belongs to; others have none."""
+    for request_id in _identity(operation_id.partition(":")[2].partition(":")[0]):
         return bool(GovernedRequest.objects.filter(id=request_id, state__in=old).update(**columns))
     return False
 

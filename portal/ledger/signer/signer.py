@@ -10,7 +10,15 @@ from django.db.models import Exists, OuterRef, QuerySet
 from chaincode.contracts.operations import RefusePayout
 from portal.ledger.errors import OperationConflict
 from portal.ledger.keys import AUTHORITIES, KeyName
-from portal.ledger.models import OF_MONEY, GovernedRequest, RequestKind, RequestSignature, RequestState
+from portal.ledger.models import (
+    OF_MONEY,
+    GovernedRequest,
+    OutboxOperation,
+    OutboxState,
+    RequestKind,
+    RequestSignature,
+    RequestState,
+)
 from portal.ledger.operations import Outgoing, approval, enqueue_all, operation_id_of
 from portal.ledger.requests import content
 from portal.ledger.signer.checks import NotSigned, check_approvals, check_content, is_proposed
@@ -25,6 +33,7 @@ SIGNERS: dict[str, KeyName] = {
     **{f"authority-{organisation}": name for organisation, name in AUTHORITIES.items()},
 }
 ORGANISATION_OF = {f"authority-{organisation}": organisation for organisation in AUTHORITIES}
+_REFUSAL = operation_id_of(RefusePayout, "")
 #: Of one kind of work in one step.
 _AT_ONCE = 50
 _PEOPLE = ("account", "first_approved_by", "second_approved_by", "refused_by")
@@ -65,7 +74,9 @@ class Signer:
     def _unsigned(self, state: RequestState) -> QuerySet[GovernedRequest]:
         mine = RequestSignature.objects.filter(request=OuterRef("pk"), signer=self.name)
         if state == RequestState.REFUSING:
-            mine = mine.filter(operation_id__startswith=f"{RefusePayout.kind}:")
+            # What the ledger refused, or an administrator gave up, is signed anew: the money waits.
+            over = OutboxOperation.objects.filter(operation_id=OuterRef("operation_id"), state=OutboxState.REFUSED)
+            mine = mine.filter(operation_id__startswith=_REFUSAL).exclude(Exists(over))
         return _rows(state).exclude(Exists(mine))
 
     def _propose(self, request: GovernedRequest) -> bool:
@@ -97,8 +108,9 @@ class Signer:
         may_refuse = refuser is not None and (refuser.is_staff or refuser.id == request.account_id)
         if request.kind != RequestKind.PAYOUT or refuser is None or not (may_refuse and refuser.is_active):
             raise NotSigned("It was refused by nobody who may, or is no payout.")
+        tries = request.signatures.filter(operation_id__startswith=_REFUSAL).count()
         outgoing = Outgoing(
-            operation_id=operation_id_of(RefusePayout, request.id),
+            operation_id=f"{_REFUSAL}{request.id}" + (f":{tries + 1}" if tries else ""),
             arguments=content.refusal(request),
             subject=content.subject(request),
             author=self._key,

@@ -51,6 +51,11 @@ class Bank:
         while self._recorder.step() or self._follower.step():
             pass
 
+    def follow(self) -> None:
+        """Turn the follower alone until it has read all blocks."""
+        while self._follower.step():
+            pass
+
     def sign(self) -> None:
         """Turn everything until nobody finds anything to do."""
         for _ in range(20):
