@@ -121,7 +121,7 @@ def _follow(result: OperationResult, at: datetime) -> None:
 
 
 def _move(operation_id: str, old: tuple[RequestState, ...], columns: dict[str, object]) -> bool:
-    """Move the request that an operation `<kind>:<request's id>`, or a later try of it, belongs to; others have none."""
+    """Move the request of an operation `<kind>:<request's id>`, or of a later try of it; others have none."""
     for request_id in _identity(operation_id.partition(":")[2].partition(":")[0]):
         return bool(GovernedRequest.objects.filter(id=request_id, state__in=old).update(**columns))
     return False
