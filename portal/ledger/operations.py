@@ -159,7 +159,7 @@ def mint(account_id: UUID, *, amount: Micro, reference: str, now: datetime, trea
 def approval(organisation: str, *, operation_id: str, text: str, author: SigningKey) -> Outgoing:
     """Return an organisation's approval of exactly this operation."""
     return Outgoing(
-        operation_id=operation_id_of(Approve, f"{operation_id}:{organisation}"),
+        operation_id=operation_id_of(Approve, f"{organisation}:{operation_id}"),
         arguments=Approve(proposal_id=operation_id, digest=signing.sha256_hex(text.encode())),
         subject=operation_id,
         author=author,

@@ -43,6 +43,7 @@ TRANSFERS = ("contracts/monetary/transfers.py", "test_money_moves")
 ACCOUNTS = ("contracts/accounts.py", "test_completion")
 CHECKS = ("contracts/checks.py", "test_money_in")
 BATCH = ("contracts/execution/batch.py", "test_batch")
+IDS = ("contracts/execution/ids.py", "test_batch")
 OPERATORS = ("contracts/governance/operators.py", "peers/test_epochs")
 EPOCHS = ("contracts/monetary/epochs.py", "peers/test_epochs")
 SUBMISSION = ("contracts/submission.py", "test_embedded")
@@ -222,6 +223,13 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _of(
         "a replaced key signs nothing", (BATCH[0], "test_keys"), "author is None or not author.active", "author is None"
+    ),
+    _of("an operation's id is its author's", BATCH, "require_own_id(item, author)", "pass"),
+    _of(
+        "an id names its author as a whole",
+        IDS,
+        'startswith(f"{author.holder}:")',
+        "startswith(author.holder)",
     ),
     _of("a transaction is of this minute", TIME, "> TIME_WINDOW_MS", "> 100 * TIME_WINDOW_MS"),
     _of("a submitter is known", SUBMISSION, "if not pinned.active:", "if False:"),

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from chaincode.blocks import Event, OperationResult, OperationStatus
 from chaincode.contracts import keys, supply
+from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.genesis import Genesis
 from chaincode.contracts.operations import (
     Approve,
@@ -21,7 +22,7 @@ from chaincode.contracts.operations import (
     SupersedeJob,
     operation_text,
 )
-from chaincode.contracts.records import Account, Delta, FeePolicy, Job
+from chaincode.contracts.records import Account, Delta, FeePolicy, Job, PinnedKey
 from chaincode.contracts.testing import MemoryLedger
 from wire import envelope
 from wire.codec import decode
@@ -146,8 +147,15 @@ class World:
     ) -> str:
         """Run one operation alone; return `applied`, `repeated` or why it was refused."""
         self._ids += 1
-        text = operation_text(f"{arguments.kind}:{name or self._ids}", arguments)
+        text = operation_text(self.own_id(arguments.kind, author or by, name or str(self._ids)), arguments)
         return self.send(author.sign(text.encode(), OPERATION) if author else text, by=by)
+
+    def own_id(self, kind: str, author: SigningKey, name: str) -> str:
+        """Return an id that the author may use."""
+        place = keys.key(author.public.key_id)
+        pinned = dict(self.ledger.items(place)).get(place)
+        holder = decode(PinnedKey, pinned).holder if pinned and not TRANSACTIONS[kind].proposers else ""
+        return f"{kind}:{holder}:{name}" if holder else f"{kind}:{name}"
 
     def send(self, text: str, *, by: SigningKey = KEYS.controller) -> str:
         """Run one operation as it is."""

@@ -99,7 +99,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def send(self, arguments: Arguments, author: SigningKey, name: object) -> None:
         """Sign and run one operation; remember it, to repeat it later."""
-        operation_id = f"{arguments.kind}:{re.sub('[^A-Za-z0-9-]+', '.', str(name))}"
+        operation_id = self.world.own_id(arguments.kind, author, re.sub("[^A-Za-z0-9-]+", ".", str(name)))
         text = operation_text(operation_id, arguments)
         if TRANSACTIONS[arguments.kind].proposers:
             self.proposed.append((operation_id, sha256_hex(text.encode())))

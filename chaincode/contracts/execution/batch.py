@@ -13,6 +13,7 @@ from chaincode.contracts import keys
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.cache import Cache
 from chaincode.contracts.execution.context import Context
+from chaincode.contracts.execution.ids import require_own_id
 from chaincode.contracts.execution.keyring import public_key
 from chaincode.contracts.execution.reading import Submitted, read
 from chaincode.contracts.execution.registered import TRANSACTIONS
@@ -94,6 +95,7 @@ def _one(stub: Stub, cache: Cache, item: Submitted | Refused, events: list[Event
 
 def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> OperationStatus:
     author = _author(stub, cache, item)
+    require_own_id(item, author)
     applied = cache.get(Applied, keys.operations(item.subject)) or Applied(digests={})
     if item.kind in applied.digests:
         if applied.digests[item.kind] != item.digest:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from chaincode.contracts import keys
 from chaincode.contracts.errors import Refused
+from chaincode.contracts.execution.ids import require_own_id
 from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS, Submitted, read
 from chaincode.contracts.operations import (
     AskPayout,
@@ -219,12 +220,13 @@ def _author(submitted: Submitted) -> PinnedKey:
 
 
 def _require_own(submitted: Submitted, author: PinnedKey) -> None:
-    """Ids begin with their author, so that nobody takes one that another participant or the controller needs."""
+    """Let authors send what they may, under ids and about accounts of their own."""
     if submitted.kind not in AUTHORS[author.role]:
         raise NotYours(f"A key of role {author.role} may not author {submitted.kind}.")
-    prefix = f"{submitted.kind}:{author.holder}:"
-    if not submitted.operation_id.startswith(prefix):
-        raise Invalid.field("operation", f"operation_id: expected text that begins with {prefix}")
+    try:
+        require_own_id(submitted, author)
+    except Refused as refused:
+        raise Invalid.field("operation", refused.detail) from refused
     for name in ("account_id", "developer_id"):
         if getattr(submitted.arguments, name, author.holder) != author.holder:
             raise NotYours(f"{name} is not {author.holder}, which this key was pinned for.")

@@ -115,7 +115,7 @@ def _follow(result: OperationResult, at: datetime) -> None:
         columns["reason"] = f"The ledger refused it: {result.detail or result.reason}"[:_REASON_LENGTH]
     operation_id = result.operation_id
     if result.kind == Approve.kind:
-        operation_id = operation_id.partition(":")[2].rpartition(":")[0]
+        _, _, operation_id = operation_id.partition(":")[2].partition(":")
     if _move(operation_id, old, columns):
         log.info("request.moved", extra={"operation_id": result.operation_id, "state": new.value})
 

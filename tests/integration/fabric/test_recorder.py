@@ -203,7 +203,7 @@ def transferring(network: FabricNetwork, name: str, key: SigningKey) -> Iterator
     def transfer() -> None:
         with network.ledger("peers", "operator") as ledger:
             while not ended.is_set():
-                operation_id = f"account.transfer:{secrets.token_hex(8)}"
+                operation_id = f"account.transfer:{name}:{secrets.token_hex(8)}"
                 text = operation_text(operation_id, Transfer(account_id=name, to_account_id="kate", amount_micro=1))
                 try:
                     (result,) = ledger.submit(transaction(key, [text])).results

@@ -72,7 +72,8 @@ class Developer:
             working_keys=(working_key(not_after_ms=now + MINUTE),),
             acknowledgement=acknowledgement(jws, job_id),
         )
-        return [self._created(job_id, now, digest_of(jws)), KEYS.alice.sign(_text(job_id, demand).encode(), OPERATION)]
+        signed = KEYS.alice.sign(_text(f"alice-pc:{job_id}", demand).encode(), OPERATION)
+        return [self._created(job_id, now, digest_of(jws)), signed]
 
     def _created(self, job_id: str, now: int, digest: str) -> str:
         changes = {"developer_id": self.account_id, "version_id": f"{self.account_id}-v1", "ticket_digest": digest}
@@ -80,8 +81,8 @@ class Developer:
         return _text(job_id, job_arguments(job_id, max_ms=_MAX_MS, **changes, **times))
 
 
-def _text(job_id: str, arguments: Arguments) -> str:
-    return operation_text(f"{arguments.kind}:{job_id}", arguments)
+def _text(subject: str, arguments: Arguments) -> str:
+    return operation_text(f"{arguments.kind}:{subject}", arguments)
 
 
 @contextmanager

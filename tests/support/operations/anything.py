@@ -208,7 +208,7 @@ class Play:
         return decode(FeePolicy, dict(self._ledger.items(keys.fee_policy()))[keys.fee_policy()]).version + 1
 
     def _send(self, arguments: Arguments, author: SigningKey) -> None:
-        operation_id = f"{arguments.kind}:{self._steps}"
+        operation_id = self._world.own_id(arguments.kind, author, str(self._steps))
         text = operation_text(operation_id, arguments)
         if TRANSACTIONS[arguments.kind].proposers:
             self._proposed.append((operation_id, sha256_hex(text.encode())))

@@ -29,7 +29,7 @@ def assert_nobody_does_what_is_not_theirs(world: World) -> None:
     before = _state(world)
     attempts = [(name, example) for example in _examples(world) for name in (*PINNED, *UNKNOWN)]
     wrong = [(name, example) for name, example in attempts if name not in example.allowed]
-    texts = [_key(name).sign(_text(example).encode(), OPERATION) for name, example in wrong]
+    texts = [_key(name).sign(_text(world, example, name).encode(), OPERATION) for name, example in wrong]
 
     for (name, example), result in zip(wrong, _results(world, texts), strict=True):
         # Who is nobody to the ledger may carry evidence to it, as anybody may, but not write it.
@@ -44,7 +44,7 @@ def assert_nobody_submits_what_is_not_theirs(world: World) -> None:
     before = _state(world)
     for name in PINNED:
         wrong = [example for example in _examples(world) if name not in example.allowed]
-        results = world.run(*map(_text, wrong), by=_key(name))
+        results = world.run(*(_text(world, example, name) for example in wrong), by=_key(name))
         for example, result in zip(wrong, results, strict=True):
             assert result.reason == "not_authorised", (name, example.arguments.kind, result)
     assert _state(world) == before
@@ -54,7 +54,7 @@ def assert_bad_arguments_are_refused_by_name(world: World) -> None:
     """Put what is wrong into each argument of each operation, in turn."""
     _let_olga_run_peers(world)
     before = _state(world)
-    cases = [case for example in _examples(world) if example.allowed for case in _spoilt(example)]
+    cases = [case for example in _examples(world) if example.allowed for case in _spoilt(world, example)]
     texts = [_key(min(example.allowed)).sign(text.encode(), OPERATION) for example, _, _, text in cases]
 
     for (example, name, value, _), result in zip(cases, _results(world, texts), strict=True):
@@ -72,14 +72,20 @@ def _let_olga_run_peers(world: World) -> None:
     assert world.enact(arguments) in {"applied", "operator_exists"}
 
 
-def _spoilt(example: Example) -> Iterator[tuple[Example, str, Any, str]]:
-    plain = json.loads(_text(example))
+def _spoilt(world: World, example: Example) -> Iterator[tuple[Example, str, Any, str]]:
+    author = min(example.allowed)
+    plain = json.loads(_text(world, example, author))
     for name in plain["arguments"]:
         for value in WRONG:
             if value == getattr(example.arguments, name):
                 continue
             spoilt = {**plain, "arguments": {**plain["arguments"], name: value}}
-            yield example, name, value, canonical_json({**spoilt, "operation_id": _operation_id(example)}).decode()
+            yield (
+                example,
+                name,
+                value,
+                canonical_json({**spoilt, "operation_id": _operation_id(world, example, author)}).decode(),
+            )
         left = {key: item for key, item in plain["arguments"].items() if key != name}
         yield example, name, None, canonical_json({**plain, "arguments": left}).decode()
 
@@ -88,12 +94,12 @@ def _examples(world: World) -> list[Example]:
     return list(examples(world.now_ms))
 
 
-def _text(example: Example) -> str:
-    return operation_text(_operation_id(example), example.arguments)
+def _text(world: World, example: Example, author: str) -> str:
+    return operation_text(_operation_id(world, example, author), example.arguments)
 
 
-def _operation_id(example: Example) -> str:
-    return f"{example.arguments.kind}:attempt-{next(_series)}"
+def _operation_id(world: World, example: Example, author: str) -> str:
+    return world.own_id(example.arguments.kind, _key(author), f"attempt-{next(_series)}")
 
 
 def _results(world: World, texts: Sequence[str]) -> Iterator[Any]:

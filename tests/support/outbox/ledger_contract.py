@@ -29,7 +29,8 @@ def minted(reference: str, *, amount: int = 5) -> tuple[str, ...]:
 def _approval(proposal: str, reference: str, name: KeyName) -> str:
     digest = signing.sha256_hex(signing.payload_of(proposal))
     arguments = Approve(proposal_id=f"account.mint:{reference}", digest=digest)
-    text = operation_text(f"proposal.approve:{reference}:{name.value}", arguments)
+    organisation = next(organisation for organisation, key in AUTHORITIES.items() if key is name)
+    text = operation_text(f"proposal.approve:{organisation}:{reference}", arguments)
     return signing_keys()[name].sign(text.encode(), signing.OPERATION)
 
 

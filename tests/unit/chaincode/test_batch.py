@@ -7,11 +7,11 @@ import pytest
 from chaincode.blocks import OperationStatus
 from chaincode.contracts.errors import RETRYABLE, SENTENCES, Refusal
 from chaincode.contracts.execution import batch, registered
-from chaincode.contracts.operations import ConfirmResult, CreateJob, SubmitReceipt, operation_text
+from chaincode.contracts.operations import Approve, ConfirmResult, CreateJob, SetFees, SubmitReceipt, operation_text
 from chaincode.contracts.testing import MemoryLedger
 from tests.support.ledger import CREDIT, KEYS, OUTPUT, World, job_arguments, receipt_jws
 from tests.support.operations import everybody
-from wire.signing import OPERATION, TRANSACTION
+from wire.signing import OPERATION, TRANSACTION, sha256_hex
 
 
 def a_job(job_id: str) -> list[str]:
@@ -114,6 +114,37 @@ def test_a_signed_operation_counts_for_its_author_not_for_its_submitter(world: W
     forged = KEYS.controller.sign(text, OPERATION).rsplit(".", 1)[0] + "." + "A" * 86
     assert world.send(forged, by=KEYS.controller) == "bad_signature"
     assert world.send(KEYS.controller.sign(text, OPERATION), by=KEYS.alice) == "applied"
+
+
+def test_nobody_takes_an_operation_id_that_another_needs(world: World) -> None:
+    """A receipt, a payment of a claim and an epoch's end are anybody's to send: the ids are not."""
+    create, receipt, confirm = a_job("job6")
+    world.run(create, a_job("job8")[0])
+    mine = SubmitReceipt(job_id="job8", receipt=receipt_jws("job8"))
+    taken = operation_text("job.receipt:job6", mine)
+
+    for key in (KEYS.alice, KEYS.ours, KEYS.peers):
+        assert world.send(key.sign(taken.encode(), OPERATION)) == "not_authorised"
+        assert world.send(taken, by=key) == "not_authorised"
+    assert "job.receipt:alice-pc:" in world.detail(KEYS.alice.sign(taken.encode(), OPERATION))
+    for near in ("job.receipt:alice-pc", "job.receipt:alice-pcs:1", "job.receipt:alice:1", "job.receipt:kate-pc:1"):
+        assert world.send(operation_text(near, mine), by=KEYS.alice) == "not_authorised"
+    assert world.send(receipt) == "applied"
+    assert world.send(operation_text("job.receipt:alice-pc:1", mine), by=KEYS.alice) == "applied"
+    assert world.send(confirm) == "applied"
+
+
+def test_no_organisation_takes_the_id_of_the_other_s_approval(world: World) -> None:
+    fees = SetFees(version=2, platform_ppm=1, peers_ppm=1)
+    text = operation_text("fees.set:2", fees)
+    assert world.send(KEYS.ours.sign(text.encode(), OPERATION)) == "applied"
+    approval = Approve(proposal_id="fees.set:2", digest=sha256_hex(text.encode()))
+
+    for name in ("controller", "peer", "1"):
+        taken = operation_text(f"proposal.approve:{name}:fees.set:2", approval)
+        assert world.send(KEYS.peers.sign(taken.encode(), OPERATION)) == "not_authorised"
+    own = operation_text("proposal.approve:peers:fees.set:2", approval)
+    assert world.send(KEYS.peers.sign(own.encode(), OPERATION)) == "applied"
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_transaction_of_a_stranger_or_altered_on_its_way_is_refused(recorded: 
 
 
 def test_a_provider_submits_with_its_own_key_until_that_is_replaced(recorded: Recorded) -> None:
-    rotation = operation_text("key.rotate:1", RotateKey(public_key_pem=KEYS.stranger.public.pem))
+    rotation = operation_text("key.rotate:alice-pc:1", RotateKey(public_key_pem=KEYS.stranger.public.pem))
 
     record = recorded.ledger.submit(signed(body("t1", NOON, rotation), KEYS.alice))
 

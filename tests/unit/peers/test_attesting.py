@@ -72,7 +72,7 @@ class OwnPeer:
         self.does(arguments, "1", ours)
         proposal = "operator.register:1"
         digest = sha256_hex(operation_text(proposal, arguments).encode())
-        self.does(Approve(proposal_id=proposal, digest=digest), "1", theirs)
+        self.does(Approve(proposal_id=proposal, digest=digest), "peers:1", theirs)
 
     def checkpoints(self, name: str = "1") -> int:
         number, newest = self.clock.ms() // EPOCH_MS, self.network.blocks(self.network.height - 1, 1)[0]
