@@ -30,8 +30,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 _BEHIND_SECONDS = (0.05, 0.25)
 
 
-def commit(peers: Peers, proposal: Proposal, *, organisations: tuple[str, ...] = ()) -> Any:
-    """Return the transaction as it was committed: an `Envelope` of Fabric's; these organisations endorse it, or enough.
+def commit(peers: Peers, proposal: Proposal) -> Any:
+    """Return the transaction as it was committed, an `Envelope` of Fabric's; the Gateway finds out who has to endorse.
+
+    Named to it, an organisation would be spoken for by any of its members that says it endorses, as an operator's peer.
 
     :raises PeerUnavailable: when no peer answers; nothing was ordered.
     :raises EndorsementsDiffer: when the peers do not answer the same; nothing was ordered.
@@ -43,7 +45,7 @@ def commit(peers: Peers, proposal: Proposal, *, organisations: tuple[str, ...] =
     :raises CommitStatusUnknown: when they have it and nobody said what became of it.
     :raises CommitRefused: when it is in a block and changes nothing.
     """
-    prepared = _endorsed(peers, proposal, organisations)
+    prepared = _endorsed(peers, proposal)
     _patiently(peers, lambda gateway: gateway.submit(proposal, prepared, seconds=CALL_SECONDS), SubmitUnknown)
     _patiently(
         peers,
@@ -53,24 +55,24 @@ def commit(peers: Peers, proposal: Proposal, *, organisations: tuple[str, ...] =
     return prepared
 
 
-def _endorsed(peers: Peers, proposal: Proposal, organisations: tuple[str, ...]) -> Any:
+def _endorsed(peers: Peers, proposal: Proposal) -> Any:
     """Return the endorsed transaction; a peer whose network is just forming may be asked again.
 
     A refusal or a difference counts when it is repeated: one peer may be a block behind for some milliseconds.
     """
     for pause in _BEHIND_SECONDS:
         try:
-            return _endorsed_once(peers, proposal, organisations)
+            return _endorsed_once(peers, proposal)
         except (ChaincodeRefused, EndorsementsDiffer) as error:
             log.info("ledger.refused_at_first", extra={"reason": str(error)[:300]})
             time.sleep(pause)
-    return _endorsed_once(peers, proposal, organisations)
+    return _endorsed_once(peers, proposal)
 
 
-def _endorsed_once(peers: Peers, proposal: Proposal, organisations: tuple[str, ...]) -> Any:
+def _endorsed_once(peers: Peers, proposal: Proposal) -> Any:
     return _patiently(
         peers,
-        lambda gateway: gateway.endorse(proposal, seconds=CALL_SECONDS, organisations=organisations),
+        lambda gateway: gateway.endorse(proposal, seconds=CALL_SECONDS),
         PeerUnavailable,
         EndorseFailed,
     )

@@ -32,9 +32,6 @@ class Profile:
     peers: tuple[PeerPlace, ...]
     #: Root certificate files of the organisations that run orderers, by MSP id.
     orderers: dict[str, str]
-    #: MSP ids of the organisations that all have to endorse, and are asked at the same time. None: the Gateway finds
-    #: out whom the policy wants, and asks its own organisation first.
-    endorsers: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> "Profile":

@@ -8,8 +8,6 @@ from deploy.fabric.network import Network, Places, Role, msp_id
 from fabric_client.profile import PeerPlace, Profile, RegistrarProfile
 from wire.codec import encode
 
-_ALL_ENDORSE = 2
-
 
 def profile(places: Places, network: Network, organisation: str, user: str) -> Profile:
     """Return how a person or program of an organisation reaches the network: its own peers first."""
@@ -25,8 +23,6 @@ def profile(places: Places, network: Network, organisation: str, user: str) -> P
             for peer in own + others
         ),
         orderers={msp_id(name): str(places.ca_root(name).resolve()) for name in network.ordering_organisations},
-        # A majority of two is both; of more, the Gateway takes those that answer.
-        endorsers=tuple(map(msp_id, network.organisations)) if len(network.organisations) <= _ALL_ENDORSE else (),
     )
 
 

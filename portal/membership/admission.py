@@ -30,8 +30,6 @@ class Membership:
     chaincode: str
     #: Of every organisation.
     peers: tuple[PeerAddress, ...]
-    #: Organisations that have to endorse; none: the peer that is asked finds out.
-    endorsers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,5 +59,4 @@ class Admission:
             channel=profile.channel,
             chaincode=profile.chaincode,
             peers=peers,
-            endorsers=profile.endorsers,
         )

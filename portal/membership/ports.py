@@ -14,7 +14,7 @@ class Kind(StrEnum):
     PROVIDER = "provider"
     #: Runs peers; reads the ledger.
     OPERATOR = "operator"
-    #: An operator's peer itself.
+    #: An operator's peer itself: reads the ledger, and endorses nothing.
     NODE = "node"
 
 

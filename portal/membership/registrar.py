@@ -28,7 +28,8 @@ class _Place(NamedTuple):
 _PLACES: Mapping[Kind, _Place] = {
     Kind.PROVIDER: _Place("client", "participants"),
     Kind.OPERATOR: _Place("client", "participants.readers"),
-    Kind.NODE: _Place("peer", "participants"),
+    # Not of the type `peer`: it has the ledger and attests, and its endorsement counts for nobody.
+    Kind.NODE: _Place("client", "participants.readers"),
 }
 _EXPELLED = frozenset({NOT_AUTHENTICATED, REVOKED})
 

@@ -126,7 +126,7 @@ class PeerLedger:
         body = {"transaction_id": f"claim-{uuid.uuid4().hex}", "timestamp_ms": now_ms, "operations": [operation]}
         envelope = self._key.sign(canonical_json(body), signing.TRANSACTION)
         proposal = propose(self._peers.identity, self._call(names.FABRIC_SUBMIT, envelope, now_ms))
-        prepared = commit(self._peers, proposal, organisations=self._membership.endorsers)
+        prepared = commit(self._peers, proposal)
         transaction = chaincode_transaction(prepared)
         assert transaction is not None
         (result,) = json.loads(transaction.response)

@@ -31,8 +31,6 @@ class Membership:
     chaincode: str
     #: Of every organisation.
     peers: tuple[PeerAddress, ...]
-    #: Organisations that have to endorse; none: the peer that is asked finds out.
-    endorsers: tuple[str, ...] = ()
 
 
 def request(key: SigningKey) -> str:

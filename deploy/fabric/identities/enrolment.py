@@ -22,8 +22,9 @@ from wire.signing import SigningKey
 ADMINISTRATOR = "administrator"
 _REGISTRAR_DIRECTORY = "registrar"
 #: The portal's own registrar: it may register and revoke participants, and gives nobody what it has not itself.
+#: No peers: with a certificate of that type one endorses in the organisation's name.
 _PORTAL = "portal"
-_PORTAL_RIGHTS = {"hf.Registrar.Roles": "client,peer", "hf.Revoker": "true"}
+_PORTAL_RIGHTS = {"hf.Registrar.Roles": "client", "hf.Revoker": "true"}
 
 
 class Enrolment:

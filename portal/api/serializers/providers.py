@@ -110,7 +110,6 @@ class MembershipView(serializers.Serializer[Any]):
     channel = serializers.CharField()
     chaincode = serializers.CharField()
     peers = GatewayPeerView(many=True)
-    endorsers = serializers.ListField(child=serializers.CharField(), help_text="Organisations that have to endorse.")
 
 
 class RenewalView(serializers.Serializer[Any]):

@@ -181,7 +181,7 @@ class FabricLedger(FabricReader):
 
     def _committed(self, proposal: Proposal) -> TransactionRecord:
         try:
-            prepared = commit(self._peers, proposal, organisations=self._profile.endorsers)
+            prepared = commit(self._peers, proposal)
         except AlreadyKnown as error:
             raise _Recorded from error
         except ChaincodeRefused as error:

@@ -19,9 +19,10 @@ from fabric_client.proposals import propose
 from portal.ledger.errors import TransactionRefused
 from portal.ledger.fabric.errors import NotAdmitted
 from portal.ledger.fabric.ledger import FabricLedger
-from tests.support.fabric.certificates import certified_until, self_certified
+from portal.membership.ports import Kind
+from tests.support.fabric.certificates import admitted, certified_until, self_certified
 from tests.support.fabric.network import FabricNetwork, connects_to_chaincode, health, transaction
-from tests.support.fabric.proposals import SECONDS, call, complete, now_ms, submission
+from tests.support.fabric.proposals import SECONDS, call, complete, endorsed_by, now_ms, submission
 from tests.support.ledger import KEYS, World
 from tests.support.waiting import wait_for
 from wire.signing import OPERATION, SigningKey
@@ -42,6 +43,25 @@ def test_one_organisation_alone_changes_nothing(world: World, gateway: Gateway, 
 
     with pytest.raises(CommitRefused) as refused:
         complete(gateway, propose(recorder, submission(envelope, now)), "ControllerMSP")
+
+    assert refused.value.code == "ENDORSEMENT_POLICY_FAILURE"
+    assert world.account("bob") == before
+
+
+def test_the_controller_with_an_operator_of_a_peer_changes_nothing(
+    fabric_network: FabricNetwork, world: World, gateway: Gateway, recorder: Identity
+) -> None:
+    operator = admitted(fabric_network, Kind.NODE)
+    now, before = now_ms(), world.account("bob")
+    text = operation_text(f"account.deposit:{secrets.token_hex(8)}", Deposit(account_id="bob", amount_micro=1))
+    by_custody = KEYS.custody.sign(text.encode(), OPERATION)
+    envelope = transaction(KEYS.controller, [by_custody], timestamp_ms=now, transaction_id=secrets.token_hex(8))
+    proposal = propose(recorder, submission(envelope, now))
+    prepared = gateway.endorse(proposal, seconds=SECONDS, organisations=("ControllerMSP",))
+
+    gateway.submit(proposal, endorsed_by(prepared, operator, submitter=recorder), seconds=SECONDS)
+    with pytest.raises(CommitRefused) as refused:
+        gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=SECONDS)
 
     assert refused.value.code == "ENDORSEMENT_POLICY_FAILURE"
     assert world.account("bob") == before

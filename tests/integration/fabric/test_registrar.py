@@ -56,7 +56,7 @@ def test_the_network_writes_the_profile_that_the_setting_names(
 
 
 @pytest.mark.parametrize(
-    ("kind", "affiliation"), [("admin", ""), ("orderer", ""), ("client", "."), ("client", "readers")]
+    ("kind", "affiliation"), [("admin", ""), ("orderer", ""), ("peer", ""), ("client", "."), ("client", "readers")]
 )
 def test_the_portals_registrar_admits_nobody_but_participants(
     authority: AuthorityClient, portal: Identity, kind: str, affiliation: str

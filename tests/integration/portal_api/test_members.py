@@ -90,7 +90,6 @@ def test_a_machine_gets_its_place_on_the_network_when_it_enrols(home: Home, regi
         "channel": "chainfaas",
         "chaincode": "market",
         "peers": [{"address": "peer0.example:7051", "tls_root_pem": "root"}],
-        "endorsers": [],
     }
 
 

@@ -10,8 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from deploy.fabric.network import Role
+from deploy.fabric.profiles import registrar_profile
 from fabric_client.identity import Identity
+from portal.membership.ports import Kind, Member
+from portal.membership.registrar import FabricRegistrar
 from tests.support.fabric.network import FabricNetwork
+from wire.enrolment import certificate_request
 from wire.signing import SigningKey
 
 _PEM = serialization.Encoding.PEM
@@ -70,3 +74,12 @@ def _key_of(keystore: Path, root: x509.Certificate) -> ec.EllipticCurvePrivateKe
         if isinstance(key, ec.EllipticCurvePrivateKey) and key.public_key() == root.public_key():
             return key
     raise AssertionError(f"{keystore} has no key of the CA")
+
+
+def admitted(network: FabricNetwork, kind: Kind) -> Identity:
+    """Return an identity that the portal's own registrar has just admitted."""
+    key = SigningKey.generate()
+    name = f"{kind}-{key.public.key_id}"
+    registrar = FabricRegistrar(registrar_profile(network.places, network.network, "peers"))
+    certificate = registrar.certify(Member(kind=kind, name=name), certificate_request(name, key))
+    return Identity(msp_id=registrar.msp_id, certificate=certificate.encode(), key=key)

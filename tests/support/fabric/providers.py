@@ -50,7 +50,6 @@ def membership_of(network: FabricNetwork, key: SigningKey) -> Membership:
         certificate_pem=given.certificate_pem,
         channel=given.channel,
         chaincode=given.chaincode,
-        endorsers=given.endorsers,
         peers=tuple(PeerAddress(address=peer.address, tls_root_pem=peer.tls_root_pem) for peer in given.peers),
     )
 
