@@ -1,5 +1,6 @@
 """What an operator's machine and the portal tell each other, so that a peer of the operator's joins the network."""
 
+import ipaddress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +31,24 @@ class Names(NamedTuple):
 def names_of(operator_key_id: str, peer_key_id: str) -> Names:
     """Return the names of an operator and of its peer on the network."""
     return Names(operator=f"operator-{operator_key_id}", peer=f"peer-{peer_key_id}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is a machine's name for itself."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def plain_host(host: str) -> str:
+    """Return a host as all its spellings are written."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower()
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fabric_client.errors import BadIdentity
-from fabric_client.profile import Profile
+from fabric_client.profile import Profile, RegistrarProfile
 from portal.environment import setting
 from portal.membership.ports import Registrar
 from portal.peers.errors import NoNetwork
-from wire.joining import KnownPeer
+from wire.joining import KnownPeer, plain_host
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +22,8 @@ class KnownNetwork:
     registrar: Registrar
     #: What the ledger began with.
     genesis: str
+    #: Where the organisations' own nodes answer: peers, and the authority.
+    hosts: frozenset[str]
 
 
 def network_of(registrar: Registrar | None, genesis: str) -> KnownNetwork:
@@ -34,6 +36,7 @@ def network_of(registrar: Registrar | None, genesis: str) -> KnownNetwork:
         raise NoNetwork
     try:
         profile = Profile.read(Path(path))
+        authority = RegistrarProfile.read(Path(setting("CHAINFAAS_FABRIC_REGISTRAR")))
         peers = tuple(
             KnownPeer(address=place.address, tls_root_pem=Path(place.tls_root).read_text()) for place in profile.peers
         )
@@ -47,4 +50,9 @@ def network_of(registrar: Registrar | None, genesis: str) -> KnownNetwork:
         orderer_roots=roots,
         registrar=registrar,
         genesis=genesis,
+        hosts=frozenset(_host(address) for address in (authority.address, *(place.address for place in profile.peers))),
     )
+
+
+def _host(address: str) -> str:
+    return plain_host(address.rpartition(":")[0].strip("[]"))

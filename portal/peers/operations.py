@@ -8,12 +8,13 @@ from django.db import IntegrityError, transaction
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
 from portal.ledger.requests.operators import ask_to_be_operator
+from portal.peers import hosts
 from portal.peers.errors import AnotherOperatorKey, OperatorKeyKnown
 from portal.peers.models import JoinCode, Peer
 from portal.peers.network import KnownNetwork
 from portal.peers.statements import JoinApplication
 from portal.providers.codes import NewCode, claim_code, make_code
-from wire.joining import JoinKit
+from wire.joining import JoinKit, plain_host
 
 
 def create_join_code(owner: Account, *, now: datetime) -> NewCode[JoinCode]:
@@ -32,6 +33,7 @@ def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) 
     Both organisations are asked to take the operator in: until then its peer serves and is not paid.
 
     :raises CodeUnknown: when there is no such code.
+    :raises JoinStatementInvalid: when another node of the network answers at its host.
     :raises CodeExpired: when it is too late.
     :raises CodeUsed: when another key has used the code.
     :raises RoleMissing: when the owner is no approved peer any more.
@@ -44,6 +46,7 @@ def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) 
         code = claim_code(JoinCode.objects.all(), digest=application.code_digest, key_id=key.key_id, now=now)
         owner = code.owner
         require_role(owner, Role.PEER)
+        hosts.require_own(plain_host(application.said.host), owner=owner, network=network)
         peer = _joined(application, owner, now)
         JoinCode.objects.filter(id=code.pk).update(peer=peer)
         ask_to_be_operator(owner, public_key_pem=key.pem, request_id=uuid5(owner.id, f"join {code.pk}"), now=now)
@@ -57,7 +60,7 @@ def _joined(application: JoinApplication, owner: Account, now: datetime) -> Peer
         raise OperatorKeyKnown
     if Peer.objects.filter(owner=owner).exclude(operator_key_id=key_id).exists():
         raise AnotherOperatorKey
-    columns = {"operator_key_id": key_id, "host": application.said.host}
+    columns = {"operator_key_id": key_id, "host": plain_host(application.said.host)}
     try:
         with transaction.atomic():
             peer, _ = Peer.objects.update_or_create(

@@ -7,7 +7,7 @@ from deploy.fabric.joining.home import Keys
 from wire.codec import decode, encode
 from wire.enrolment import certificate_request, code_digest
 from wire.errors import WireError
-from wire.joining import JoinKit, JoinStatement, names_of
+from wire.joining import JoinKit, JoinStatement, is_loopback, names_of
 from wire.signing import JOINING
 
 _SECONDS = 60
@@ -23,6 +23,7 @@ def ask(portal: str, code: str, *, keys: Keys, host: str) -> JoinKit:
 
     :raises JoinRefused: when it refuses, does not answer, or is no such portal.
     """
+    _require_private(portal)
     names = names_of(keys.operator.public.key_id, keys.peer.public.key_id)
     statement = JoinStatement(
         code_digest=code_digest(code),
@@ -43,6 +44,16 @@ def ask(portal: str, code: str, *, keys: Keys, host: str) -> JoinKit:
         return decode(JoinKit, answer.content)
     except WireError as error:
         raise JoinRefused(f"{portal} answered what this program does not understand: {error}") from error
+
+
+def _require_private(portal: str) -> None:
+    """Go on only where nobody between here and the portal can read the code, or answer in its place."""
+    try:
+        address = httpx.URL(portal)
+    except httpx.InvalidURL as error:
+        raise JoinRefused(f"{portal} is no address: {error}") from error
+    if address.scheme != "https" and not (address.scheme == "http" and is_loopback(address.host)):
+        raise JoinRefused(f"{portal}: expected an address that begins with https://")
 
 
 def _words(answer: httpx.Response) -> str:

@@ -14,14 +14,19 @@ from chaincode.contracts import keys
 from chaincode.contracts.clocks import EPOCH_MS
 from chaincode.contracts.operations import CheckpointEpoch, RegisterOperator
 from chaincode.contracts.records import Attestation
+from chaincode.fabric.names import PROBE
 from deploy.fabric.joining.home import Home
 from deploy.fabric.tools import NETWORK_DIRECTORY
 from deploy.servers.ports import free_ports
+from fabric_client.peers import Peer
+from fabric_client.profile import Profile
+from fabric_client.proposals import propose
 from portal import composition
 from portal.accounts.models import Account
 from portal.ledger.fabric.ledger import FabricLedger
 from portal.peers import operations
 from tests.support.fabric.network import BINARIES, FabricNetwork
+from tests.support.fabric.proposals import call, complete
 from tests.support.ledger import World
 from tests.support.people import NOW, People
 from tests.support.waiting import wait_for
@@ -30,6 +35,7 @@ from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = NETWORK_DIRECTORY.parent
+_TRANSACTIONS = 8
 COMMANDS = re.findall(r"^fabric-network/.*$", (ROOT / "docs/peer.md").read_text(), re.MULTILINE)
 
 
@@ -101,8 +107,21 @@ def checkpoints(world: World, ledger: FabricLedger) -> int:
     return number
 
 
+def commits_through_every_gateway(network: FabricNetwork, home: Home) -> None:
+    """Endorse by both organisations, by whichever peers a Gateway chooses; the operator's says that it has the code."""
+    recorder = network.identity("controller", "recorder")
+    (own,) = Profile.read(home.profile_file).endpoints()
+    peers = [network.peer("controller", recorder), network.peer("peers", recorder), Peer(own, recorder)]
+    for peer in peers:
+        for _ in range(_TRANSACTIONS):
+            assert complete(peer.gateway, propose(recorder, call(function=PROBE))) > 0
+        peer.channel.close()
+
+
 @pytest.mark.timeout(300)
-def test_an_operator_follows_the_guide(guide: Guide, people: People, world: World, ledger: FabricLedger) -> None:
+def test_an_operator_follows_the_guide(
+    guide: Guide, people: People, world: World, ledger: FabricLedger, fabric_network: FabricNetwork
+) -> None:
     joined = guide.run("fabric-network/join")
     assert joined.returncode == 0, joined.stdout + joined.stderr
     assert "the peer serves market" in joined.stdout
@@ -120,6 +139,7 @@ def test_an_operator_follows_the_guide(guide: Guide, people: People, world: Worl
         return "is attested" in guide.run("fabric-network/peer status").stdout
 
     wait_for("the attester to note it", attested, 30)
+    commits_through_every_gateway(fabric_network, home)
     proved = guide.run("fabric-network/peer verify")
     assert (proved.returncode, "proved:" in proved.stdout) == (0, True), proved.stderr
     assert guide.run("fabric-network/peer down").returncode == 0
@@ -131,6 +151,7 @@ def test_an_operator_follows_the_guide(guide: Guide, people: People, world: Worl
 
 
 def test_what_a_newcomer_is_refused_is_said_plainly(guide: Guide, portal: str) -> None:
+    plain = Guide(guide.data, BINARIES, PORTAL="http://portal.example", CODE="0" * 20, HOST="h", PORT="0")
     strange = Guide(guide.data, BINARIES, PORTAL=portal, CODE="0" * 20, HOST="h", PORT="0")
     nobody = Guide(guide.data, BINARIES, PORTAL="http://127.0.0.1:9", CODE="0" * 20, HOST="h", PORT="0")
 
@@ -140,6 +161,7 @@ def test_what_a_newcomer_is_refused_is_said_plainly(guide: Guide, portal: str) -
         guide.run("fabric-network/peer up"),
     )
 
+    assert "begins with https://" in plain.run("fabric-network/join").stderr
     assert "There is no such one-time code" in unknown.stderr
     assert "does not answer" in silent.stderr
     assert "no peer has joined from" in early.stderr

@@ -47,4 +47,5 @@ def known_network(registrar: InMemoryRegistrar) -> KnownNetwork:
         orderer_roots={"ControllerMSP": "root"},
         registrar=registrar,
         genesis=GENESIS,
+        hosts=frozenset({"peer0.example", "10.0.0.5"}),
     )

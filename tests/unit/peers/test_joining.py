@@ -157,7 +157,7 @@ def test_a_key_or_machine_of_another_operator_does_not_join(people: People, regi
 
     for machine in (JoiningMachine(operator=known.operator), JoiningMachine(peer=known.peer)):
         with pytest.raises(OperatorKeyKnown):
-            join(new_code(other), machine, registrar)
+            join(new_code(other), machine, registrar, host="other.example")
 
     assert Peer.objects.filter(owner=other).count() == 0
 
@@ -166,6 +166,31 @@ def test_a_key_or_machine_of_another_operator_does_not_join(people: People, regi
 def test_a_host_that_is_none_is_refused(people: People, registrar: InMemoryRegistrar, host: str) -> None:
     with pytest.raises(JoinStatementInvalid):
         join(new_code(people.peer), JoiningMachine(), registrar, host=host)
+
+
+@pytest.mark.parametrize("host", ["peer0.example", "PEER0.example", "10.0.0.5", "0:0:0:0:0:ffff:10.0.0.5"])
+def test_nobody_gets_a_certificate_to_answer_in_the_networks_place(
+    people: People, registrar: InMemoryRegistrar, host: str
+) -> None:
+    with pytest.raises(JoinStatementInvalid) as refused:
+        join(new_code(people.peer), JoiningMachine(), registrar, host=host)
+
+    assert "answers there" in refused.value.fields["statement"][0]
+
+
+def test_nobody_gets_a_certificate_to_answer_in_another_operators_place(
+    people: People, registrar: InMemoryRegistrar
+) -> None:
+    other, machine = second_peer(people), JoiningMachine()
+    join(new_code(people.peer), machine, registrar, host="2001:db8:0::7")
+
+    for host in ("2001:DB8::7", "2001:db8::0007"):
+        with pytest.raises(JoinStatementInvalid):
+            join(new_code(other), JoiningMachine(), registrar, host=host)
+
+    join(new_code(people.peer), machine, registrar, host="2001:db8::7")
+    join(new_code(people.peer), machine, registrar, host="127.0.0.1")
+    join(new_code(other), JoiningMachine(), registrar, host="127.0.0.1")
 
 
 def test_a_statement_is_for_one_code_and_by_the_key_that_it_names(people: People) -> None:
