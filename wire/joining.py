@@ -30,7 +30,12 @@ class Names(NamedTuple):
 
 def names_of(operator_key_id: str, peer_key_id: str) -> Names:
     """Return the names of an operator and of its peer on the network."""
-    return Names(operator=f"operator-{operator_key_id}", peer=f"peer-{peer_key_id}")
+    return Names(operator=operator_name(operator_key_id), peer=f"peer-{peer_key_id}")
+
+
+def operator_name(key_id: str) -> str:
+    """Return the name of an operator on the network."""
+    return f"operator-{key_id}"
 
 
 def is_loopback(host: str) -> bool:

@@ -169,6 +169,16 @@ def decide_role(grant: RoleGrant, *, approve: bool, by: Account, now: datetime) 
     return grant
 
 
+def withdraw_role(account: Account, *, role: Role, by: Account, now: datetime) -> None:
+    """Take a role from an account, if it holds it; it may ask for it again.
+
+    :raises AdministratorsOnly: when `by` is none.
+    """
+    require_administrator(by)
+    held = RoleGrant.objects.filter(account=account, role=role, state=RoleState.ACTIVE)
+    held.update(state=RoleState.REFUSED, decided_at=now, decided_by=by)
+
+
 def require_administrator(account: Account) -> None:
     """Go on only for an administrator.
 

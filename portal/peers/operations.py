@@ -5,8 +5,11 @@ from uuid import uuid5
 
 from django.db import IntegrityError, transaction
 
+from chaincode.contracts import keys
+from chaincode.contracts.records import Operator, PinnedKey
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
+from portal.ledger.money.standing import record
 from portal.ledger.requests.operators import ask_to_be_operator
 from portal.peers import hosts
 from portal.peers.errors import AnotherOperatorKey, OperatorKeyKnown
@@ -56,10 +59,7 @@ def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) 
 def _joined(application: JoinApplication, owner: Account, now: datetime) -> Peer:
     """Return the machine's peer; one that joins again, be it with another code, is the same."""
     key_id = application.key.key_id
-    if Peer.objects.filter(operator_key_id=key_id).exclude(owner=owner).exists():
-        raise OperatorKeyKnown
-    if Peer.objects.filter(owner=owner).exclude(operator_key_id=key_id).exists():
-        raise AnotherOperatorKey
+    _require_its_key(owner, key_id)
     columns = {"operator_key_id": key_id, "host": plain_host(application.said.host)}
     try:
         with transaction.atomic():
@@ -72,6 +72,21 @@ def _joined(application: JoinApplication, owner: Account, now: datetime) -> Peer
     except IntegrityError as error:
         raise OperatorKeyKnown from error
     return peer
+
+
+def _require_its_key(owner: Account, key_id: str) -> None:
+    """Go on only with the key that attests for the account: the ledger's, or before that the first that joined."""
+    pinned = record(PinnedKey, keys.key(key_id))
+    others = Peer.objects.filter(operator_key_id=key_id).exclude(owner=owner)
+    if others.exists() or (pinned is not None and pinned.holder != str(owner.id)):
+        raise OperatorKeyKnown
+    if registered := record(Operator, keys.operator(str(owner.id))):
+        first = record(PinnedKey, keys.key(registered.key_id))
+        is_another = pinned is None and first is not None and first.active
+    else:
+        is_another = Peer.objects.filter(owner=owner).exclude(operator_key_id=key_id).exists()
+    if is_another:
+        raise AnotherOperatorKey
 
 
 def _kit(application: JoinApplication, peer: Peer, network: KnownNetwork) -> JoinKit:

@@ -71,6 +71,7 @@ urlpatterns = [
     path("administration", administration.overview, name="administration"),
     path("administration/providers", administration.all_providers, name="all_providers"),
     path("administration/peers", peers.all_peers, name="all_peers"),
+    path("administration/peers/<uuid:account_id>/expel", peers.expel_operator, name="expel_operator"),
     path("administration/roles/<int:grant_id>", administration.decide_role, name="decide_role"),
     path("administration/top-up", administration.top_up, name="top_up"),
     path("administration/set-aside/again", administration.send_again, name="send_again"),

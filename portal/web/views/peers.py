@@ -1,16 +1,20 @@
 """An operator's peers: codes to join with, how epochs go, what they bring; and all of them, for administrators."""
 
+from uuid import UUID
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from portal import composition
+from portal.accounts import queries as accounts
 from portal.accounts.models import Role
 from portal.accounts.operations import require_role
 from portal.errors import PortalError
-from portal.peers import operations, queries
+from portal.peers import expelling, operations, queries
 from portal.web.forms.base import PageForm
-from portal.web.views.acting import account_of, for_administrators, form_page, page
+from portal.web.views.acting import account_of, action, attempt, for_administrators, form_page, page
 
 
 @page
@@ -53,3 +57,16 @@ def all_peers(request: HttpRequest) -> HttpResponse:
         "alarms": queries.alarms(),
     }
     return render(request, "web/peers/all.html", shown)
+
+
+@action
+@for_administrators
+def expel_operator(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Take an operator's place on the network."""
+    owner = accounts.account(account_id)
+    attempt(
+        request,
+        f"{owner.username} is expelled. Propose under Keys to end its key on the ledger as well.",
+        lambda: expelling.expel(owner, by=account_of(request), registrar=composition.registrar(), now=timezone.now()),
+    )
+    return redirect("web:all_peers")

@@ -8,6 +8,7 @@ import pytest
 from chaincode.contracts import keys
 from chaincode.contracts.clocks import EPOCH_MS
 from chaincode.contracts.records import Epoch, Operator
+from portal import composition
 from portal.accounts.models import Account
 from portal.ledger.models import LedgerBlock, LedgerEvent, LedgerTransaction, WorldState
 from portal.membership.testing import InMemoryRegistrar
@@ -78,6 +79,26 @@ def test_an_operator_that_joined_waits_for_both_organisations(petra: Browser, pe
 
     assert "An administrator of each organisation has to take you in" in page
     assert "peer.example" in page
+
+
+def test_an_administrator_expels_an_operator(
+    people: People, browser: Callable[[Account], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registrar, address = InMemoryRegistrar(), f"/administration/peers/{people.peer.id}/expel"
+    monkeypatch.setattr(composition, "registrar", lambda: registrar)
+    joins(people)
+    administrator = browser(people.administrator)
+    assert address in administrator.text("/administration/peers")
+    for account in (people.peer, people.developer, people.stranger):
+        assert browser(account).post(address).status_code == 403
+    assert not registrar.expelled
+
+    assert administrator.post(address).status_code == 302
+
+    assert len(registrar.expelled) == 2
+    page = administrator.text("/administration/peers")
+    assert "is expelled" in page
+    assert "No peer has joined yet" in page
 
 
 def test_epochs_show_height_and_share(petra: Browser, people: People, browser: Callable[[Account], Browser]) -> None:
