@@ -91,17 +91,25 @@ class Recorder:
             return self._arrived(self._on_its_way)
         if self._unresolved and not self._resolve():
             return False
-        due = Q(due_at__isnull=True) | Q(due_at__lte=self._clock())
-        rows = OutboxOperation.objects.filter(due, settled_at__isnull=True, state=OutboxState.PENDING).order_by("id")
-        found = list(rows.only("id", "operation_id", "body", "created_at")[: self._limit])
-        if not found:
-            return False
-        turn = self._contention.turn(found)
+        turn = self._turn()
         if turn.waiting:
             self._postpone(turn.waiting)
+        if not turn.now:
+            return bool(turn.waiting)
         self._on_its_way = self._sent(turn)
         self._arrived(self._on_its_way)
         return True
+
+    def _turn(self) -> Turn:
+        now = self._clock()
+        rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.PENDING).order_by("id")
+        rows = rows.only("id", "operation_id", "body", "created_at")
+        found = list(rows.filter(Q(due_at__isnull=True) | Q(due_at__lte=now))[: self._limit])
+        if not found:
+            return Turn(now=found)
+        # What the ledger told to wait has a reason: it waits for an operation that may be among these.
+        put_off = rows.filter(due_at__gt=now, reason="", id__lt=found[-1].id)
+        return self._contention.turn(found, list(put_off[:MAX_OPERATIONS]))
 
     def _met_conflict(self, turn: Turn) -> None:
         if turn.apart or len(turn.now) == 1:

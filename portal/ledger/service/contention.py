@@ -2,6 +2,8 @@
 
 On Hyperledger Fabric a transaction changes nothing when another one was faster with anything that it had read. Who
 moves money of an account of one's own all the time would so hold up every batch that the account occurs in.
+
+What waits keeps its place: later operations of the account that pays wait behind it, for a refusal is final.
 """
 
 import json
@@ -31,7 +33,7 @@ _ACCOUNTS = ("account_id", "to_account_id", "developer_id")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """What goes out now, and what waits: the one or the other is on contended accounts, never both mixed."""
+    """What goes out now, which may be nothing, and what waits; contended accounts and others never go out mixed."""
 
     now: Sequence[OutboxOperation]
     waiting: Sequence[OutboxOperation] = ()
@@ -53,12 +55,20 @@ class Contention:
         #: Accounts that were found contended since the last transaction that passed.
         self._in_a_row: set[str] = set()
 
-    def turn(self, rows: Sequence[OutboxOperation]) -> Turn:
-        """Part operations that are due; those on contended accounts have every second turn."""
+    def turn(self, rows: Sequence[OutboxOperation], put_off: Sequence[OutboxOperation] = ()) -> Turn:
+        """Part operations that are due; those on contended accounts have every second turn.
+
+        None goes out before an older one of the account that pays: such as `put_off`, which are not due.
+        """
         now = self._clock()
         self._until = {account: until for account, until in self._until.items() if until > now}
-        accounts = _accounts(rows) if self._until else {}
-        apart = [row for row in rows if accounts and not accounts[row.id].isdisjoint(self._until)]
+        if not self._until and not put_off:
+            return Turn(now=rows)
+        accounts = _accounts([*rows, *put_off])
+        parted = self._parted(rows, [row for row in rows if not self._until.keys().isdisjoint(accounts[row.id])])
+        return _in_order(parted, put_off, {row_id: named[0] for row_id, named in accounts.items()})
+
+    def _parted(self, rows: Sequence[OutboxOperation], apart: Sequence[OutboxOperation]) -> Turn:
         if not apart:
             return Turn(now=rows)
         self._apart_next = not self._apart_next
@@ -84,7 +94,7 @@ class Contention:
         accounts = _accounts(rows)[rows[0].id]
         self._until |= dict.fromkeys(accounts, self._clock() + FORGOTTEN_AFTER)
         log.warning("ledger.contended", extra={"accounts": sorted(accounts)})
-        self._in_a_row |= accounts
+        self._in_a_row |= set(accounts)
         if len(self._in_a_row) > MOST_CONTENDED:
             raise LedgerUnavailable("every transaction meets a conflict")
 
@@ -95,13 +105,43 @@ class Contention:
         return now + min(max(age / 8, _SHORTEST_WAIT), _LONGEST_WAIT) * self._dice.uniform(0.5, 1.5)
 
 
-def _accounts(rows: Sequence[OutboxOperation]) -> dict[int, frozenset[str]]:
-    """Return the accounts that each operation reads, by the row's id; the operation itself where they are not known."""
-    arguments = {row.id: json.loads(text_of(row.body))["arguments"] for row in rows}
-    named = {row_id: frozenset(_named(plain)) for row_id, plain in arguments.items()}
+def _in_order(turn: Turn, put_off: Sequence[OutboxOperation], payers: dict[int, str]) -> Turn:
+    """Let operations wait, too, whose payer has an older one waiting."""
+    oldest: dict[str, int] = {}
+    for row in (*turn.waiting, *put_off):
+        oldest[payers[row.id]] = min(row.id, oldest.get(payers[row.id], row.id))
+    behind = [row for row in turn.now if row.id > oldest.get(payers[row.id], row.id)]
+    ids = {row.id for row in behind}
+    now = [row for row in turn.now if row.id not in ids]
+    return Turn(now=now, waiting=[*turn.waiting, *behind], apart=turn.apart)
+
+
+def _accounts(rows: Sequence[OutboxOperation]) -> dict[int, tuple[str, ...]]:
+    """Return the accounts that each operation reads, by the row's id, the one that pays first.
+
+    Where they are not known it is the operation itself.
+    """
+    arguments = {row.id: _arguments(row.body) for row in rows}
+    # An approval may be what moves the money: it is about the accounts of what it approves.
+    proposals = _proposals({str(plain["proposal_id"]) for plain in arguments.values() if "proposal_id" in plain})
+    arguments = {row_id: proposals.get(plain.get("proposal_id"), plain) for row_id, plain in arguments.items()}
+    named = {row_id: tuple(_named(plain)) for row_id, plain in arguments.items()}
     jobs = {row_id: str(plain.get("job_id", "")) for row_id, plain in arguments.items() if not named[row_id]}
     developers = _developers(set(jobs.values()) - {""})
-    return {row.id: named[row.id] or frozenset({developers.get(jobs[row.id], row.operation_id)}) for row in rows}
+    return {row.id: named[row.id] or (developers.get(jobs[row.id], row.operation_id),) for row in rows}
+
+
+def _arguments(body: str) -> dict[str, Any]:
+    arguments: dict[str, Any] = json.loads(text_of(body))["arguments"]
+    return arguments
+
+
+def _proposals(operation_ids: Collection[str]) -> dict[str | None, dict[str, Any]]:
+    """Return the arguments of operations that were proposed through the outbox, by id."""
+    if not operation_ids:
+        return {}
+    rows = OutboxOperation.objects.filter(operation_id__in=operation_ids).values_list("operation_id", "body")
+    return {operation_id: _arguments(body) for operation_id, body in rows}
 
 
 def _named(arguments: dict[str, Any]) -> Iterator[str]:
@@ -114,5 +154,5 @@ def _developers(job_ids: Collection[str]) -> dict[str, str]:
     found = {job_id: str(developer_id) for job_id, developer_id in recorded}
     creations = OutboxOperation.objects.filter(operation_id__in=[f"job.create:{job_id}" for job_id in job_ids])
     for job_id, body in creations.exclude(subject__in=found).values_list("subject", "body"):
-        found[job_id] = str(json.loads(text_of(body))["arguments"]["developer_id"])
+        found[job_id] = str(_arguments(body)["developer_id"])
     return found

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chaincode.blocks import TransactionBody, TransactionRecord
+from chaincode.contracts.operations import Deposit, Transfer
 from portal.ledger.errors import LedgerUnavailable, ReadConflict
 from portal.ledger.keys import KeyName
 from portal.ledger.models import OutboxOperation, OutboxState
@@ -14,7 +16,7 @@ from portal.ledger.operations import text_of
 from portal.ledger.recorder import Recorder
 from portal.ledger.service.contention import MOST_CONTENDED
 from portal.ledger.testing import MemoryLedger
-from tests.support.outbox.market import ManualClock, Market, signing_keys
+from tests.support.outbox.market import CREDIT, ManualClock, Market, signing_keys
 from wire import signing
 from wire.codec import decode
 
@@ -119,3 +121,56 @@ def test_when_every_transaction_meets_a_conflict_the_ledger_is_not_well(
     contended.words = set()
     clock.forward(minutes=1)
     assert recorder.step()
+
+
+def test_what_waits_keeps_its_place_before_later_operations_of_its_account(
+    work: Work, clock: ManualClock, market: Market, hers: Market
+) -> None:
+    reference = hers.mints(CREDIT)
+    hers.approves(reference)
+    # It was put off once; what comes later is due before it.
+    rows = OutboxOperation.objects.filter(operation_id__contains=reference)
+    rows.update(due_at=clock() + timedelta(seconds=20))
+    amount = Deposit(account_id=str(hers.developer_id), amount_micro=CREDIT)
+    hers.enqueue(amount, "later", KeyName.CUSTODY)
+    jobs = market.runs(3)
+
+    work()
+
+    states = dict(OutboxOperation.objects.values_list("operation_id", "state"))
+    assert states["account.deposit:later"] == OutboxState.PENDING
+    assert committed(jobs)
+    for _ in range(40):
+        clock.forward(seconds=5)
+        work()
+    assert OutboxOperation.objects.get(operation_id="account.deposit:later").state == OutboxState.COMMITTED
+
+
+def test_who_pays_somebody_else_puts_off_nothing_of_theirs(
+    work: Work, clock: ManualClock, market: Market, hers: Market
+) -> None:
+    gift = Transfer(account_id=str(hers.developer_id), to_account_id=str(market.developer_id), amount_micro=1)
+    hers.enqueue(gift, "gift", KeyName.CUSTODY)
+    OutboxOperation.objects.filter(operation_id="account.transfer:gift").update(due_at=clock() + timedelta(hours=1))
+    jobs = market.runs(3)
+
+    work()
+
+    assert committed(jobs)
+
+
+def test_an_operation_that_the_ledger_told_to_wait_puts_off_nothing(
+    work: Work, clock: ManualClock, market: Market
+) -> None:
+    """Else a new attempt would wait for the end of the one before, and that one for it."""
+    market.opens()
+    work()
+    waiting, *_ = market.runs(1)
+    OutboxOperation.objects.filter(operation_id=f"job.create:{waiting}").update(
+        due_at=clock() + timedelta(hours=1), reason="earlier_attempt_open: Another attempt is still open."
+    )
+    jobs = market.runs(3)
+
+    work()
+
+    assert committed(jobs)
