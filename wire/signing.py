@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -70,7 +70,7 @@ class PublicKey:
         """
         try:
             key = serialization.load_pem_public_key(pem.encode())
-        except ValueError as error:
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise Malformed("public key: expected PEM") from error
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise Malformed("public key: expected P-256")

@@ -1,6 +1,7 @@
 """Certificate requests as participants make them: checked before an authority sees them."""
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
@@ -25,7 +26,7 @@ def checked(member: Member, request_pem: str) -> x509.CertificateSigningRequest:
         names = [(item.oid, item.value) for item in request.subject]
         extensions = len(request.extensions)
         key = request.public_key()
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise _invalid("expected a certificate request (PKCS 10) in PEM") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _invalid("expected a P-256 key")

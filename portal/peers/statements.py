@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from portal.membership.ports import Kind, Member
@@ -60,7 +61,7 @@ def read_join_application(code: str, statement: str) -> JoinApplication:
 def _key_id(request_pem: str) -> str:
     try:
         key = x509.load_pem_x509_csr(request_pem.encode()).public_key()
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise _invalid("expected certificate requests (PKCS 10) in PEM") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _invalid("expected P-256 keys in the certificate requests")

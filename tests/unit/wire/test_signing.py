@@ -78,6 +78,14 @@ def test_only_p256_keys_are_taken() -> None:
         SigningKey.from_pem(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
+def test_a_key_of_an_unknown_kind_is_refused() -> None:
+    known = base64.b64decode("".join(KEY.public.pem.splitlines()[1:-1]))
+    strange = base64.b64encode(known.replace(b"\x2a\x86\x48\xce\x3d\x02\x01", b"\x2a\x86\x48\xce\x3d\x02\x2d")).decode()
+
+    with pytest.raises(Malformed):
+        PublicKey.from_pem(f"-----BEGIN PUBLIC KEY-----\n{strange}\n-----END PUBLIC KEY-----\n")
+
+
 @pytest.mark.parametrize("pem", ["", "not a key"])
 def test_what_is_no_key_is_refused(pem: str) -> None:
     with pytest.raises(Malformed, match="PEM"):
