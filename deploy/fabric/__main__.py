@@ -1,9 +1,7 @@
 """The command `fabric-network/network`."""
 
 import logging
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,13 +12,12 @@ from typing import Any
 import click
 
 from deploy.errors import DeployError
-from deploy.fabric import topology
+from deploy.fabric import supervision, topology
 from deploy.fabric.identities.expiry import WARN, ending
 from deploy.fabric.network import Network, Node, Role, plan
 from deploy.fabric.nodes.chaincode import server_address, server_name
 from deploy.fabric.operator import Operator
 from deploy.fabric.readiness import height
-from deploy.fabric.supervision import Supervision
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
 from fabric_client.errors import FabricError
@@ -155,11 +152,8 @@ def _shown(network: Network, node: Node) -> tuple[str, str]:
 def watch(operator: Operator, *, every: float) -> None:
     """Start again what ends, until this command or the network is stopped; the processes outlive it."""
     operator.network()
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
     say(f"watches the processes of {operator.places.root}")
-    Supervision(operator, say, every).run(ended)
+    supervision.watch(operator, say, every)
 
 
 @main.command()

@@ -10,7 +10,7 @@ from deploy.fabric.topology import Organisation, Topology
 from wire.codec import decode, encode
 from wire.errors import WireError
 
-_FILE = "network.json"
+FILE = "network.json"
 
 
 class Role(StrEnum):
@@ -130,7 +130,7 @@ def load(places: Places) -> Network | None:
 
     :raises DeployError: when its description is damaged.
     """
-    path = places.root / _FILE
+    path = places.root / FILE
     try:
         return decode(Network, path.read_bytes())
     except FileNotFoundError:
@@ -142,9 +142,9 @@ def load(places: Places) -> Network | None:
 def save(places: Places, network: Network) -> None:
     """Write a network's description; a run that is cut short leaves the old one or the new one."""
     places.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = places.root / f".{_FILE}.unfinished"
+    unfinished = places.root / f".{FILE}.unfinished"
     unfinished.write_bytes(encode(network))
-    unfinished.replace(places.root / _FILE)
+    unfinished.replace(places.root / FILE)
 
 
 def plan(topology: Topology, ports_from: Callable[[int], list[int]]) -> Network:

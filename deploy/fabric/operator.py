@@ -177,8 +177,8 @@ class Operator:
 
     @property
     def stopped(self) -> bool:
-        """Whether the network is meant not to run."""
-        return self.places.stopped.exists()
+        """Whether the network is meant not to run, or was removed."""
+        return self.places.stopped.exists() or networks.load(self.places) is None
 
     def start_missing(self) -> list[str]:
         """Start the processes that ended, and return their names; nothing else is done to the network.
@@ -197,9 +197,18 @@ class Operator:
         self.down()
         root = self.places.root
         if root.exists():
-            if any(root.iterdir()) and not (root / "network.json").exists():
+            if any(root.iterdir()) and not (root / networks.FILE).exists():
                 raise DeployError(f"{root} holds no network: it is left as it is")
-            shutil.rmtree(root)
+            with files.alone(root):
+                self._remove(root)
+
+    def _remove(self, root: Path) -> None:
+        """Remove the directory; what says that nothing is to run goes last, for a `watch` may look meanwhile."""
+        described = root / networks.FILE
+        for path in set(root.iterdir()) - {described, self.places.stopped}:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        described.unlink(missing_ok=True)
+        shutil.rmtree(root)
 
     def daemon(self, network: Network, node: Node) -> Daemon:
         """Return a node as a process."""

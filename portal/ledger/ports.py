@@ -6,7 +6,14 @@ from typing import Protocol
 from chaincode.blocks import Block, TransactionRecord
 
 
-class LedgerReader(Protocol):
+class BlockSource(Protocol):
+    """A ledger's blocks."""
+
+    def blocks(self, first: int, limit: int) -> Sequence[Block]:
+        """Return blocks from number `first` on, at most `limit`, in order; none when there are no more, or not yet."""
+
+
+class LedgerReader(BlockSource, Protocol):
     """A ledger's blocks and world state."""
 
     @property
@@ -15,9 +22,6 @@ class LedgerReader(Protocol):
 
     def transaction(self, transaction_id: str) -> TransactionRecord | None:
         """Return a committed transaction; None when it is in no block."""
-
-    def blocks(self, first: int, limit: int) -> Sequence[Block]:
-        """Return blocks from number `first` on, at most `limit`, in order; none when there are no more."""
 
     def get(self, key: str) -> str | None:
         """Return the value of a key of the world state."""

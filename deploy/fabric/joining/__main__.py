@@ -12,7 +12,7 @@ import click
 
 from chaincode.contracts.genesis import Genesis
 from deploy.errors import DeployError
-from deploy.fabric import readiness
+from deploy.fabric import readiness, supervision
 from deploy.fabric.__main__ import plainly, say
 from deploy.fabric.joining.attesting import Attester, clock_ms, run
 from deploy.fabric.joining.home import Home
@@ -144,7 +144,17 @@ def logs_of(peer: JoinedPeer, *, name: str, lines: int) -> None:
 @of_a_peer
 def down(peer: JoinedPeer) -> None:
     """Stop everything; data and keys stay."""
-    say(f"stopped {peer.daemons.stop_all()} processes")
+    say(f"stopped {peer.down()} processes")
+
+
+@main.command()
+@click.option("--every", default=1.0, show_default=True, help="Seconds between two looks.")
+@of_a_peer
+def watch(peer: JoinedPeer, *, every: float) -> None:
+    """Start again what ends, until this command or the peer is stopped; the processes outlive it."""
+    peer.network()
+    say(f"watches the processes of {peer.home.root}")
+    supervision.watch(peer, say, every)
 
 
 @main.command()

@@ -5,11 +5,11 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from chaincode.blocks import Block, OperationResult, OperationStatus, TransactionBody, TransactionRecord
+from chaincode.blocks import OperationResult, OperationStatus, TransactionBody, TransactionRecord
 from chaincode.contracts import keys
 from chaincode.contracts.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from chaincode.contracts.operations import Arguments, AttestEpoch, CloseEpoch, operation_text
@@ -17,6 +17,8 @@ from chaincode.contracts.records import Epoch, EpochState, Operator
 from deploy.fabric.joining.home import Home
 from deploy.fabric.nodes.daemons import Daemon
 from portal.ledger.errors import LedgerError
+from portal.ledger.ports import BlockSource
+from portal.ledger.read_model.arriving import blocks_between
 from wire.codec import decode, encode
 from wire.signing import OPERATION, TRANSACTION, SigningKey
 
@@ -29,7 +31,7 @@ _TURN_SECONDS = 15.0
 _PATIENCE_MS = 5 * 60 * 1000
 
 
-class AttestingLedger(Protocol):
+class AttestingLedger(BlockSource, Protocol):
     """What attesting needs of the operator's own peer."""
 
     @property
@@ -38,9 +40,6 @@ class AttestingLedger(Protocol):
 
     def get(self, key: str) -> str | None:
         """Return the value of a key of the world state."""
-
-    def blocks(self, first: int, limit: int) -> Sequence[Block]:
-        """Return blocks in order, each proved to be what the orderers signed."""
 
     def submit(self, envelope: str) -> TransactionRecord:
         """Commit one signed transaction."""
@@ -79,7 +78,7 @@ class Attester:
         height = self._ledger.height
         if height <= epoch.block_number:
             return f"waiting: this peer has {height} blocks, the checkpoint is block {epoch.block_number}"
-        (block,) = self._ledger.blocks(epoch.block_number, 1)
+        (block,) = blocks_between(self._ledger, epoch.block_number, epoch.block_number + 1)
         said = AttestEpoch(epoch=epoch.number, height=height, block_hash=block.hash)
         if block.hash != epoch.block_hash:
             log.critical("epoch.contradicts", extra={"epoch": epoch.number, "block": epoch.block_number})

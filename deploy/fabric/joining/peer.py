@@ -1,5 +1,6 @@
 """The operator's peer: started, on the channel, caught up, and serving with a chaincode server of its own."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from chaincode.contracts import keys
@@ -13,7 +14,7 @@ from deploy.fabric.joining.attesting import NAME, attester_daemon
 from deploy.fabric.joining.home import Home
 from deploy.fabric.network import Network, Node, Role
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
-from deploy.fabric.nodes.daemons import Daemons
+from deploy.fabric.nodes.daemons import Daemon, Daemons
 from deploy.fabric.nodes.peers import peer_daemon
 from deploy.fabric.operator import Say
 from deploy.fabric.tools import Tools
@@ -68,9 +69,10 @@ class JoinedPeer:
         :raises DeployError: when the network cannot be reached, or the peer does not start or serve.
         """
         places, described = self.home.places, self.network()
+        places.stopped.unlink(missing_ok=True)
         (peer,) = described.of(Role.PEER)
         self._fetch_channel(kit)
-        self.daemons.start([peer_daemon(self._tools, places, described, peer, bootstrap=_of_own_organisation(kit))])
+        self._start([peer_daemon(self._tools, places, described, peer, bootstrap=_of_own_organisation(kit))])
         self._say(f"the peer runs at {described.address(peer)}")
         join_peer(self._tools, places, described, peer)
         height = self._catch_up(kit, described, peer)
@@ -81,9 +83,46 @@ class JoinedPeer:
         self._say(f"the peer serves {CHAINCODE}, definition {described.sequence}")
         if before != described.sequence:
             self.daemons.stop(server_name(described.of(Role.CHAINCODE)[0], before))
-        self.daemons.start([attester_daemon(self.home)])
+        self._start([attester_daemon(self.home)])
         self._say("the attester runs: each hour it signs what this peer has")
         return height
+
+    def down(self) -> int:
+        """Stop everything and return how many processes there were; data and keys stay."""
+        self.network()
+        files.write(self.home.places.stopped, b"")
+        with files.alone(self.home.root):
+            return self.daemons.stop_all()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the peer is meant not to run, or was removed."""
+        return self.home.places.stopped.exists() or network.load(self.home.places) is None
+
+    def start_missing(self) -> list[str]:
+        """Start the processes that ended, and return their names; nothing else is done to the peer.
+
+        :raises DeployError: when one does not start.
+        """
+        with files.alone(self.home.root):
+            return [] if self.stopped else self.daemons.start(self._all())
+
+    def _all(self) -> list[Daemon]:
+        """Return the peer's processes, as they were started at first."""
+        described, kit = self.network(), self.home.kit()
+        if kit is None:
+            raise DeployError(f"no peer has joined from {self.home.root}")
+        (peer,), (server,) = described.of(Role.PEER), described.of(Role.CHAINCODE)
+        return [
+            peer_daemon(self._tools, self.home.places, described, peer, bootstrap=_of_own_organisation(kit)),
+            chaincode_daemon(self.home.places, described, server, package(self.home.places, described).package_id),
+            attester_daemon(self.home),
+        ]
+
+    def _start(self, daemons: Sequence[Daemon]) -> None:
+        """Start those that do not run; a `watch` beside this does not start them too."""
+        with files.alone(self.home.root):
+            self.daemons.start(daemons)
 
     def _fetch_channel(self, kit: JoinKit) -> None:
         path = self.home.places.channel_block
@@ -130,7 +169,7 @@ class JoinedPeer:
     def _serve(self, described: Network, peer: Node) -> None:
         (server,) = described.of(Role.CHAINCODE)
         made = package(self.home.places, described)
-        self.daemons.start([chaincode_daemon(self.home.places, described, server, made.package_id)])
+        self._start([chaincode_daemon(self.home.places, described, server, made.package_id)])
         Lifecycle(self._tools, self.home.places, described).install(made, (peer,))
 
     def _serves(self, kit: JoinKit) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from chaincode.blocks import Block
 from portal.ledger.errors import LedgerUnavailable
-from portal.ledger.ports import LedgerReader
+from portal.ledger.ports import BlockSource
 
 _AT_ONCE = 32
 _PAUSE_SECONDS = 0.005
@@ -32,7 +32,7 @@ class Patience:
         time.sleep(_PAUSE_SECONDS)
 
 
-def blocks_between(ledger: LedgerReader, first: int, end: int) -> Iterator[Block]:
+def blocks_between(ledger: BlockSource, first: int, end: int) -> Iterator[Block]:
     """Yield the blocks from `first` to before `end`, which the ledger has.
 
     :raises LedgerUnavailable: when one does not come.

@@ -16,7 +16,8 @@ from chaincode.contracts.operations import CheckpointEpoch, RegisterOperator
 from chaincode.contracts.records import Attestation
 from chaincode.fabric.names import PROBE
 from deploy.fabric.joining.home import Home
-from deploy.fabric.tools import NETWORK_DIRECTORY
+from deploy.fabric.joining.peer import JoinedPeer
+from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
 from fabric_client.peers import Peer
 from fabric_client.profile import Profile
@@ -118,6 +119,16 @@ def commits_through_every_gateway(network: FabricNetwork, home: Home) -> None:
         peer.channel.close()
 
 
+def comes_back(peer: JoinedPeer) -> None:
+    """What `peer watch` does each second, once every process of the peer was killed."""
+    names = peer.process_names(peer.network())
+    for name in names:
+        assert peer.daemons.stop(name, kill=True)
+    assert sorted(peer.start_missing()) == sorted(names)
+    assert peer.start_missing() == []
+    assert peer.down() == len(names)
+
+
 @pytest.mark.timeout(300)
 def test_an_operator_follows_the_guide(
     guide: Guide, people: People, world: World, ledger: FabricLedger, fabric_network: FabricNetwork
@@ -142,6 +153,7 @@ def test_an_operator_follows_the_guide(
     commits_through_every_gateway(fabric_network, home)
     proved = guide.run("fabric-network/peer verify")
     assert (proved.returncode, "proved:" in proved.stdout) == (0, True), proved.stderr
+    comes_back(JoinedPeer(home, Tools(directory=BINARIES), print))
     assert guide.run("fabric-network/peer down").returncode == 0
     down = guide.run("fabric-network/peer status")
     assert (down.returncode, "peer up" in down.stderr) == (1, True)

@@ -39,6 +39,8 @@ class OwnPeer:
         self.is_away = False
         self.forked = False
         self.submitted = 0
+        #: So often its Deliver needs longer than a reader waits.
+        self.slow = 0
 
     @property
     def height(self) -> int:
@@ -50,6 +52,9 @@ class OwnPeer:
         return self.network.get(key)
 
     def blocks(self, first: int, limit: int) -> Sequence[Block]:
+        if self.slow:
+            self.slow -= 1
+            return []
         found = self.network.blocks(first, limit)
         return [replace(block, hash="f" * 64) for block in found] if self.forked else found
 
@@ -129,6 +134,16 @@ def test_a_peer_that_is_behind_attests_once_it_has_the_block(peer: OwnPeer, atte
 
     assert attester.step().startswith("waiting: this peer has")
     peer.behind = 0
+    attester.step()
+
+    assert peer.said(epoch).agrees
+
+
+def test_a_peer_whose_blocks_take_their_time_attests_all_the_same(peer: OwnPeer, attester: Attester) -> None:
+    peer.registers()
+    epoch = peer.checkpoints()
+    peer.slow = 2
+
     attester.step()
 
     assert peer.said(epoch).agrees
