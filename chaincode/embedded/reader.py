@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Self
@@ -68,6 +68,16 @@ class LedgerReader:
         """Return the value of a key of the world state."""
         with self._mutex:
             return store.read_state(self._connection, [key]).get(key)
+
+    def get_many(self, wanted: Sequence[str]) -> Mapping[str, str]:
+        """Return the values of those keys that have one."""
+        with self._mutex:
+            return store.read_state(self._connection, wanted)
+
+    def page(self, after: str, limit: int) -> Sequence[tuple[str, str]]:
+        """Return the first keys that come after a key, at most `limit`, with their values, in order."""
+        with self._mutex:
+            return store.state_page(self._connection, after, limit)
 
     def items(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield the keys that begin with `prefix` and their values, in order, as of one moment."""

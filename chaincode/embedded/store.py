@@ -150,6 +150,13 @@ def state_items(connection: sqlite3.Connection, prefix: str) -> Iterator[tuple[s
     yield from ((key, value) for key, value, _ in state_rows(connection, prefix))
 
 
+def state_page(connection: sqlite3.Connection, after: str, limit: int) -> list[tuple[str, str]]:
+    """Return the first keys that come after a key, with their values, in the order of the keys."""
+    return connection.execute(
+        "SELECT key, value FROM state WHERE key > ? ORDER BY key LIMIT ?", (after, limit)
+    ).fetchall()
+
+
 def state_rows(connection: sqlite3.Connection, prefix: str) -> Iterator[tuple[str, str, int]]:
     """Yield keys, values, and the blocks that wrote them, in the order of the keys."""
     # The largest code point comes after every key: keys are ASCII.

@@ -1,7 +1,7 @@
 """The embedded ledger behind the port: opened by path, its errors said in the port's words."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,7 @@ from chaincode.embedded.ledger import EmbeddedLedger, system_clock
 from chaincode.embedded.reader import LedgerReader
 from chaincode.embedded.verification import Progress, Verified
 from portal.ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnavailable, TransactionRefused
+from portal.ledger.ports import PAGE_KEYS
 from wire.signing import SigningKey
 
 #: What a mistake in the contracts raises outside of any one operation.
@@ -81,6 +82,16 @@ class EmbeddedReader:
         """Return the value of a key of the world state."""
         with _in_our_words():
             return self._reader.get(key)
+
+    def get_many(self, wanted: Sequence[str]) -> Mapping[str, str]:
+        """Return the values of those keys that have one."""
+        with _in_our_words():
+            return self._reader.get_many(wanted)
+
+    def page(self, after: str) -> Sequence[tuple[str, str]]:
+        """Return the first keys that come after a key, with their values, in the order of the keys."""
+        with _in_our_words():
+            return self._reader.page(after, PAGE_KEYS)
 
     def items(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield keys and values in the order of the keys, as of one moment."""

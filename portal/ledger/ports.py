@@ -1,9 +1,12 @@
 """What the portal needs from a ledger, whichever it is. Every call may raise `LedgerUnavailable`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from chaincode.blocks import Block, TransactionRecord
+
+#: So many keys a page, where the ledger itself has no measure.
+PAGE_KEYS = 5_000
 
 
 class BlockSource(Protocol):
@@ -25,6 +28,12 @@ class LedgerReader(BlockSource, Protocol):
 
     def get(self, key: str) -> str | None:
         """Return the value of a key of the world state."""
+
+    def get_many(self, wanted: Sequence[str]) -> Mapping[str, str]:
+        """Return the values of those keys that have one, each as of a moment of its own."""
+
+    def page(self, after: str) -> Sequence[tuple[str, str]]:
+        """Return the first keys that come after a key, with their values, in the ledger's order; none at the end."""
 
     def items(self, prefix: str) -> Iterable[tuple[str, str]]:
         """Return the keys that begin so, with their values, in the order of the keys, as of one moment."""

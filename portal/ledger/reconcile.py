@@ -73,8 +73,7 @@ def survey(ledger: LedgerReader, *, progress: Callable[[int], object] = lambda _
     suspects: list[str] = []
     count = 0
     for chunk in _chunks(ledger.items("")):
-        mirror = _mirror(chunk)
-        suspects += [key for key, value in chunk.items() if mirror.get(key) != value]
+        suspects += unlike(chunk.items())
         money.update((key, value) for key, value in chunk.items() if key.startswith(_MONEY))
         count += len(chunk)
         progress(count)
@@ -101,8 +100,15 @@ def mirrored_money() -> dict[str, str]:
 
 def differing(ledger: LedgerReader, wanted: Sequence[str]) -> list[str]:
     """Return those of some keys where the read model holds another value than the ledger."""
-    mirror = _mirror(wanted)
-    return [key for key in wanted if ledger.get(key) != mirror.get(key)]
+    state, mirror = ledger.get_many(wanted), _mirror(wanted)
+    return [key for key in wanted if state.get(key) != mirror.get(key)]
+
+
+def unlike(items: Iterable[tuple[str, str]]) -> list[str]:
+    """Return those of some keys of the ledger where the read model holds another value, or none."""
+    state = dict(items)
+    mirror = _mirror(state)
+    return [key for key, value in state.items() if mirror.get(key) != value]
 
 
 def confirm(ledger: LedgerReader, found: Survey, *, tries: int, wait: Callable[[], object]) -> Reconciliation:
@@ -161,9 +167,10 @@ def _mirror(wanted: Iterable[str]) -> dict[str, str]:
 
 def _superfluous(ledger: LedgerReader) -> Iterator[str]:
     """Yield keys that the read model holds and the ledger does not."""
-    for key in WorldState.objects.values_list("key", flat=True).iterator(_AT_ONCE):
-        if ledger.get(key) is None:
-            yield key
+    held = WorldState.objects.values_list("key", flat=True).iterator(_AT_ONCE)
+    while wanted := list(itertools.islice(held, _AT_ONCE)):
+        known = ledger.get_many(wanted)
+        yield from (key for key in wanted if key not in known)
 
 
 def _differing_balances(expected: dict[str, Money], only: Iterable[str] | None = None) -> Iterator[tuple[str, int]]:

@@ -10,6 +10,7 @@ from chaincode.contracts.execution.batch import run
 from chaincode.contracts.genesis import Genesis
 from chaincode.contracts.records import PinnedKey
 from portal.ledger.errors import TransactionRefused
+from portal.ledger.ports import PAGE_KEYS
 from wire import signing
 from wire.codec import canonical_json, decode, encode, to_plain
 from wire.errors import WireError
@@ -104,6 +105,14 @@ class MemoryLedger:
     def get(self, key: str) -> str | None:
         """Return the value of a key of the world state."""
         return self._state.get(key)
+
+    def get_many(self, wanted: Sequence[str]) -> Mapping[str, str]:
+        """Return the values of those keys that have one."""
+        return {key: self._state[key] for key in wanted if key in self._state}
+
+    def page(self, after: str) -> Sequence[tuple[str, str]]:
+        """Return the first keys that come after a key, with their values."""
+        return [item for item in sorted(self._state.items()) if item[0] > after][:PAGE_KEYS]
 
     def items(self, prefix: str) -> Iterable[tuple[str, str]]:
         """Return keys and values in the order of the keys."""

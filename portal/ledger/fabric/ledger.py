@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Self
 
@@ -69,9 +69,20 @@ class FabricReader:
 
     def get(self, key: str) -> str | None:
         """Return the value of a key of the world state."""
+        return self.get_many([key]).get(key)
+
+    def get_many(self, wanted: Sequence[str]) -> Mapping[str, str]:
+        """Return the values of those keys that have one, in one question for each page of keys."""
+        found: dict[str, str] = {}
         with in_our_words():
-            value: str | None = json.loads(self._evaluate(names.GET, key)).get(key)
-            return value
+            for start in range(0, len(wanted), names.MAX_PAGE):
+                found |= json.loads(self._evaluate(names.GET, *wanted[start : start + names.MAX_PAGE]))
+        return found
+
+    def page(self, after: str) -> Sequence[tuple[str, str]]:
+        """Return the first keys that come after a key, with their values, in the order of the keys."""
+        with in_our_words():
+            return self._page("", after)
 
     def items(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Return keys and values in the order of the keys, as of one moment.

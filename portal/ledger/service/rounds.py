@@ -1,4 +1,4 @@
-"""What is compared each minute: the whole once, at the start; from then on what changed, all money, and a slice.
+"""What is compared each minute: the whole once, at the start; then what changed, all money, and a slice of both sides.
 
 So the cost of a minute does not grow with the ledger, and everything is compared again in time.
 """
@@ -6,20 +6,32 @@ So the cost of a minute does not grow with the ledger, and everything is compare
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from portal.ledger.errors import LedgerUnavailable
 from portal.ledger.models import WorldState
 from portal.ledger.ports import LedgerReader
-from portal.ledger.reconcile import MOST_LISTED, Survey, differing, mirrored_money, position, survey, surveyed
+from portal.ledger.read_model.arriving import blocks_between
+from portal.ledger.reconcile import (
+    MOST_LISTED,
+    Survey,
+    differing,
+    mirrored_money,
+    position,
+    survey,
+    surveyed,
+    unlike,
+)
 
 log = logging.getLogger(__name__)
 
 #: The newest blocks of a minute whose keys are compared; what more there were is left to the slices.
 MOST_BLOCKS = 32
-#: A slice ends with whichever comes first; on Fabric each key is a call.
+#: A slice of the read model ends with whichever comes first.
 SLICE_KEYS = 20_000
 SLICE_SECONDS = 5.0
+#: So long the keys that changed are compared; what more there are is left to the slices.
+CHANGED_SECONDS = 20.0
 _AT_ONCE = 500
 
 
@@ -37,6 +49,8 @@ class Rounds:
         self._block = -1
         #: The last key of the slice before, in the database's own order; empty begins anew.
         self._after = ""
+        #: The last key of the ledger's page before, in the ledger's order; empty begins anew.
+        self._page_after = ""
 
     def next(self, again: Iterable[str]) -> Survey:
         """Return the next survey; `again` are keys that looked different before, and stay suspect until they do not.
@@ -64,16 +78,22 @@ class Rounds:
             suspects += differing(self._ledger, keys)
             count += len(keys)
             self._breathe()
-        return surveyed(count, suspects, mirrored_money())
+        page = self._page()
+        suspects += unlike(page)
+        return surveyed(count + len(page), suspects, mirrored_money())
 
     def _changed(self, newest: int) -> Iterator[list[str]]:
         """Yield the keys that the newest blocks wrote, each once, in parts."""
         seen: set[str] = set()
-        for number in range(max(self._block + 1, newest + 1 - MOST_BLOCKS), newest + 1):
-            for block in self._ledger.blocks(number, 1):
-                written = {key for record in block.transactions for key in record.writes} - seen
-                seen |= written
-                yield from _parts(sorted(written))
+        until = self._monotonic() + CHANGED_SECONDS
+        for block in blocks_between(self._ledger, max(self._block + 1, newest + 1 - MOST_BLOCKS), newest + 1):
+            written = {key for record in block.transactions for key in record.writes} - seen
+            seen |= written
+            for part in _parts(sorted(written)):
+                yield part
+                if self._monotonic() > until:
+                    log.warning("ledger.survey_cut_short", extra={"block": block.number, "newest": newest})
+                    return
 
     def _slice(self) -> Iterator[list[str]]:
         """Yield the next keys of the read model, in parts."""
@@ -85,6 +105,12 @@ class Rounds:
             yield keys
             if not self._after or self._monotonic() > until:
                 return
+
+    def _page(self) -> Sequence[tuple[str, str]]:
+        """Return the ledger's next page: what it has and the read model lacks is in no slice of the read model."""
+        page = self._ledger.page(self._page_after)
+        self._page_after = page[-1][0] if page else ""
+        return page
 
 
 def _parts(keys: list[str]) -> Iterator[list[str]]:

@@ -37,6 +37,16 @@ def all_blocks(ledger: FabricReader, first: int = 0) -> list[Block]:
     return found
 
 
+def test_many_keys_are_read_at_once_and_the_rest_page_by_page(world: World, ledger: FabricLedger) -> None:
+    world.mint("bob", 1)
+    known = [keys.supply(), keys.account("bob")]
+
+    assert sorted(ledger.get_many([*known, "nothing"])) == sorted(known)
+    everything = list(ledger.items(""))
+    assert ledger.page("") == everything
+    assert ledger.page(everything[-2][0]) == everything[-1:]
+
+
 def test_two_threads_read_blocks_each_at_its_own_place(world: World, ledger: FabricLedger) -> None:
     for _ in range(4):
         world.mint("bob", 1)

@@ -140,6 +140,10 @@ def test_a_reader_sees_blocks_while_the_writer_writes_and_cannot_write_itself(re
         assert reader.height == before + 1
         assert reader.get(keys.job("job6"))
         assert [key for key, _ in reader.items("provider~")] == ["provider~alice-pc", "provider~kate-pc"]
+        assert list(reader.get_many([keys.job("job6"), "nothing"])) == [keys.job("job6")]
+        everything = list(reader.items(""))
+        assert reader.page("", 3) == everything[:3]
+        assert reader.page(everything[2][0], 1000) == everything[3:]
     with closing(store.connect_reader(recorded.path)) as connection, pytest.raises(sqlite3.OperationalError):
         connection.execute("DELETE FROM state")
 

@@ -1,11 +1,14 @@
 """What is compared each minute: all money, what changed, and in time everything."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from chaincode.blocks import Block
 from chaincode.contracts import keys
+from portal.ledger import testing
 from portal.ledger.errors import LedgerUnavailable
 from portal.ledger.models import Balance, WorldState
 from portal.ledger.reconcile import Reconciliation, confirm
@@ -25,9 +28,21 @@ class Counting:
         self._ledger = ledger
         self.asked: list[str] = []
 
-    def get(self, key: str) -> str | None:
-        self.asked.append(key)
-        return self._ledger.get(key)
+        #: How many questions that were.
+        self.questions = 0
+        #: So often its blocks need longer than a reader waits.
+        self.slow = 0
+
+    def get_many(self, wanted: Sequence[str]) -> Mapping[str, str]:
+        self.asked += wanted
+        self.questions += 1
+        return self._ledger.get_many(wanted)
+
+    def blocks(self, first: int, limit: int) -> Sequence[Block]:
+        if self.slow:
+            self.slow -= 1
+            return []
+        return self._ledger.blocks(first, limit)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
@@ -68,6 +83,55 @@ def test_a_minute_costs_what_changed_in_it_not_what_there_is(
     assert compared(ledger_, rounds).is_clean
 
     assert keys.job(job_id) in ledger_.asked
+
+
+def test_many_keys_are_one_question(ledger_: Counting, rounds: Rounds) -> None:
+    before = ledger_.questions
+
+    rounds.next(())
+
+    assert (len(ledger_.asked), ledger_.questions - before) == (4, 1)
+
+
+def test_a_block_that_comes_late_is_compared_all_the_same(
+    ledger_: Counting, rounds: Rounds, market: Market, work: Work
+) -> None:
+    (job_id,) = market.runs()
+    work()
+    ledger_.slow = 2
+
+    rounds.next(())
+
+    assert keys.job(job_id) in ledger_.asked
+
+
+def test_what_changed_is_compared_for_a_limited_time(
+    ledger_: Counting, market: Market, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 1)
+    seconds = itertools.count(0, 15)
+    rounds = Rounds(ledger_, breathe=lambda: None, monotonic=lambda: next(seconds))
+    rounds.next(())
+    market.runs(20)
+    work()
+    ledger_.asked.clear()
+
+    rounds.next(())
+
+    assert 1 <= len(ledger_.asked) <= 4
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_an_old_key_that_only_the_ledger_has_is_found_in_time(
+    ledger_: Counting, rounds: Rounds, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testing, "PAGE_KEYS", 7)
+    key = getattr(WorldState.objects.filter(key__startswith="job~").order_by("key"), place)().key
+    WorldState.objects.filter(key=key).delete()
+
+    found = next(found for _ in range(100) if (found := compared(ledger_, rounds)).differing_keys)
+
+    assert found.differing_keys == (key,)
 
 
 def test_what_the_newest_blocks_wrote_wrong_is_found_at_once(
