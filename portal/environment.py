@@ -67,8 +67,8 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting(
             name="CHAINFAAS_OUTBOX_DAYS",
-            meaning="For how many days the database keeps operations of jobs that the ledger took, at least 3; on the "
-            "ledger they stay.",
+            meaning="For how many days the database keeps operations of jobs that the ledger took, and what "
+            "participants sent and it refused; at least 3. On the ledger all stay.",
             default="30",
         ),
         Setting(

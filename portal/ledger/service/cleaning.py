@@ -23,6 +23,8 @@ AT_ONCE = 2000
 LEAST_DAYS = 3
 #: All others are few, and requests, accounts and versions refer to them.
 _MANY = Q(kind__startswith="job.") | Q(kind=Fold.kind)
+#: What the ledger took is on the ledger; what participants sent and it refused is theirs to keep, and has no end.
+_ENDED = (_MANY & Q(state=OutboxState.COMMITTED)) | Q(author__isnull=False, state=OutboxState.REFUSED)
 
 
 class Cleaner:
@@ -59,8 +61,8 @@ class Cleaner:
         return bool(self._delete([row.id for row in seen], before))
 
     def _delete(self, ids: Sequence[int], before: datetime) -> int:
-        """Delete of these rows what the ledger took and nothing refers to; what it refused stays, as a trace."""
-        ended = OutboxOperation.objects.filter(_MANY, id__in=ids, state=OutboxState.COMMITTED, settled_at__lt=before)
+        """Delete of these rows what has ended and nothing refers to; what it refused of our own stays, as a trace."""
+        ended = OutboxOperation.objects.filter(_ENDED, id__in=ids, settled_at__lt=before)
         subjects = dict(ended.values_list("id", "subject"))
         referring = self._referred_to(set(subjects.values()))
         gone = [id_ for id_, subject in subjects.items() if subject not in referring]
@@ -68,7 +70,7 @@ class Cleaner:
             return 0
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
-            count, _ = OutboxOperation.objects.filter(id__in=gone, state=OutboxState.COMMITTED).delete()
+            count, _ = OutboxOperation.objects.filter(_ENDED, id__in=gone).delete()
         log.info("ledger.outbox_cleaned", extra={"operations": count})
         return count
 

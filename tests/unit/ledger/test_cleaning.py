@@ -66,6 +66,21 @@ def test_what_was_refused_or_set_aside_stays_as_a_trace(cleaner: Cleaner, jobs: 
     assert [left(job_id) for job_id in jobs] == [1, 1, 1]
 
 
+def test_what_a_participant_sent_and_the_ledger_refused_goes_after_its_days(
+    cleaner: Cleaner, jobs: list[str], clock: ManualClock
+) -> None:
+    sent = OutboxOperation.objects.filter(operation_id=f"job.receipt:{jobs[0]}")
+    sent.update(state=OutboxState.REFUSED, author="a-providers-key")
+    OutboxOperation.objects.filter(operation_id=f"job.receipt:{jobs[1]}").update(
+        state=OutboxState.SET_ASIDE, author="a-providers-key"
+    )
+
+    clock.forward(hours=31 * 24)
+    clean(cleaner)
+
+    assert (left(jobs[0]), left(jobs[1])) == (0, 1)
+
+
 def test_nothing_goes_that_an_open_job_or_a_reservation_refers_to(
     cleaner: Cleaner, jobs: list[str], market: Market, work: Work, clock: ManualClock
 ) -> None:
