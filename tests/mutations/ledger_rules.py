@@ -176,7 +176,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of("a reference counts once", MINTING, "raise Refused(Refusal.REFERENCE_USED)", "pass"),
     _of("the supply is bounded", MINTING, "supply.minted + arguments.amount_micro > MAX_MICRO", "False"),
     _of("what is burned is counted", TREASURY, "burned=supply.burned + payout.amount", "burned=supply.burned"),
-    _of("operators need both organisations", OPERATORS, "by=(Role.AUTHORITY,)", "by=(Role.CONTROLLER,)"),
+    _of("operators need both organisations", OPERATORS, "by=(Role.AUTHORITY,)", "by=(Role.AUTHORITY, Role.CONTROLLER)"),
     _of("an account is one operator", OPERATORS, "raise Refused(Refusal.OPERATOR_EXISTS)", "pass"),
     _of("an operator's key is nobody else's", OPERATORS, "raise Refused(Refusal.KEY_TAKEN)", "pass"),
     _of("operators are bounded", OPERATORS, ">= MOST_OPERATORS:", "> 2 * MOST_OPERATORS:"),
