@@ -1,4 +1,4 @@
-"""What a machine signs with its receipts' key: to become a provider, to stay one, and to ask for its own."""
+"""What a machine signs to become a provider, stay one and ask for its own; and how it reaches a network."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,3 +63,26 @@ def end_of(certificate_pem: str) -> datetime:
         return x509.load_pem_x509_certificate(certificate_pem.encode()).not_valid_after_utc
     except ValueError as error:
         raise Malformed("certificate: expected PEM") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownPeer:
+    """A peer that may be asked, and how its TLS certificate is trusted."""
+
+    #: `host:port`.
+    address: str
+    #: Root of its organisation's CA.
+    tls_root_pem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Membership:
+    """How a provider's machine reaches the network. No secret is in it: the key is the machine's signing key."""
+
+    msp_id: str
+    #: Empty in an answer when none was asked for: the machine has one.
+    certificate_pem: str
+    channel: str
+    chaincode: str
+    #: Of every organisation.
+    peers: tuple[KnownPeer, ...]

@@ -4,6 +4,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wire.enrolment import KnownPeer
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinStatement:
@@ -54,15 +56,6 @@ def plain_host(host: str) -> str:
         return host.lower()
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KnownPeer:
-    """A peer that a newcomer may ask, and whose TLS certificate is trusted how."""
-
-    #: `host:port`.
-    address: str
-    tls_root_pem: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

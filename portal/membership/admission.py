@@ -7,29 +7,7 @@ from fabric_client.errors import BadIdentity
 from fabric_client.profile import Profile
 from portal.membership.errors import RegistrarRefused
 from portal.membership.ports import Member, Registrar
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PeerAddress:
-    """A peer that members may ask."""
-
-    #: `host:port`.
-    address: str
-    #: Root of its organisation's CA.
-    tls_root_pem: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Membership:
-    """How a member reaches the network."""
-
-    msp_id: str
-    #: Empty when none was asked for: the member has one.
-    certificate_pem: str
-    channel: str
-    chaincode: str
-    #: Of every organisation.
-    peers: tuple[PeerAddress, ...]
+from wire.enrolment import KnownPeer, Membership
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +27,7 @@ class Admission:
         try:
             profile = self.profile()
             peers = tuple(
-                PeerAddress(address=peer.address, tls_root_pem=peer.tls_root.decode()) for peer in profile.endpoints()
+                KnownPeer(address=peer.address, tls_root_pem=peer.tls_root.decode()) for peer in profile.endpoints()
             )
         except BadIdentity as error:
             raise RegistrarRefused(str(error)) from error

@@ -8,7 +8,8 @@ from fabric_client.profile import Profile, RegistrarProfile
 from portal.environment import setting
 from portal.membership.ports import Registrar
 from portal.peers.errors import NoNetwork
-from wire.joining import KnownPeer, plain_host
+from wire.enrolment import KnownPeer
+from wire.joining import plain_host
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,12 +23,11 @@ from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peers
 from fabric_client.proposals import Call, propose
 from provider_agent.errors import AgentError
-from provider_agent.machine.membership import Membership
 from provider_agent.machine.portal import OperationAnswer
 from provider_agent.ports import Clock
 from wire import names, signing
 from wire.codec import canonical_json, encode, parse_object
-from wire.enrolment import JobQuery
+from wire.enrolment import JobQuery, Membership
 from wire.signing import SigningKey, payload_of
 
 #: A transaction that another one was faster than is made anew so often.

@@ -14,8 +14,7 @@ from provider_agent.errors import AgentError
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config
 from provider_agent.machine.home import Home
-from provider_agent.machine.membership import Membership
-from wire.enrolment import end_of
+from wire.enrolment import Membership, end_of
 from wire.errors import Malformed
 from wire.limits import MIB
 from wire.signing import PublicKey

@@ -1,36 +1,12 @@
 """This machine's place on the Fabric network: its certificate there, and where the peers are."""
 
-from dataclasses import dataclass
-
 from provider_agent.errors import AgentError
 from provider_agent.machine.home import Home
 from wire import names
 from wire.codec import decode, encode
-from wire.enrolment import certificate_request
+from wire.enrolment import Membership, certificate_request
 from wire.errors import Malformed
 from wire.signing import SigningKey
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PeerAddress:
-    """A peer that may be asked."""
-
-    #: `host:port`.
-    address: str
-    #: Root of its organisation's CA.
-    tls_root_pem: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Membership:
-    """The content of `fabric.json`; no secret is in it. The key is the machine's signing key."""
-
-    msp_id: str
-    certificate_pem: str
-    channel: str
-    chaincode: str
-    #: Of every organisation.
-    peers: tuple[PeerAddress, ...]
 
 
 def request(key: SigningKey) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 
 from provider_agent.errors import AgentError
-from provider_agent.machine.membership import Membership
 from wire.codec import decode
+from wire.enrolment import Membership
 from wire.errors import Malformed
 
 #: Between an answer's parts; a slow portal is asked again by running the command again.

@@ -14,11 +14,10 @@ from provider_agent.machine import config as configs
 from provider_agent.machine import keys
 from provider_agent.machine import membership as memberships
 from provider_agent.machine.home import Home
-from provider_agent.machine.membership import Membership
 from provider_agent.machine.portal import Portal, PortalRefused, RenewalAnswer
 from wire import signing
 from wire.codec import encode
-from wire.enrolment import RenewalStatement, end_of
+from wire.enrolment import Membership, RenewalStatement, end_of
 from wire.errors import Malformed
 from wire.signing import SigningKey
 

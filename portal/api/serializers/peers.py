@@ -6,6 +6,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from portal.api.serializers.base import Order
+from portal.api.serializers.providers import GatewayPeerView
 from portal.peers.models import JoinCode, Peer
 
 
@@ -50,13 +51,6 @@ class JoinOrder(Order):
     statement = serializers.CharField(max_length=16_384, help_text="JWS of a join statement (wire/joining.py).")
 
 
-class KnownPeerView(serializers.Serializer[Any]):
-    """A peer that a newcomer may ask."""
-
-    address = serializers.CharField()
-    tls_root_pem = serializers.CharField()
-
-
 class JoinKitView(serializers.Serializer[Any]):
     """All that a peer has to know; certificates for keys that stayed on their machine."""
 
@@ -69,5 +63,5 @@ class JoinKitView(serializers.Serializer[Any]):
     peer_certificate_pem = serializers.CharField()
     tls_certificate_pem = serializers.CharField()
     genesis = serializers.CharField()
-    peers = KnownPeerView(many=True)
+    peers = GatewayPeerView(many=True)
     orderer_roots = serializers.DictField(child=serializers.CharField())

@@ -25,11 +25,11 @@ from portal.api.serializers.providers import (
     RenewalView,
     enrolment_answer,
 )
-from portal.membership.admission import Membership
 from portal.membership.ports import provider_member
 from portal.providers import operations, queries, renewals
 from portal.providers.models import EnrolmentCode, Provider
 from portal.providers.statements import check_own, read_application
+from wire.enrolment import Membership
 from wire.signing import PublicKey
 
 

@@ -23,7 +23,6 @@ from provider_agent.claims.drafts import draft, signed
 from provider_agent.claims.evidence import EvidenceStore
 from provider_agent.claims.peers import NetworkFailed, PeerLedger
 from provider_agent.machine import membership as memberships
-from provider_agent.machine.membership import PeerAddress
 from tests.support.fabric.certificates import certified_until, self_certified
 from tests.support.fabric.network import FabricNetwork, transaction
 from tests.support.fabric.proposals import call
@@ -32,7 +31,7 @@ from tests.support.ledger import KEYS, World, job_arguments
 from tests.support.tickets import now_ms
 from tests.support.waiting import wait_for
 from wire.codec import encode
-from wire.enrolment import JobQuery
+from wire.enrolment import JobQuery, KnownPeer
 from wire.signing import QUERY, SigningKey
 
 
@@ -97,7 +96,7 @@ def test_a_peer_that_is_gone_is_passed_over_and_without_any_the_cure_is_named(
     world: World, alice: ProviderMachine
 ) -> None:
     job_id, peers = alice.runs(world), alice.membership.peers
-    gone = PeerAddress(address="127.0.0.1:1", tls_root_pem=peers[0].tls_root_pem)
+    gone = KnownPeer(address="127.0.0.1:1", tls_root_pem=peers[0].tls_root_pem)
 
     alice.change(peers=(gone,))
     nobody = alice.command("claim", job_id)

@@ -21,10 +21,10 @@ from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import Config, default_offer
 from provider_agent.machine.home import Home
 from provider_agent.machine.keys import SealingKey
-from provider_agent.machine.membership import Membership, PeerAddress
 from tests.support import claims
 from tests.support.fabric.network import FabricNetwork
 from tests.support.ledger import CREDIT, KEYS, PRICE, World, receipt_jws
+from wire.enrolment import KnownPeer, Membership
 from wire.signing import SigningKey
 
 _HOUR_MS = 3_600_000
@@ -50,7 +50,7 @@ def membership_of(network: FabricNetwork, key: SigningKey) -> Membership:
         certificate_pem=given.certificate_pem,
         channel=given.channel,
         chaincode=given.chaincode,
-        peers=tuple(PeerAddress(address=peer.address, tls_root_pem=peer.tls_root_pem) for peer in given.peers),
+        peers=tuple(KnownPeer(address=peer.address, tls_root_pem=peer.tls_root_pem) for peer in given.peers),
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from portal.membership.testing import InMemoryRegistrar
 from portal.peers.network import KnownNetwork
 from wire.codec import encode
-from wire.enrolment import certificate_request, code_digest
-from wire.joining import JoinStatement, KnownPeer, names_of
+from wire.enrolment import KnownPeer, certificate_request, code_digest
+from wire.joining import JoinStatement, names_of
 from wire.signing import JOINING, SigningKey
 
 GENESIS = "{}"
