@@ -6,11 +6,13 @@ That is its identity: a process is stopped only while it holds our marker, so a 
 
 import os
 import pwd
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -220,13 +222,31 @@ def stop_leftovers(directory: Path, *, but: int | None = None) -> int:
     found = 0
     for number in (signal.SIGTERM, signal.SIGKILL):
         pids = [pid for pid in marked_processes(directory) if pid not in (os.getpid(), but)]
-        found = found or len(pids)
-        for pid in pids:
-            _send(pid, number, directory)
+        handles = [handle for pid in pids if (handle := _handle_of(pid, directory)) is not None]
+        found = found or len(handles)
+        for handle in handles:
+            send(handle, number)
         end = time.monotonic() + _KILL_SECONDS
-        while any(_is_marked(pid, directory) for pid in pids) and time.monotonic() < end:
-            time.sleep(0.02)
+        for handle in handles:
+            has_ended(handle, end - time.monotonic())
+            os.close(handle)
     return found
+
+
+def send(handle: int, number: signal.Signals) -> None:
+    """Send a signal to the process of a handle (`os.pidfd_open`), if it has not ended."""
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, number)
+
+
+def has_ended(handle: int, seconds: float) -> bool:
+    """Wait until the process of a handle has let go of all that it held; return whether it has.
+
+    A process that ends loses its environment, and so its marker, a while before its ports are free.
+    """
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(max(seconds, 0) * 1_000))
 
 
 def marked_processes(directory: Path) -> Iterator[int]:
@@ -236,19 +256,16 @@ def marked_processes(directory: Path) -> Iterator[int]:
             yield int(entry.name)
 
 
-def _send(pid: int, number: signal.Signals, directory: Path) -> None:
+def _handle_of(pid: int, directory: Path) -> int | None:
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
-        return
-    try:
-        # Looked at again while the handle is open: from here on the id cannot belong to another process.
-        if _is_marked(pid, directory):
-            signal.pidfd_send_signal(handle, number)
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(handle)
+        return None
+    # Looked at again while the handle is open: from here on the id cannot belong to another process.
+    if _is_marked(pid, directory):
+        return handle
+    os.close(handle)
+    return None
 
 
 def _is_marked(pid: int, directory: Path) -> bool:

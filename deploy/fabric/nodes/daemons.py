@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.errors import DeployError, Missing, NotReady
 from deploy.servers.ports import answers, is_free
-from deploy.servers.process import MARKER, marked_processes, stop_leftovers
+from deploy.servers.process import MARKER, has_ended, marked_processes, send, stop_leftovers
 from deploy.servers.waiting import wait_for
 
 _NAME = "CHAINFAAS_PROGRAM"
@@ -72,16 +72,20 @@ class Daemons:
         return [daemon.name for daemon in missing]
 
     def stop(self, name: str, *, kill: bool = False) -> bool:
-        """End one process, at once if asked; return whether it was there."""
+        """End one process, at once if asked; return whether it was there.
+
+        :raises NotReady: when it goes on.
+        """
         pid = self.running().get(name)
         if pid is None:
             return False
         handle = os.pidfd_open(pid)
         try:
-            signal.pidfd_send_signal(handle, signal.SIGKILL if kill else signal.SIGTERM)
+            send(handle, signal.SIGKILL if kill else signal.SIGTERM)
+            if not has_ended(handle, _STOP_SECONDS):
+                raise NotReady(f"{name} did not end in {_STOP_SECONDS} s", log=self.log(name))
         finally:
             os.close(handle)
-        wait_for(f"{name} to end", lambda: self.running().get(name) != pid, _STOP_SECONDS)
         return True
 
     def stop_all(self) -> int:
