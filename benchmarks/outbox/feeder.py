@@ -34,7 +34,7 @@ OPERATIONS = 3
 #: The developer's deposit, in credits: enough for some million jobs.
 _DEPOSIT = 100_000_000
 _COLUMNS = ("operation_id", "kind", "subject", "body", "state", "transaction_id", "reason", "created_at")
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.05
 _POLL_SECONDS = 0.002
 _LOST_SECONDS = 300.0
 _TOLD_SECONDS = 5.0
@@ -56,12 +56,13 @@ class MadeBeforehand(Market):
         operation_id = operation_id_of(type(arguments), subject)
         self.rows.append((operation_id, arguments.kind, str(subject), operation_text(operation_id, arguments)))
 
-    def put(self, count: int) -> None:
-        """Put the next operations into the outbox."""
+    def put(self, count: int) -> int:
+        """Put the next operations into the outbox; return how many."""
         now = bulk.when(datetime.now(UTC))
         taken = [self.rows.popleft() for _ in range(min(count, len(self.rows)))]
         with transaction.atomic():
             bulk.insert(OutboxOperation, _COLUMNS, ((*row, OutboxState.PENDING.value, "", "", now) for row in taken))
+        return len(taken)
 
 
 class Feeder:
@@ -98,15 +99,15 @@ class Feeder:
 
     def sustain(self, seconds: int, waiting: int) -> dict[str, object]:
         """Keep so many operations waiting in the outbox for so long, and return what reached the read model."""
-        first, begun = settled_operations(), time.monotonic()
+        first, begun, put = settled_operations(), time.monotonic(), waiting_operations()
         samples: list[int] = []
         while self._market.rows and (now := time.monotonic()) - begun < seconds:
-            count = waiting_operations()
+            # What is settled is few rows to add up, what waits many to count.
+            settled = settled_operations() - first
             if len(samples) * _TOLD_SECONDS <= now - begun:
-                samples.append(count)
-                done = (settled_operations() - first) // OPERATIONS
-                _say(f"{now - begun:.0f} s: {done} jobs are paid, {count} operations wait")
-            self._market.put(waiting - count)
+                samples.append(put - settled)
+                _say(f"{now - begun:.0f} s: {settled // OPERATIONS} jobs are paid, {put - settled} operations wait")
+            put += self._market.put(waiting - put + settled)
             time.sleep(_PAUSE_SECONDS)
         jobs, took = (settled_operations() - first) // OPERATIONS, time.monotonic() - begun
         return {"jobs": jobs, "seconds": round(took, 1), "waiting": samples}

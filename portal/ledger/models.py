@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.db import models
 
+from portal.identifiers import IdentifierField
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -27,11 +29,11 @@ class OutboxOperation(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     #: Its identity on the ledger: the same id twice changes nothing.
-    operation_id = models.CharField(max_length=160, unique=True)
+    operation_id = IdentifierField(max_length=160, unique=True)
     #: `kind` of the operation (chaincode.contracts.operations).
     kind = models.CharField(max_length=48)
     #: What it is about (a job, an account, a version), to find it again.
-    subject = models.CharField(max_length=80, db_index=True)
+    subject = IdentifierField(max_length=80, db_index=True)
     #: Canonical JSON of the operation, or the compact JWS of its author.
     body = models.TextField()
     #: The provider or account that sent it in; none for the controller's own, which the index then leaves out.
@@ -54,7 +56,9 @@ class OutboxOperation(models.Model):
 
         indexes = (
             models.Index(fields=["id"], name="outbox_open", condition=models.Q(settled_at__isnull=True)),
-            models.Index(fields=["transaction_id"], name="outbox_transaction"),
+            models.Index(
+                fields=["transaction_id"], name="outbox_transaction", condition=models.Q(settled_at__isnull=False)
+            ),
             models.Index(
                 fields=["author"],
                 name="outbox_of_author",
@@ -64,6 +68,13 @@ class OutboxOperation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.operation_id} {self.state}"
+
+    @classmethod
+    def sent_in(cls, transaction_id: str) -> "list[OutboxOperation]":
+        """Return a transaction's operations, in their order; one index has the open ones, another one the others."""
+        rows = cls.objects.filter(transaction_id=transaction_id)
+        found = [*rows.filter(settled_at__isnull=True), *rows.filter(settled_at__isnull=False)]
+        return sorted(found, key=lambda row: row.id)
 
 
 class LedgerBlock(models.Model):
@@ -82,7 +93,7 @@ class LedgerBlock(models.Model):
 class LedgerTransaction(models.Model):
     """One transaction of a block."""
 
-    id = models.CharField(primary_key=True, max_length=64)
+    id = IdentifierField(primary_key=True, max_length=64)
     block = models.ForeignKey(LedgerBlock, on_delete=models.CASCADE, related_name="transactions")
     position = models.PositiveIntegerField()
     creator = models.CharField(max_length=64)
@@ -101,7 +112,7 @@ class LedgerEvent(models.Model):
     #: Named and versioned, as `job.settled.v1`.
     name = models.CharField(max_length=48)
     #: The job, account or version that changed.
-    subject = models.CharField(max_length=80, db_index=True)
+    subject = IdentifierField(max_length=80, db_index=True)
     #: The account that a transfer went to; none for all other changes, which the index then leaves out.
     recipient = models.CharField(max_length=80, null=True)  # noqa: DJ001 - SQLite sees from `= x` that it is not NULL
     body = models.JSONField()
@@ -121,7 +132,7 @@ class LedgerEvent(models.Model):
 class LedgerJob(models.Model):
     """A job's record on the ledger: what document 002 calls the monitoring ledger."""
 
-    id = models.CharField(primary_key=True, max_length=48)
+    id = IdentifierField(primary_key=True, max_length=48)
     invocation_id = models.UUIDField(db_index=True)
     developer_id = models.UUIDField(db_index=True)
     provider_id = models.UUIDField(db_index=True)
@@ -157,7 +168,7 @@ class Balance(models.Model):
     """An account's money as of the last block, and what tickets have reserved that no block shows yet."""
 
     #: The account's id; on the ledger the platform and the peers' pool are accounts too.
-    account_id = models.CharField(primary_key=True, max_length=48)
+    account_id = IdentifierField(primary_key=True, max_length=48)
     available_micro = models.BigIntegerField(default=0)
     deposit_micro = models.BigIntegerField(default=0)
     held_micro = models.BigIntegerField(default=0)
@@ -171,7 +182,7 @@ class Balance(models.Model):
 class Reservation(models.Model):
     """The part of `Balance.reserved_micro` of one job; gone once the ledger created or refused the job."""
 
-    job_id = models.CharField(primary_key=True, max_length=48)
+    job_id = IdentifierField(primary_key=True, max_length=48)
     account_id = models.CharField(max_length=48)
     amount_micro = models.BigIntegerField()
 
@@ -182,7 +193,7 @@ class Reservation(models.Model):
 class WorldState(models.Model):
     """The ledger's key-value state as the follower rebuilt it; compared with the ledger's own by the reconciler."""
 
-    key = models.CharField(primary_key=True, max_length=200)
+    key = IdentifierField(primary_key=True, max_length=200)
     value = models.TextField()
 
     def __str__(self) -> str:
@@ -233,7 +244,7 @@ class Leadership(models.Model):
     """Who is in charge: a process that was replaced holds an older epoch and changes nothing (design §6)."""
 
     #: `scheduler` or `recorder`.
-    name = models.CharField(primary_key=True, max_length=16)
+    name = IdentifierField(primary_key=True, max_length=16)
     epoch = models.BigIntegerField(default=0)
     #: Random, of the process that holds it.
     holder = models.UUIDField(default=uuid.uuid4)
@@ -360,7 +371,7 @@ class RequestSignature(models.Model):
     #: `treasury` or `authority-…`.
     signer = models.CharField(max_length=32)
     #: Of the operation; each is signed once.
-    operation_id = models.CharField(max_length=160, unique=True)
+    operation_id = IdentifierField(max_length=160, unique=True)
     key_id = models.CharField(max_length=64)
     at = models.DateTimeField()
 

@@ -212,10 +212,9 @@ def transaction(transaction_id: str) -> TransactionDetail | None:
     row = LedgerTransaction.objects.filter(id=transaction_id).first()
     if row is None:
         return None
-    operations = OutboxOperation.objects.filter(transaction_id=transaction_id).order_by("id")
     return TransactionDetail(
         transaction=_transaction_view(row),
-        operations=tuple(_operation_view(item) for item in operations),
+        operations=tuple(_operation_view(item) for item in OutboxOperation.sent_in(transaction_id)),
         events=_event_views(row.events.order_by("id")),
     )
 

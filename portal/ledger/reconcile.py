@@ -11,7 +11,6 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
 from django.db.models import BigIntegerField, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
@@ -155,9 +154,6 @@ def _chunks(items: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
 
 
 def _beginning_with(prefix: str) -> Q:
-    """Each database's index serves one of the two."""
-    if connection.vendor == "postgresql":
-        return Q(key__startswith=prefix)
     return Q(key__gte=prefix, key__lt=prefix[:-1] + chr(ord(prefix[-1]) + 1))
 
 

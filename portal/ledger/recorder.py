@@ -139,7 +139,8 @@ class Recorder:
     def _give_back(self, transaction_id: str) -> None:
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
-            rows = OutboxOperation.objects.filter(transaction_id=transaction_id, state=OutboxState.SUBMITTED)
+            rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SUBMITTED)
+            rows = rows.filter(transaction_id=transaction_id)
             count = rows.update(state=OutboxState.PENDING, transaction_id="")
         log.warning("ledger.transaction_given_back", extra={"transaction_id": transaction_id, "operations": count})
 

@@ -1,6 +1,7 @@
 """Many rows in one statement's time: a block may bring ten thousand, and Django's own bulk_create costs twice as much.
 
-SQLite runs one prepared statement a row; PostgreSQL gets all rows in one statement, an array a column.
+SQLite runs one prepared statement a row; PostgreSQL gets all rows in one statement, a binary array a column, beside
+Django's own cursor: that would write ten thousand values into the statement's text.
 Values are given as both databases take them: `text` for JSON, `stamp` and `when` for times, `identity` for UUIDs.
 """
 
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import connection, models
 
 from wire.codec import canonical_json
@@ -64,29 +66,27 @@ def _run(model: type[models.Model], columns: Sequence[str], rows: Iterable[Seque
     values = list(rows)
     if not values:
         return
-    with connection.cursor() as cursor:
-        if _takes_arrays():
-            arrays = [list(column) for column in zip(*values, strict=True)]
+    if connection.vendor == "postgresql":
+        arrays = [list(column) for column in zip(*values, strict=True)]
+        connection.ensure_connection()
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
             cursor.execute(statement.format(source=_unnested(model, columns)), arrays)
-        else:
-            marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(statement.format(source=f"VALUES ({marks})"), values)
-
-
-def _takes_arrays() -> bool:
-    return connection.vendor == "postgresql"
+        return
+    marks = ", ".join(["%s"] * len(columns))
+    with connection.cursor() as lite:
+        lite.executemany(statement.format(source=f"VALUES ({marks})"), values)
 
 
 def _unnested(model: type[models.Model], columns: Sequence[str]) -> str:
     """Return the rows of PostgreSQL's arrays, with the columns' names."""
-    arrays = ", ".join(f"%s::{_kind(model, name)}[]" for name in columns)
+    arrays = ", ".join(f"%b::{_kind(model, name)}[]" for name in columns)
     return f"SELECT * FROM unnest({arrays}) AS given ({_names(columns)})"  # noqa: S608 - names of our own
 
 
 def _kind(model: type[models.Model], column: str) -> str:
     kind = str(model._meta.get_field(column).db_type(connection))  # noqa: SLF001 - Django documents it
     # The column itself refuses what is too long; a cast to its type would cut it.
-    return "text" if kind.startswith("varchar") else kind
+    return "text" if kind.startswith(("varchar", "character varying")) else kind
 
 
 def _names(columns: Sequence[str]) -> str:

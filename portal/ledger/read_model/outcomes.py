@@ -54,10 +54,8 @@ def _named(record: TransactionRecord) -> Iterator[OperationResult]:
     if all(result.operation_id for result in record.results):
         yield from record.results
         return
-    rows = OutboxOperation.objects.filter(transaction_id=record.transaction_id).order_by("id")
-    identities = list(rows.values_list("operation_id", "kind"))
-    for result, (operation_id, kind) in zip(record.results, identities, strict=False):
-        yield result if result.operation_id else replace(result, operation_id=operation_id, kind=kind)
+    for result, row in zip(record.results, OutboxOperation.sent_in(record.transaction_id), strict=False):
+        yield result if result.operation_id else replace(result, operation_id=row.operation_id, kind=row.kind)
 
 
 def _is_refused(result: OperationResult) -> bool:
