@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from chaincode.contracts import keys
@@ -29,7 +30,7 @@ from portal.peers import operations
 from tests.support.fabric.network import BINARIES, FabricNetwork
 from tests.support.fabric.proposals import call, complete
 from tests.support.ledger import World
-from tests.support.people import NOW, People
+from tests.support.people import People
 from tests.support.waiting import wait_for
 from wire.codec import decode
 from wire.signing import SigningKey
@@ -82,7 +83,7 @@ def portal(
 @pytest.fixture
 def guide(portal: str, people: People, tmp_path: Path) -> Iterator[Guide]:
     """The guide for an approved peer, with a code; the peer ends with the test."""
-    code = operations.create_join_code(people.peer, now=NOW).text
+    code = operations.create_join_code(people.peer, now=timezone.now()).text
     made = Guide(
         tmp_path / "peer",
         BINARIES,
