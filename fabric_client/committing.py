@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from fabric_client.endorsing import endorse
 from fabric_client.errors import (
     ChaincodeRefused,
     CommitStatusUnknown,
@@ -31,9 +32,11 @@ _BEHIND_SECONDS = (0.05, 0.25)
 
 
 def commit(peers: Peers, proposal: Proposal) -> Any:
-    """Return the transaction as it was committed, an `Envelope` of Fabric's; the Gateway finds out who has to endorse.
+    """Return the transaction as it was committed, an `Envelope` of Fabric's.
 
-    Named to it, an organisation would be spoken for by any of its members that says it endorses, as an operator's peer.
+    Known peers of all organisations endorse at the same time. Where they are not known, or one cannot, the Gateway
+    finds out who has to endorse: named to it, an organisation would be spoken for by any of its members that says it
+    endorses, as an operator's peer.
 
     :raises PeerUnavailable: when no peer answers; nothing was ordered.
     :raises EndorsementsDiffer: when the peers do not answer the same; nothing was ordered.
@@ -62,14 +65,24 @@ def _endorsed(peers: Peers, proposal: Proposal) -> Any:
     """
     for pause in _BEHIND_SECONDS:
         try:
-            return _endorsed_once(peers, proposal)
+            return _at_once(peers, proposal)
         except (ChaincodeRefused, EndorsementsDiffer) as error:
             log.info("ledger.refused_at_first", extra={"reason": str(error)[:300]})
             time.sleep(pause)
-    return _endorsed_once(peers, proposal)
+    return _by_gateway(peers, proposal)
 
 
-def _endorsed_once(peers: Peers, proposal: Proposal) -> Any:
+def _at_once(peers: Peers, proposal: Proposal) -> Any:
+    """Let all organisations endorse at the same time, if their peers are known and can; else ask the Gateway."""
+    if len(peers.organisations) > 1:
+        try:
+            return endorse(peers, proposal, seconds=CALL_SECONDS)
+        except (PeerUnavailable, EndorseFailed) as error:
+            log.warning("ledger.left_to_gateway", extra={"error": str(error)[:300]})
+    return _by_gateway(peers, proposal)
+
+
+def _by_gateway(peers: Peers, proposal: Proposal) -> Any:
     return _patiently(
         peers,
         lambda gateway: gateway.endorse(proposal, seconds=CALL_SECONDS),

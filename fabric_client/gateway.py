@@ -1,39 +1,17 @@
 """The Gateway service of one peer: endorse, submit, ask for the commit, evaluate; each fails in its own way."""
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 from fabric_protos.common import ledger_pb2
 from fabric_protos.gateway import gateway_pb2, gateway_pb2_grpc
 from fabric_protos.peer import transaction_pb2
-from google.rpc import status_pb2
 
-from fabric_client.errors import (
-    AlreadyKnown,
-    Answer,
-    ChaincodeRefused,
-    CommitRefused,
-    CommitStatusUnknown,
-    EndorseFailed,
-    EndorsementsDiffer,
-    FabricError,
-    NotPermitted,
-    PeerUnavailable,
-    ReadConflict,
-    SubmitUnknown,
-)
+from fabric_client.errors import ChaincodeRefused, CommitRefused, CommitStatusUnknown, ReadConflict, SubmitUnknown
+from fabric_client.failures import before_ordering, words
 from fabric_client.identity import Identity
 from fabric_client.proposals import Call, Proposal, propose
 
-_CHAINCODE_ANSWER = re.compile(r"chaincode response (\d+), (.*)", re.DOTALL)
-_STATUS_DETAILS = "grpc-status-details-bin"
-_UNREACHED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
-_UNPERMITTED = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED})
-_NOT_PERMITTED_WORDS = ("access denied", "request unauthorized", "creator org", "identity expired", "tx_id")
-_DUPLICATE_WORDS = "duplicate transaction found"
-_DIFFERENT_WORDS = "ProposalResponsePayloads do not match"
 _NO_SUCH_TRANSACTION = "no such transaction ID"
 _CONFLICTS = frozenset({"MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT"})
 
@@ -57,7 +35,7 @@ class Gateway:
         try:
             answer = self._stub.Evaluate(request, timeout=seconds)
         except grpc.RpcError as error:
-            raise _before_ordering(error, proposal.transaction_id) from error
+            raise before_ordering(error, proposal.transaction_id) from error
         return bytes(answer.result.payload)
 
     def height(self, channel: str, *, seconds: float) -> int:
@@ -120,7 +98,7 @@ class Gateway:
         try:
             prepared = self._stub.Endorse(request, timeout=seconds).prepared_transaction
         except grpc.RpcError as error:
-            raise _before_ordering(error, proposal.transaction_id) from error
+            raise before_ordering(error, proposal.transaction_id) from error
         prepared.signature = self._identity.sign(prepared.payload)
         return prepared
 
@@ -135,7 +113,7 @@ class Gateway:
         try:
             self._stub.Submit(request, timeout=seconds)
         except grpc.RpcError as error:
-            message, answers = _words(error)
+            message, answers = words(error)
             raise SubmitUnknown(message, transaction_id=proposal.transaction_id, answers=answers) from error
 
     def commit_status(self, transaction_id: str, channel: str, *, seconds: float) -> int:
@@ -152,7 +130,7 @@ class Gateway:
         try:
             answer = self._stub.CommitStatus(request, timeout=seconds)
         except grpc.RpcError as error:
-            message, answers = _words(error)
+            message, answers = words(error)
             raise CommitStatusUnknown(message, transaction_id=transaction_id, answers=answers) from error
         code = transaction_pb2.TxValidationCode.Name(answer.result)
         if code in _CONFLICTS:
@@ -160,41 +138,3 @@ class Gateway:
         if code != "VALID":
             raise CommitRefused(code, transaction_id=transaction_id)
         return int(answer.block_number)
-
-
-def _before_ordering(error: grpc.RpcError, transaction_id: str) -> FabricError:
-    """Return what a failure means at a stage that leaves no trace on the ledger."""
-    message, answers = _words(error)
-    if (refused := _chaincode_refusal(message, answers, transaction_id)) is not None:
-        return refused
-    told = " ".join([message, *(answer.message for answer in answers)])
-    if _DUPLICATE_WORDS in told:
-        return AlreadyKnown(message, transaction_id=transaction_id, answers=answers)
-    if _DIFFERENT_WORDS in told:
-        return EndorsementsDiffer(message, transaction_id=transaction_id, answers=answers)
-    if error.code() in _UNPERMITTED or any(words in told for words in _NOT_PERMITTED_WORDS):
-        return NotPermitted(message, transaction_id=transaction_id, answers=answers)
-    kind = PeerUnavailable if error.code() in _UNREACHED and not answers else EndorseFailed
-    return kind(message, transaction_id=transaction_id, answers=answers)
-
-
-def _chaincode_refusal(message: str, answers: tuple[Answer, ...], transaction_id: str) -> ChaincodeRefused | None:
-    for words in (message, *(answer.message for answer in answers)):
-        if found := _CHAINCODE_ANSWER.search(words):
-            return ChaincodeRefused(int(found[1]), found[2], transaction_id=transaction_id, answers=answers)
-    return None
-
-
-def _words(error: grpc.RpcError) -> tuple[str, tuple[Answer, ...]]:
-    """Return what a failed call says, and what each node said about it."""
-    trailing: Any = error.trailing_metadata()
-    packed = [value for key, value in trailing or () if key == _STATUS_DETAILS]
-    answers = tuple(answer for value in packed for answer in _answers(value))
-    return f"{error.code().name}: {error.details()}", answers
-
-
-def _answers(status: bytes) -> Iterator[Answer]:
-    for packed in status_pb2.Status.FromString(status).details:
-        detail = gateway_pb2.ErrorDetail()
-        if packed.Unpack(detail):
-            yield Answer(address=detail.address, msp_id=detail.msp_id, message=detail.message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
+from fabric_protos.peer import peer_pb2_grpc
 
 from fabric_client.errors import PeerUnavailable
 from fabric_client.gateway import Gateway
@@ -35,6 +36,8 @@ class Endpoint:
     address: str
     #: Root of the organisation's CA, in PEM.
     tls_root: bytes
+    #: MSP id of the organisation that it endorses for; empty when it endorses for none, or nobody told.
+    endorses_for: str = ""
 
 
 class Peer:
@@ -42,29 +45,25 @@ class Peer:
 
     def __init__(self, endpoint: Endpoint, identity: Identity) -> None:
         self.address = endpoint.address
+        self.endorses_for = endpoint.endorses_for
         credentials = grpc.ssl_channel_credentials(root_certificates=endpoint.tls_root)
         self.channel = grpc.secure_channel(endpoint.address, credentials, options=_OPTIONS)
         self.gateway = Gateway(self.channel, identity)
+        self.endorser = peer_pb2_grpc.EndorserStub(self.channel)
 
 
-class Peers:
-    """The peers that a client may ask, the one that answered last first."""
+class Ring:
+    """Peers that take turns: the one that answered last is asked first."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], identity: Identity) -> None:
-        if not endpoints:
+    def __init__(self, peers: Sequence[Peer]) -> None:
+        if not peers:
             raise ValueError("expected at least one peer")
-        self.identity = identity
-        self._peers = [Peer(endpoint, identity) for endpoint in endpoints]
+        self._peers = peers
         self._current = 0
         self._mutex = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._peers)
-
-    def close(self) -> None:
-        """Close all connections."""
-        for peer in self._peers:
-            peer.channel.close()
 
     @property
     def current(self) -> Peer:
@@ -74,9 +73,26 @@ class Peers:
     def leave(self, peer: Peer) -> None:
         """Ask another peer first from now on, unless somebody has decided so already."""
         with self._mutex:
-            if self._peers[self._current] is peer:
+            if self._peers[self._current] is peer and len(self._peers) > 1:
                 self._current = (self._current + 1) % len(self._peers)
                 log.warning("fabric.peer_left", extra={"peer": peer.address, "next": self.current.address})
+
+
+class Peers(Ring):
+    """The peers that a client may ask, as one of its identities."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], identity: Identity) -> None:
+        peers = [Peer(endpoint, identity) for endpoint in endpoints]
+        super().__init__(peers)
+        self.identity = identity
+        names = dict.fromkeys(peer.endorses_for for peer in peers if peer.endorses_for)
+        #: The peers of each organisation that are known to endorse for it.
+        self.organisations = tuple(Ring([peer for peer in peers if peer.endorses_for == name]) for name in names)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for peer in self._peers:
+            peer.channel.close()
 
     def ask(self, question: Callable[[Gateway], T]) -> T:
         """Return the first answer, asking each peer at most once.

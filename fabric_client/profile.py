@@ -17,6 +17,8 @@ class PeerPlace:
 
     address: str
     tls_root: str
+    #: MSP id of the organisation that it endorses for; empty when it endorses for none.
+    endorses_for: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +56,12 @@ class Profile:
         :raises BadIdentity: when the root of a peer's CA cannot be read.
         """
         try:
-            return [Endpoint(address=peer.address, tls_root=Path(peer.tls_root).read_bytes()) for peer in self.peers]
+            return [
+                Endpoint(
+                    address=peer.address, tls_root=Path(peer.tls_root).read_bytes(), endorses_for=peer.endorses_for
+                )
+                for peer in self.peers
+            ]
         except OSError as error:
             raise BadIdentity(f"{error.filename}: {error.strerror}") from error
 

@@ -19,7 +19,11 @@ def profile(places: Places, network: Network, organisation: str, user: str) -> P
         msp_id=msp_id(organisation),
         identity=str(places.user(organisation, user).resolve()),
         peers=tuple(
-            PeerPlace(address=network.address(peer), tls_root=str(places.ca_root(peer.organisation).resolve()))
+            PeerPlace(
+                address=network.address(peer),
+                tls_root=str(places.ca_root(peer.organisation).resolve()),
+                endorses_for=msp_id(peer.organisation),
+            )
             for peer in own + others
         ),
         orderers={msp_id(name): str(places.ca_root(name).resolve()) for name in network.ordering_organisations},

@@ -1,0 +1,234 @@
+"""Endorsements of all organisations at once, from peers that fail, lie or are behind; the Gateway is the way out."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from fabric_protos.common import common_pb2
+from fabric_protos.peer import transaction_pb2
+
+from deploy.servers.tls import server_tls
+from fabric_client import committing
+from fabric_client.blocks import chaincode_transaction
+from fabric_client.committing import commit
+from fabric_client.endorsing import endorse
+from fabric_client.errors import (
+    AlreadyKnown,
+    ChaincodeRefused,
+    EndorsementsDiffer,
+    FabricError,
+    NotPermitted,
+    PeerUnavailable,
+)
+from fabric_client.peers import Endpoint, Peers
+from fabric_client.proposals import Call, Proposal, propose
+from tests.support.fabric.certificates import self_certified
+from tests.support.fabric.fake_node import BY_GATEWAY, FakeNode, Refusal, failed, serving
+
+_NAMES = ("ControllerMSP", "ControllerMSP", "PeersMSP", "PeersMSP")
+
+
+@dataclass
+class FakeNetwork:
+    """Two peers of each of two organisations; the first one's Gateway is asked."""
+
+    nodes: list[FakeNode]
+    endpoints: list[Endpoint] = field(default_factory=list)
+    servers: list[grpc.Server] = field(default_factory=list)
+
+    @property
+    def asked(self) -> list[int]:
+        return [node.asked for node in self.nodes]
+
+    @property
+    def gateway_asked(self) -> int:
+        return sum(node.gateway_asked for node in self.nodes)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[FakeNetwork]:
+    tls = server_tls(tmp_path)
+    made = FakeNetwork([FakeNode(self_certified(name)) for name in _NAMES])
+    with ExitStack() as stack:
+        for node, name in zip(made.nodes, _NAMES, strict=True):
+            endpoint, server = stack.enter_context(serving(node, tls, endorses_for=name))
+            made.endpoints.append(endpoint)
+            made.servers.append(server)
+        yield made
+
+
+@pytest.fixture
+def peers(network: FakeNetwork) -> Iterator[Peers]:
+    opened = Peers(network.endpoints, self_certified("ControllerMSP"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def proposal(peers: Peers) -> Proposal:
+    return propose(peers.identity, Call(channel="channel", chaincode="market", function="f", arguments=(b"a",)))
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committing, "_BEHIND_SECONDS", (0, 0))
+
+
+def test_both_organisations_are_asked_at_the_same_time(network: FakeNetwork, peers: Peers, proposal: Proposal) -> None:
+    together = threading.Barrier(2)
+    for node in network.nodes:
+        node.meanwhile = partial(together.wait, 10)
+
+    prepared = commit(peers, proposal)
+
+    assert network.asked == [1, 0, 1, 0]
+    assert network.gateway_asked == 0
+    assert network.nodes[0].submitted == [prepared]
+
+
+def test_the_transaction_has_the_proposal_the_answer_and_both_endorsements(
+    network: FakeNetwork, peers: Peers, proposal: Proposal
+) -> None:
+    prepared = commit(peers, proposal)
+
+    certificate = x509.load_pem_x509_certificate(peers.identity.certificate)
+    key = certificate.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(prepared.signature, prepared.payload, ec.ECDSA(hashes.SHA256()))
+    found = chaincode_transaction(prepared)
+    assert found
+    assert (found.transaction_id, found.arguments, found.response) == (proposal.transaction_id, (b"f", b"a"), b"result")
+    payload = common_pb2.Payload.FromString(prepared.payload)
+    (only,) = transaction_pb2.Transaction.FromString(payload.data).actions
+    assert only.header == payload.header.signature_header
+    action = transaction_pb2.ChaincodeActionPayload.FromString(only.payload).action
+    assert action.proposal_response_payload == network.nodes[0].endorsement(b"result").payload
+    assert [item.endorser for item in action.endorsements] == [network.nodes[at].identity.creator for at in (0, 2)]
+
+
+def test_the_gateway_endorses_when_a_peer_is_gone_and_next_time_another_one_is_asked(
+    network: FakeNetwork, peers: Peers, proposal: Proposal
+) -> None:
+    network.servers[2].stop(None).wait(10)
+
+    assert commit(peers, proposal).payload == BY_GATEWAY
+    assert commit(peers, proposal).payload != BY_GATEWAY
+    assert network.asked == [2, 0, 0, 1]
+
+
+def test_the_gateway_endorses_when_a_peer_has_no_chaincode_server(
+    network: FakeNetwork, peers: Peers, proposal: Proposal
+) -> None:
+    network.nodes[0].answer = lambda _: failed(500, "error in simulation: failed to execute transaction")
+
+    assert commit(peers, proposal).payload == BY_GATEWAY
+    assert commit(peers, proposal).payload != BY_GATEWAY
+    assert network.asked == [1, 1, 2, 0]
+
+
+@pytest.mark.parametrize("endorser", [self_certified("ControllerMSP").creator, b"\xff\xff", b""])
+def test_who_speaks_for_another_organisation_does_not_endorse(
+    network: FakeNetwork, peers: Peers, proposal: Proposal, endorser: bytes
+) -> None:
+    wrong = network.nodes[2].endorsement(b"result")
+    wrong.endorsement.endorser = endorser
+    network.nodes[2].answer = lambda _: wrong
+
+    assert commit(peers, proposal).payload == BY_GATEWAY
+
+
+def test_a_silent_peer_is_not_waited_for_longer_than_told(
+    network: FakeNetwork, peers: Peers, proposal: Proposal
+) -> None:
+    ended = threading.Event()
+    network.nodes[2].meanwhile = partial(ended.wait, 10)
+
+    with pytest.raises(PeerUnavailable):
+        endorse(peers, proposal, seconds=0.2)
+    ended.set()
+
+
+def test_a_refusal_counts_when_it_is_repeated(network: FakeNetwork, peers: Peers, proposal: Proposal) -> None:
+    network.nodes[2].answer = lambda number: (
+        network.nodes[2].endorsement(b"result") if number else failed(400, "knows no job")
+    )
+
+    assert commit(peers, proposal).payload != BY_GATEWAY
+
+
+def test_what_the_chaincode_refuses_is_refused_in_its_words(
+    network: FakeNetwork, peers: Peers, proposal: Proposal
+) -> None:
+    network.nodes[2].answer = lambda _: failed(400, "knows no job")
+    network.nodes[0].gateway_words = "chaincode response 400, knows no job"
+
+    with pytest.raises(ChaincodeRefused) as refused:
+        endorse(peers, proposal, seconds=10)
+    assert (refused.value.status, refused.value.reason) == (400, "knows no job")
+    with pytest.raises(ChaincodeRefused, match="knows no job"):
+        commit(peers, proposal)
+    assert network.nodes[0].submitted == []
+
+
+def test_peers_that_differ_are_asked_again_and_the_one_behind_is_left(
+    network: FakeNetwork, peers: Peers, proposal: Proposal
+) -> None:
+    network.nodes[2].answer = lambda _: network.nodes[2].endorsement(b"of the block before")
+
+    with pytest.raises(EndorsementsDiffer):
+        endorse(peers, proposal, seconds=10)
+    assert commit(peers, proposal).payload != BY_GATEWAY
+    assert network.asked == [2, 0, 1, 1]
+
+
+def test_when_all_peers_of_an_organisation_differ_the_gateway_has_the_last_word(
+    network: FakeNetwork, peers: Peers, proposal: Proposal
+) -> None:
+    for node in network.nodes[2:]:
+        node.answer = lambda _: network.nodes[2].endorsement(b"of the block before")
+    network.nodes[0].gateway_words = "ProposalResponsePayloads do not match"
+
+    with pytest.raises(EndorsementsDiffer):
+        commit(peers, proposal)
+    assert network.nodes[0].submitted == []
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("duplicate transaction found [ab]. Creator [cd]", AlreadyKnown),
+        ("error validating proposal: access denied: channel [channel] creator org [PeersMSP]", NotPermitted),
+        ("request unauthorized due to incorrect timestamp", NotPermitted),
+    ],
+)
+def test_what_a_peer_says_of_the_proposal_itself_is_final(
+    network: FakeNetwork, peers: Peers, proposal: Proposal, words: str, error: type[FabricError]
+) -> None:
+    def refuse(_: int) -> None:
+        raise Refusal(words)
+
+    network.nodes[2].answer = refuse
+
+    with pytest.raises(error):
+        commit(peers, proposal)
+    assert network.gateway_asked == 0
+
+
+@pytest.mark.parametrize("known", [0, 2])
+def test_who_does_not_know_the_peers_of_every_organisation_leaves_endorsing_to_the_gateway(
+    network: FakeNetwork, proposal: Proposal, known: int
+) -> None:
+    endpoints = [replace(item, endorses_for="") for item in network.endpoints[known:]]
+    peers = Peers([*network.endpoints[:known], *endpoints], self_certified("ControllerMSP"))
+
+    assert commit(peers, proposal).payload == BY_GATEWAY
+    assert network.asked == [0, 0, 0, 0]
+    peers.close()
