@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fabric_protos.common import common_pb2
@@ -21,11 +22,12 @@ _INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
 _SHORT = 0x80
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ChaincodeTransaction:
-    """A call of a chaincode that is in a block, with what it did."""
+    """A call of a chaincode that is in a block, with what it did; itself is all that it equals."""
 
     transaction_id: str
+    channel: str
     chaincode: str
     timestamp_ms: int
     #: Of the submitter: organisation and certificate in PEM.
@@ -74,19 +76,19 @@ def valid_transactions(block: Any, channel: str) -> Iterator[ChaincodeTransactio
         if codes[position] != transaction_pb2.TxValidationCode.VALID:
             continue
         found = chaincode_transaction(common_pb2.Envelope.FromString(data))
-        if found is not None and found.chaincode and channel_of(data) == channel:
+        if found is not None and found.chaincode and found.channel == channel:
             yield found
-
-
-def channel_of(envelope: bytes) -> str:
-    """Return the channel that an envelope is for."""
-    payload = common_pb2.Payload.FromString(common_pb2.Envelope.FromString(envelope).payload)
-    return str(common_pb2.ChannelHeader.FromString(payload.header.channel_header).channel_id)
 
 
 def chaincode_transaction(envelope: Any) -> ChaincodeTransaction | None:
     """Return the chaincode call in an envelope; None when it is something else, as a change of the channel."""
-    payload = common_pb2.Payload.FromString(envelope.payload)
+    return _transaction_in(envelope.payload)
+
+
+@lru_cache(maxsize=2)
+def _transaction_in(content: bytes) -> ChaincodeTransaction | None:
+    """Return the call in an envelope's payload: who submitted it meets the same one again in the block."""
+    payload = common_pb2.Payload.FromString(content)
     header = common_pb2.ChannelHeader.FromString(payload.header.channel_header)
     if header.type != common_pb2.ENDORSER_TRANSACTION:
         return None
@@ -104,6 +106,7 @@ def chaincode_transaction(envelope: Any) -> ChaincodeTransaction | None:
     chaincode = specification.chaincode_id.name
     return ChaincodeTransaction(
         transaction_id=header.tx_id,
+        channel=header.channel_id,
         chaincode=chaincode,
         timestamp_ms=header.timestamp.ToMilliseconds(),
         msp_id=creator.mspid,

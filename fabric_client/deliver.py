@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,10 +75,18 @@ class BlockReader:
     One thread reads ahead; `take` never waits for the network.
     """
 
-    def __init__(self, peers: Peers, channel: str, verifier: BlockVerifier) -> None:
+    def __init__(
+        self,
+        peers: Peers,
+        channel: str,
+        verifier: BlockVerifier,
+        on_block: Callable[[], object] = lambda: None,
+    ) -> None:
         self._peers = peers
         self._channel = channel
         self._verifier = verifier
+        #: Called on the reading thread when a block can be taken.
+        self._on_block = on_block
         self._changed = threading.Condition()
         self._waiting: deque[Any] = deque()
         #: The block that `take` will return next; None before the first call.
@@ -176,6 +184,7 @@ class BlockReader:
             if self._wanted(generation):
                 self._waiting.append(block)
                 self._changed.notify_all()
+                self._on_block()
             return self._wanted(generation)
 
     def _pause(self, generation: int) -> None:

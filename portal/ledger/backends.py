@@ -1,5 +1,6 @@
 """Which ledger this installation has: a Fabric network when a connection profile is set, else the embedded one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from chaincode.contracts import keys
@@ -22,15 +23,17 @@ def open_reader() -> EmbeddedReader | FabricReader:
     return EmbeddedReader.open_file(Path(setting("CHAINFAAS_LEDGER_FILE")))
 
 
-def open_writer() -> EmbeddedWriter | FabricLedger:
+def open_writer(on_block: Callable[[], object] = lambda: None) -> EmbeddedWriter | FabricLedger:
     """Return the ledger to write to it; the embedded one is created when there is none.
+
+    `on_block` is called when a block of somebody else's making has arrived, on another thread.
 
     :raises LedgerDamaged: when it began with another genesis.
     :raises LedgerInUse: when another process writes to the embedded one.
     """
     genesis = load_genesis()
     if profile := setting("CHAINFAAS_FABRIC_PROFILE"):
-        ledger = FabricLedger(_profile(profile))
+        ledger = FabricLedger(_profile(profile), on_block)
         if ledger.get(keys.genesis()) != genesis.text():
             ledger.close()
             raise LedgerDamaged(f"the ledger of {profile} did not begin with this genesis: `network begin` does that")

@@ -34,9 +34,10 @@ MAX_OPERATIONS = 1000
 MOST_SET_ASIDE = 10
 
 Submission = Callable[[], TransactionRecord]
+SubmissionAnswer = Future[TransactionRecord]
 
 
-def at_once(submission: Submission) -> "Future[TransactionRecord]":
+def at_once(submission: Submission) -> SubmissionAnswer:
     """Submit a transaction here and now."""
     done: Future[TransactionRecord] = Future()
     try:
@@ -52,7 +53,7 @@ class _OnItsWay:
 
     transaction_id: str
     turn: Turn
-    answer: "Future[TransactionRecord]"
+    answer: SubmissionAnswer
 
 
 class Recorder:
@@ -65,7 +66,7 @@ class Recorder:
         key: SigningKey,
         epoch: int,
         clock: Callable[[], datetime],
-        carry: Callable[[Submission], "Future[TransactionRecord]"] = at_once,
+        carry: Callable[[Submission], SubmissionAnswer] = at_once,
     ) -> None:
         self._ledger = ledger
         self._key = key
@@ -82,20 +83,23 @@ class Recorder:
         self._unresolved = True
 
     def step(self) -> bool:
-        """Submit the next operations, at most `MAX_OPERATIONS`, or take the answer; return whether anything was done.
+        """Take the ledger's answer, and submit the next operations, at most `MAX_OPERATIONS`, at once.
+
+        Return whether anything was done. While the follower applies a block, the next one is already being made.
 
         :raises LedgerError: when the ledger could not take them now; the next step asks what became of them.
         :raises Superseded: when another recorder has taken over.
         """
-        if self._on_its_way:
-            return self._arrived(self._on_its_way)
-        if self._unresolved and not self._resolve():
+        arrived = self._on_its_way is not None
+        if self._on_its_way and not self._arrived(self._on_its_way):
             return False
+        if self._unresolved and not self._resolve():
+            return arrived
         turn = self._turn()
         if turn.waiting:
             self._postpone(turn.waiting)
         if not turn.now:
-            return bool(turn.waiting)
+            return arrived or bool(turn.waiting)
         self._on_its_way = self._sent(turn)
         self._arrived(self._on_its_way)
         return True

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Self
 
@@ -32,10 +32,11 @@ _TRIES = 5
 class FabricReader:
     """The ledger's blocks and world state on a Fabric network."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, on_block: Callable[[], object] = lambda: None) -> None:
         with in_our_words():
             self._peers = profile.connect()
         self._profile = profile
+        self._on_block = on_block
         #: One for each thread that reads blocks, for each reads at a place of its own.
         self._readers: dict[int, BlockReader] = {}
 
@@ -130,7 +131,8 @@ class FabricReader:
         """Return the reader of this thread: the follower and the auditor would take each other's blocks."""
         thread = threading.get_ident()
         if thread not in self._readers:
-            self._readers[thread] = BlockReader(self._peers, self._profile.channel, self._profile.verifier())
+            verifier = self._profile.verifier()
+            self._readers[thread] = BlockReader(self._peers, self._profile.channel, verifier, self._on_block)
         return self._readers[thread]
 
     def _blocks_beside(self, first: int, end: int) -> list[Block]:

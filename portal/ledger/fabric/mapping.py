@@ -52,8 +52,11 @@ def block_of(block: Any, channel: str) -> Block:
     )
 
 
+@lru_cache(maxsize=2)
 def record_of(transaction: ChaincodeTransaction) -> TransactionRecord | None:
     """Return a transaction of the contracts; None when it is none of theirs.
+
+    Kept, for a submitter has read it before it meets it in the block.
 
     :raises LedgerDamaged: when it is not what the chaincode writes.
     """

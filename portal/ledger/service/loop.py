@@ -1,10 +1,12 @@
-"""The loop of recorder and follower: submit, follow at once, and wait a little when there is nothing to do."""
+"""The loop of recorder and follower: submit, follow at once, and wait when there is nothing to do.
+
+Answers and blocks wake it; the outbox it looks into again after a little while.
+"""
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -37,14 +39,15 @@ class LedgerLoop:
         follower: Follower,
         errands: Sequence[Callable[[], bool]],
         metrics: Metrics,
-        clock: Callable[[], datetime],
+        bell: threading.Event,
     ) -> None:
         self._recorder = recorder
         self._follower = follower
         #: What is done at the end of each turn, if it is time; each tells whether it did anything.
         self._errands = errands
         self._metrics = metrics
-        self._clock = clock
+        #: Rung by whoever has something to do for the loop.
+        self._bell = bell
         self._stop = threading.Event()
         self._wait = SHORTEST_WAIT
         self._pause = FIRST_PAUSE
@@ -54,6 +57,7 @@ class LedgerLoop:
     def stop(self) -> None:
         """End after the turn that is under way."""
         self._stop.set()
+        self._bell.set()
 
     def health(self) -> tuple[bool, dict[str, object]]:
         """Return whether turns succeed, and how long ago the last one did."""
@@ -67,6 +71,8 @@ class LedgerLoop:
         :raises LedgerDamaged: when the ledger's blocks do not fit together.
         """
         while not self._stop.is_set():
+            # Before the turn: what rings during it is not lost.
+            self._bell.clear()
             try:
                 worked = self._turn()
             except (DatabaseError, CheckpointMoved) as error:
@@ -85,7 +91,7 @@ class LedgerLoop:
         recorded = self._recorder.step()
         followed = self._follower.step()
         if time.monotonic() - self._measured >= _MEASURE_EVERY:
-            self._metrics.measure_outbox(now=self._clock())
+            self._metrics.measure_outbox()
             self._metrics.block.set(self._follower.block)
             self._measured = time.monotonic()
         ran = [errand() for errand in self._errands]
@@ -95,7 +101,7 @@ class LedgerLoop:
         if worked:
             self._wait = SHORTEST_WAIT
             return
-        self._stop.wait(self._wait)
+        self._bell.wait(self._wait)
         self._wait = min(LONGEST_WAIT, self._wait * 1.5)
 
     def _failed(self, error: Exception) -> None:

@@ -1,9 +1,11 @@
 """What the ledger's process counts and measures, for Prometheus."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db.models import Count, Exists, Min, OuterRef, Value
 from django.db.models.functions import Concat
+from django.utils import timezone
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from chaincode.contracts.operations import CreateJob
@@ -17,7 +19,8 @@ _OPEN = (OutboxState.PENDING, OutboxState.SUBMITTED)
 class Metrics:
     """One process's metrics, in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = timezone.now) -> None:
+        self._clock = clock
         self.registry = CollectorRegistry()
         self.backlog = self._gauge("outbox_backlog", "Operations that wait for the ledger.")
         self.oldest = self._gauge("outbox_oldest_seconds", "Age of the oldest operation that waits.")
@@ -47,10 +50,10 @@ class Metrics:
         )
         self.reservations.set(Reservation.objects.filter(~Exists(creation)).count())
 
-    def measure_outbox(self, *, now: datetime) -> None:
+    def measure_outbox(self) -> None:
         """Count what waits."""
         unsettled = OutboxOperation.objects.filter(settled_at__isnull=True)
         waiting = unsettled.filter(state__in=_OPEN).aggregate(count=Count("id"), oldest=Min("created_at"))
         self.backlog.set(waiting["count"])
-        self.oldest.set((now - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0)
+        self.oldest.set((self._clock() - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0)
         self.set_aside.set(unsettled.filter(state=OutboxState.SET_ASIDE).count())

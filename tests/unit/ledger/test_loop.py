@@ -4,7 +4,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx
@@ -46,13 +45,15 @@ class Scripted:
         return False
 
 
-def loop_of(recorder: Any, *, follower: Any = None, metrics: Metrics | None = None) -> LedgerLoop:
+def loop_of(
+    recorder: Any, *, follower: Any = None, metrics: Metrics | None = None, bell: threading.Event | None = None
+) -> LedgerLoop:
     loop = LedgerLoop(
         recorder=cast("Recorder", recorder),
         follower=cast("Follower", follower or Scripted()),
         errands=(Scripted().step,),
         metrics=metrics or Metrics(),
-        clock=lambda: datetime.now(UTC),
+        bell=bell or threading.Event(),
     )
     if isinstance(recorder, Scripted):
         recorder.at_the_end = loop.stop
@@ -71,6 +72,37 @@ def test_the_loop_survives_what_may_pass(error: Exception) -> None:
     assert failures == 1
 
 
+def test_an_idle_loop_wakes_when_the_bell_rings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.ledger.service.loop.SHORTEST_WAIT", 3_600.0)
+    bell = threading.Event()
+    recorder = Scripted()
+    loop = loop_of(recorder, bell=bell)
+    recorder.at_the_end = lambda: None
+    turns = threading.Thread(target=loop.run)
+    turns.start()
+    wait_for("the first turn", lambda: recorder.steps == 1, 10)
+    bell.set()
+    wait_for("the second turn", lambda: recorder.steps == 2, 10)
+    recorder.at_the_end = loop.stop
+    bell.set()
+    turns.join(10)
+
+    assert not turns.is_alive()
+    assert recorder.steps == 3
+
+
+def test_what_rings_during_a_turn_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.ledger.service.loop.SHORTEST_WAIT", 3_600.0)
+    bell = threading.Event()
+    recorder = Scripted()
+    loop = loop_of(recorder, bell=bell)
+    recorder.at_the_end = lambda: loop.stop() if recorder.steps == 2 else bell.set()
+
+    loop.run()
+
+    assert recorder.steps == 2
+
+
 @pytest.mark.parametrize("error", [Superseded("newer"), LedgerDamaged("block 3")])
 def test_the_loop_ends_on_what_will_not_pass(error: Exception) -> None:
     with pytest.raises(type(error)):
@@ -82,9 +114,9 @@ def test_the_metrics_tell_what_waits(ledger: MemoryLedger, market: Market, clock
     market.mints(1)
     OutboxOperation.objects.filter(id=OutboxOperation.objects.latest("id").id).update(state=OutboxState.SET_ASIDE)
     clock.forward(seconds=7)
-    metrics = Metrics()
+    metrics = Metrics(clock)
 
-    metrics.measure_outbox(now=clock())
+    metrics.measure_outbox()
 
     sample = metrics.registry.get_sample_value
     assert sample("chainfaas_ledger_outbox_backlog") == 1

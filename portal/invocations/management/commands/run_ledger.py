@@ -3,8 +3,10 @@
 import logging
 import signal
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -18,7 +20,7 @@ from portal.ledger.errors import LedgerError, Superseded
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName, signing_key
 from portal.ledger.read_model.rebuilding import require_whole
-from portal.ledger.recorder import Recorder
+from portal.ledger.recorder import Recorder, Submission, SubmissionAnswer
 from portal.ledger.service.auditor import Auditor
 from portal.ledger.service.chores import Chores
 from portal.ledger.service.cleaning import LEAST_DAYS, Cleaner
@@ -61,7 +63,11 @@ def run() -> None:
     """
     address = http_address_setting("CHAINFAAS_LEDGER_HTTP")
     kept = timedelta(days=integer_setting("CHAINFAAS_OUTBOX_DAYS", least=LEAST_DAYS))
-    with open_writer() as ledger, ThreadPoolExecutor(1, thread_name_prefix="submission") as submissions:
+    bell = threading.Event()
+    with (
+        open_writer(on_block=bell.set) as ledger,
+        ThreadPoolExecutor(1, thread_name_prefix="submission") as submissions,
+    ):
         require_whole()
         epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
         metrics = Metrics()
@@ -71,7 +77,7 @@ def run() -> None:
             key=signing_key(KeyName.RECORDER),
             epoch=epoch,
             clock=timezone.now,
-            carry=submissions.submit,
+            carry=partial(_carry, submissions, bell),
         )
         follower = Follower(ledger=ledger, epoch=epoch, listeners=[record_payments, note_alarms])
         chores = Chores(ledger=ledger, epoch=epoch, clock=timezone.now)
@@ -81,7 +87,7 @@ def run() -> None:
             follower=follower,
             errands=(auditor.step, chores.step, cleaner.step),
             metrics=metrics,
-            clock=timezone.now,
+            bell=bell,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
@@ -93,3 +99,10 @@ def run() -> None:
             finally:
                 auditor.stop()
     log.info("ledger.ended", extra={"epoch": epoch})
+
+
+def _carry(submissions: ThreadPoolExecutor, bell: threading.Event, submission: Submission) -> SubmissionAnswer:
+    """Run a submission on its thread, and ring when the answer is there."""
+    answer = submissions.submit(submission)
+    answer.add_done_callback(lambda _: bell.set())
+    return answer
