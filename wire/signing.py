@@ -3,7 +3,6 @@
 Standard: RFC 7515 (JWS), RFC 7518 §3.4 (ES256), RFC 7638 (key thumbprint, used as key id).
 """
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
@@ -37,16 +36,20 @@ _DIGEST = ec.ECDSA(hashes.SHA256())
 _MOST_HEADER_CHARS = 1_024
 
 
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+
+
+def _b64(data: bytes) -> bytes:
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL)
 
 
 def _unb64(text: str) -> bytes:
+    encoded = text.encode()
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError) as error:
+        data = binascii.a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
+    except ValueError as error:
         raise BadSignature("not base64url") from error
-    if _b64(data) != text:
+    if _b64(data) != encoded:
         raise BadSignature("not canonical base64url")
     return data
 
@@ -54,6 +57,48 @@ def _unb64(text: str) -> bytes:
 def sha256_hex(data: bytes) -> str:
     """Return the SHA-256 of some bytes in hexadecimal: how outputs, tickets and blocks are named."""
     return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Jws:
+    """A JWS in its parts, taken apart once; nothing of it is verified."""
+
+    header: str
+    payload: bytes
+    signature: bytes
+    #: What the signature is over: header and payload as they are sent.
+    signed: bytes
+
+    @classmethod
+    def read(cls, text: str) -> "Jws":
+        """Take a JWS apart.
+
+        :raises BadSignature: when it is none.
+        """
+        header, payload, signature = _parts(text)
+        signed = text[: -len(signature) - 1].encode()
+        jws = cls(header=header, signature=_signature(signature), payload=_unb64(payload), signed=signed)
+        _header(header)
+        return jws
+
+    @classmethod
+    def of(cls, header: str, payload: bytes, signature: str) -> "Jws":
+        """Put a JWS together whose payload was decoded before; header and signature are as they are sent.
+
+        :raises BadSignature: when it is none.
+        """
+        signed = b"%s.%s" % (header.encode(), _b64(payload))
+        jws = cls(header=header, signature=_signature(signature), payload=payload, signed=signed)
+        _header(header)
+        return jws
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key that is said to have signed it.
+
+        :raises BadSignature: when it names none.
+        """
+        return _key_id(self.header)
 
 
 @dataclass(frozen=True)
@@ -87,23 +132,26 @@ class PublicKey:
     def key_id(self) -> str:
         """The RFC 7638 thumbprint: the same key has the same id everywhere."""
         numbers = self.key.public_numbers()
-        x, y = (_b64(number.to_bytes(_HALF, "big")) for number in (numbers.x, numbers.y))
-        return _b64(hashlib.sha256(canonical_json({"crv": "P-256", "kty": "EC", "x": x, "y": y})).digest())
+        x, y = (_b64(number.to_bytes(_HALF, "big")).decode() for number in (numbers.x, numbers.y))
+        thumbprint = hashlib.sha256(canonical_json({"crv": "P-256", "kty": "EC", "x": x, "y": y}))
+        return _b64(thumbprint.digest()).decode()
 
-    def verify(self, jws: str, kind: str) -> bytes:
+    def verify(self, jws: str | Jws, kind: str) -> bytes:
         """Return the payload of a JWS that this key signed for this purpose.
 
         :raises BadSignature: when it did not.
         """
-        signed, payload, signature, header = _split(jws)
+        if isinstance(jws, str):
+            jws = Jws.read(jws)
+        header = _header(jws.header)
         if header.get("alg") != "ES256" or header.get("typ") != kind or header.get("kid") != self.key_id:
             raise BadSignature(f"expected a {kind} signed with ES256 by key {self.key_id}")
-        r, s = (int.from_bytes(half, "big") for half in (signature[:_HALF], signature[_HALF:]))
+        r, s = (int.from_bytes(half, "big") for half in (jws.signature[:_HALF], jws.signature[_HALF:]))
         try:
-            self.key.verify(encode_dss_signature(r, s), signed, _DIGEST)
+            self.key.verify(encode_dss_signature(r, s), jws.signed, _DIGEST)
         except InvalidSignature as error:
             raise BadSignature(f"the {kind} was altered after key {self.key_id} signed it") from error
-        return payload
+        return jws.payload
 
 
 @dataclass(frozen=True)
@@ -149,9 +197,9 @@ class SigningKey:
     def sign(self, payload: bytes, kind: str) -> str:
         """Return `payload` as a compact JWS with the purpose `kind` as its type."""
         header = canonical_json({"alg": "ES256", "kid": self.public.key_id, "typ": kind})
-        signed = f"{_b64(header)}.{_b64(payload)}"
-        r, s = decode_dss_signature(self.key.sign(signed.encode(), _DIGEST))
-        return f"{signed}.{_b64(r.to_bytes(_HALF, 'big') + s.to_bytes(_HALF, 'big'))}"
+        signed = b"%s.%s" % (_b64(header), _b64(payload))
+        r, s = decode_dss_signature(self.key.sign(signed, _DIGEST))
+        return (b"%s.%s" % (signed, _b64(r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")))).decode()
 
 
 def key_id_of(jws: str) -> str:
@@ -159,10 +207,7 @@ def key_id_of(jws: str) -> str:
 
     :raises BadSignature: when it is not a JWS.
     """
-    key_id = _header(_parts(jws)[0]).get("kid")
-    if not isinstance(key_id, str):
-        raise BadSignature("the JWS names no key")
-    return key_id
+    return _key_id(_parts(jws)[0])
 
 
 def payload_of(jws: str) -> bytes:
@@ -170,16 +215,21 @@ def payload_of(jws: str) -> bytes:
 
     :raises BadSignature: when it is not a JWS.
     """
-    return _split(jws)[1]
+    return Jws.read(jws).payload
 
 
-def _split(jws: str) -> tuple[bytes, bytes, bytes, Mapping[str, object]]:
-    """Return what is signed, payload, signature and header."""
-    header, payload, signature = _parts(jws)
-    signed = _unb64(signature)
-    if len(signed) != 2 * _HALF:
+def _key_id(header: str) -> str:
+    key_id = _header(header).get("kid")
+    if not isinstance(key_id, str):
+        raise BadSignature("the JWS names no key")
+    return key_id
+
+
+def _signature(text: str) -> bytes:
+    signature = _unb64(text)
+    if len(signature) != 2 * _HALF:
         raise BadSignature("an ES256 signature has 64 bytes")
-    return f"{header}.{payload}".encode(), _unb64(payload), signed, _header(header)
+    return signature
 
 
 def _parts(jws: str) -> list[str]:

@@ -11,7 +11,7 @@ from chaincode.contracts.execution.keyring import public_key
 from chaincode.contracts.records import PinnedKey
 from wire.codec import decode
 from wire.errors import WireError
-from wire.signing import TRANSACTION, key_id_of
+from wire.signing import TRANSACTION, Jws
 
 MAX_OPERATIONS = 1_000
 _TRANSACTION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -25,19 +25,18 @@ class BadSubmission(ContractError):
 class Submission:
     """A transaction whose signature holds."""
 
-    envelope: str
     #: Key id of the submitter.
     creator: str
     body: TransactionBody
 
 
-def verified(get: Callable[[str], str | None], envelope: str) -> Submission:
+def verified(get: Callable[[str], str | None], envelope: Jws) -> Submission:
     """Return the transaction in an envelope; `get` reads a key of the world state.
 
     :raises BadSubmission: when no pinned key signed it, or it is malformed.
     """
     try:
-        creator = key_id_of(envelope)
+        creator = envelope.key_id
         text = get(keys.key(creator))
         if text is None:
             raise BadSubmission(f"the ledger knows no key {creator}")
@@ -51,4 +50,4 @@ def verified(get: Callable[[str], str | None], envelope: str) -> Submission:
         raise BadSubmission("transaction_id: expected letters, digits and ._:-, 1 to 64 of them")
     if not 1 <= len(body.operations) <= MAX_OPERATIONS:
         raise BadSubmission(f"operations: expected 1 to {MAX_OPERATIONS}, got {len(body.operations)}")
-    return Submission(envelope=envelope, creator=creator, body=body)
+    return Submission(creator=creator, body=body)

@@ -89,12 +89,12 @@ class EmbeddedLedger(LedgerReader):
             submitted = submission.verified(self._connection, envelope)
             known = store.read_transaction(self._connection, submitted.body.transaction_id)
             if known is None:
-                return self._append(submitted)
+                return self._append(envelope, submitted)
             if payload_of(known.envelope) != payload_of(envelope) or known.creator != submitted.creator:
                 raise TransactionRefused(f"transaction {known.transaction_id} was recorded with other content")
             return known
 
-    def _append(self, submitted: Submission) -> TransactionRecord:
+    def _append(self, envelope: str, submitted: Submission) -> TransactionRecord:
         now = self._clock()
         submission.in_time(submitted.body, now)
         stub = SqliteStub(
@@ -108,7 +108,7 @@ class EmbeddedLedger(LedgerReader):
             transaction_id=stub.transaction_id,
             creator=stub.creator,
             timestamp_ms=stub.timestamp_ms,
-            envelope=submitted.envelope,
+            envelope=envelope,
             results=outcome.results,
             writes=outcome.writes,
             events=outcome.events,

@@ -7,6 +7,8 @@ from chaincode.contracts import submission
 from chaincode.contracts.submission import BadSubmission, Submission
 from chaincode.embedded import store
 from chaincode.embedded.errors import TransactionRefused
+from wire.errors import BadSignature
+from wire.signing import Jws
 
 #: As Fabric's peers do (TimeWindowCheck): a submitter does not choose its own time.
 TIME_WINDOW_MS = 60_000
@@ -18,8 +20,8 @@ def verified(connection: sqlite3.Connection, envelope: str) -> Submission:
     :raises TransactionRefused: when no pinned key signed it, or it is malformed.
     """
     try:
-        return submission.verified(lambda key: store.read_state(connection, [key]).get(key), envelope)
-    except BadSubmission as error:
+        return submission.verified(lambda key: store.read_state(connection, [key]).get(key), Jws.read(envelope))
+    except (BadSignature, BadSubmission) as error:
         raise TransactionRefused(str(error)) from error
 
 

@@ -16,7 +16,7 @@ from chaincode.contracts.submission import BadSubmission, verified
 from chaincode.fabric import names, state
 from chaincode.fabric.conversation import Conversation
 from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND, CallRefused
-from chaincode.fabric.packing import unpacked
+from chaincode.fabric.packing import opened
 from chaincode.fabric.proposal import Proposer
 from chaincode.fabric.stub import FabricStub
 from wire.codec import canonical_json, decode, encode
@@ -52,7 +52,7 @@ def submit(call: Call) -> Answer:
 
     :raises CallRefused: when it is not acceptable as a whole.
     """
-    envelope = unpacked(call.arguments[0])
+    envelope = opened(call.arguments[0])
     memory: dict[str, str | None] = {}
     try:
         submission = verified(lambda key: _get(call.conversation, key, memory), envelope)

@@ -8,6 +8,7 @@ import binascii
 import zlib
 
 from wire.errors import Malformed
+from wire.signing import Jws
 
 #: No compact JWS begins so.
 _MARK = "z."
@@ -25,7 +26,7 @@ def packed(envelope: str) -> str:
         return envelope
     header, payload, signature = parts
     deflated = zlib.compress(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), _FAST)
-    return f"{_MARK}{header}.{_base64(deflated)}.{signature}"
+    return f"{_MARK}{header}.{_base64url(deflated)}.{signature}"
 
 
 def unpacked(text: str) -> str:
@@ -35,6 +36,21 @@ def unpacked(text: str) -> str:
     """
     if not text.startswith(_MARK):
         return text
+    header, content, signature = _inflated(text)
+    return f"{header}.{_base64url(content)}.{signature}"
+
+
+def opened(text: str) -> Jws:
+    """Return the transaction's JWS in what was sent, taken apart; nothing is verified.
+
+    :raises Malformed: when it cannot be inflated, or is too large for a transaction.
+    :raises BadSignature: when it is no JWS.
+    """
+    return Jws.of(*_inflated(text)) if text.startswith(_MARK) else Jws.read(text)
+
+
+def _inflated(text: str) -> tuple[str, bytes, str]:
+    """Return header, payload and signature; only the payload is decoded."""
     try:
         header, payload, signature = text.removeprefix(_MARK).split(".")
         inflating = zlib.decompressobj()
@@ -44,8 +60,8 @@ def unpacked(text: str) -> str:
         raise Malformed("transaction: expected a JWS with a deflated payload") from error
     if len(content) > _MOST_BYTES or not inflating.eof or inflating.unused_data:
         raise Malformed(f"transaction: expected one whole payload of at most {_MOST_BYTES} bytes")
-    return f"{header}.{_base64(content)}.{signature}"
+    return header, content, signature
 
 
-def _base64(content: bytes) -> str:
+def _base64url(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -218,7 +218,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of(
         "an author's signature is verified",
         BATCH,
-        "public_key(author.public_key_pem).verify(item.text, OPERATION)",
+        "public_key(author.public_key_pem).verify(item.jws, OPERATION)",
         "pass",
     ),
     _of(

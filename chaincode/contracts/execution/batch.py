@@ -123,9 +123,9 @@ def _author(stub: Stub, cache: Cache, item: Submitted) -> PinnedKey:
     author = cache.get(PinnedKey, keys.key(item.key_id or stub.creator))
     if author is None or not author.active:
         raise Refused(Refusal.UNKNOWN_KEY)
-    if item.key_id:
+    if item.jws:
         try:
-            public_key(author.public_key_pem).verify(item.text, OPERATION)
+            public_key(author.public_key_pem).verify(item.jws, OPERATION)
         except BadSignature as error:
             raise Refused(Refusal.BAD_SIGNATURE, str(error)) from error
     return author

@@ -1,14 +1,15 @@
 """From the text that was sent to an operation with checked arguments; nothing is verified here."""
 
+import json
 from dataclasses import dataclass
 
 from chaincode.contracts import checks
 from chaincode.contracts.errors import Refusal, Refused
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.operations import Arguments
-from wire.codec import canonical_json, from_plain, parse_object
+from wire.codec import from_plain, parse_object
 from wire.errors import BadSignature, Malformed
-from wire.signing import key_id_of, payload_of, sha256_hex
+from wire.signing import Jws, sha256_hex
 
 #: Of one operation as it is sent.
 MAX_OPERATION_CHARS = 65_536
@@ -27,7 +28,9 @@ class Submitted:
     arguments: Arguments
     #: Of the bytes that hold the operation, without signature: the same operation has the same digest.
     digest: str
-    #: Of the key that is said to have signed it; empty when the transaction's submitter is the author.
+    #: When somebody else than the transaction's submitter signed it.
+    jws: Jws | None
+    #: Of the key that is said to have signed it; empty when the submitter is the author.
     key_id: str
 
 
@@ -46,15 +49,13 @@ def read(text: str) -> Submitted | Refused:
 def _read(text: str) -> Submitted:
     if len(text) > MAX_OPERATION_CHARS:
         raise Refused(Refusal.MALFORMED, f"operation: expected at most {MAX_OPERATION_CHARS} characters")
-    signed = not text.startswith("{")
-    key_id = key_id_of(text) if signed else ""
-    if signed:
-        checks.key_id("kid", key_id)
-    payload = payload_of(text) if signed else text.encode()
+    jws = None if text.startswith("{") else Jws.read(text)
+    key_id = checks.key_id("kid", jws.key_id) if jws else ""
+    payload = jws.payload if jws else text.encode()
     plain = parse_object(payload)
     if b"\\u" in payload:
         # An escaped half of a surrogate pair is JSON, but no ledger can store it.
-        canonical_json(plain)
+        json.dumps(plain, ensure_ascii=False).encode()
     kind, operation_id, arguments = plain.get("kind"), plain.get("operation_id"), plain.get("arguments")
     if not isinstance(kind, str) or kind not in TRANSACTIONS:
         raise Refused(Refusal.UNKNOWN_KIND)
@@ -70,5 +71,6 @@ def _read(text: str) -> Submitted:
         subject=operation_id[len(kind) + 1 :],
         arguments=from_plain(TRANSACTIONS[kind].arguments, arguments),
         digest=sha256_hex(payload),
+        jws=jws,
         key_id=key_id,
     )

@@ -147,6 +147,9 @@ def test_no_organisation_takes_the_id_of_the_other_s_approval(world: World) -> N
     assert world.send(KEYS.peers.sign(own.encode(), OPERATION)) == "applied"
 
 
+HOLDS_A_QUOTE = '"\\""'
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -169,6 +172,11 @@ def test_no_organisation_takes_the_id_of_the_other_s_approval(world: World) -> N
         '{"x":' + "[" * 50_000 + "]" * 50_000 + "}",
         "{" + " " * 70_000 + "}",
         '{"kind":"__init__","operation_id":"__init__:1","arguments":{}}',
+        '{"kind":"__init__","operation_id":"__init__:\\u0041","arguments":{"x":NaN,"y":1e999}}',
+        KEYS.alice.sign(
+            f'{{"x":{HOLDS_A_QUOTE},"y":{"[" * 9_000}{"]" * 9_000},"z":""}}'.encode("utf-16-le"), OPERATION
+        ),
+        KEYS.alice.sign(b'{"kind":"\xed\xa0\x80"}', OPERATION),
     ],
 )
 def test_what_is_no_operation_is_refused_without_harm(world: World, text: str) -> None:

@@ -6,11 +6,11 @@ import zlib
 import pytest
 
 from chaincode.fabric import names
-from chaincode.fabric.packing import packed, unpacked
+from chaincode.fabric.packing import opened, packed, unpacked
 from tests.support.fabric.fake_peer import FakePeer
 from tests.support.ledger import KEYS
 from wire.errors import Malformed
-from wire.signing import TRANSACTION
+from wire.signing import TRANSACTION, Jws
 
 LARGE = KEYS.controller.sign(b'{"operations":["' + b"all of them are alike " * 1_000 + b'"]}', TRANSACTION)
 HEADER, _, SIGNATURE = LARGE.split(".")
@@ -25,6 +25,7 @@ def test_a_large_transaction_is_sent_in_fewer_bytes_and_comes_out_the_same() -> 
 
     assert len(sent) < len(LARGE) / 10
     assert unpacked(sent) == LARGE
+    assert opened(sent) == opened(LARGE) == Jws.read(LARGE)
 
 
 @pytest.mark.parametrize("text", [KEYS.controller.sign(b"{}", TRANSACTION), "", "no JWS at all", "x" * 10_000])
@@ -53,6 +54,7 @@ def test_a_payload_of_the_largest_size_is_taken() -> None:
     ids=["nothing", "two parts", "not deflated", "cut off", "a bomb", "a byte too much", "more behind it"],
 )
 def test_what_cannot_be_inflated_is_refused(peer: FakePeer, text: str) -> None:
-    with pytest.raises(Malformed):
-        unpacked(text)
+    for reader in (unpacked, opened):
+        with pytest.raises(Malformed):
+            reader(text)
     assert peer.call(names.SUBMIT, text).status == 400

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from wire.errors import BadSignature, Malformed
-from wire.signing import RECEIPT, TICKET, PublicKey, SigningKey, key_id_of, payload_of
+from wire.signing import RECEIPT, TICKET, Jws, PublicKey, SigningKey, key_id_of, payload_of
 
 KEY = SigningKey.generate()
 JWS = KEY.sign(b'{"job_id":"j-1"}', TICKET)
@@ -22,6 +22,16 @@ def forged(part: int, text: bytes) -> str:
 def test_a_signed_payload_comes_back() -> None:
     assert KEY.public.verify(JWS, TICKET) == payload_of(JWS) == b'{"job_id":"j-1"}'
     assert key_id_of(JWS) == KEY.public.key_id
+
+
+def test_a_jws_is_taken_apart_once_and_put_together_again() -> None:
+    header, _, signature = JWS.split(".")
+
+    taken_apart = Jws.read(JWS)
+
+    assert Jws.of(header, taken_apart.payload, signature) == taken_apart
+    assert taken_apart.key_id == KEY.public.key_id
+    assert KEY.public.verify(taken_apart, TICKET) == payload_of(JWS)
 
 
 def test_a_header_of_any_size_is_not_remembered() -> None:
