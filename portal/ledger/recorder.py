@@ -22,7 +22,7 @@ from portal.ledger import leadership
 from portal.ledger.errors import LedgerError, LedgerUnavailable, ReadConflict, Superseded, TransactionRefused
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.ports import Ledger
-from portal.ledger.service.contention import Contention, Turn
+from portal.ledger.service.contention import Contention, Turn, Waiting
 from wire import signing
 from wire.codec import encode
 from wire.signing import SigningKey
@@ -107,13 +107,13 @@ class Recorder:
     def _turn(self) -> Turn:
         now = self._clock()
         rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.PENDING).order_by("id")
-        rows = rows.only("id", "operation_id", "body", "created_at")
-        found = list(rows.filter(Q(due_at__isnull=True) | Q(due_at__lte=now))[: self._limit])
+        told = rows.values_list(*Waiting._fields)
+        found = [Waiting(*row) for row in told.filter(Q(due_at__isnull=True) | Q(due_at__lte=now))[: self._limit]]
         if not found:
             return Turn(now=found)
         # What the ledger told to wait has a reason: it waits for an operation that may be among these.
-        put_off = rows.filter(due_at__gt=now, reason="", id__lt=found[-1].id)
-        return self._contention.turn(found, list(put_off[:MAX_OPERATIONS]))
+        put_off = told.filter(due_at__gt=now, reason="", id__lt=found[-1].id)[:MAX_OPERATIONS]
+        return self._contention.turn(found, [Waiting(*row) for row in put_off])
 
     def _met_conflict(self, turn: Turn) -> None:
         if turn.apart or len(turn.now) == 1:
@@ -122,7 +122,7 @@ class Recorder:
         else:
             self._limit = len(turn.now) // 2
 
-    def _postpone(self, rows: Sequence[OutboxOperation]) -> None:
+    def _postpone(self, rows: Sequence[Waiting]) -> None:
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
             waiting = OutboxOperation.objects.filter(id__in=[row.id for row in rows], state=OutboxState.PENDING)
@@ -182,14 +182,14 @@ class Recorder:
         self._unresolved = False
         return True
 
-    def _claim(self, batch: Sequence[OutboxOperation], transaction_id: str) -> None:
+    def _claim(self, batch: Sequence[Waiting], transaction_id: str) -> None:
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
             rows = OutboxOperation.objects.filter(id__in=[row.id for row in batch], state=OutboxState.PENDING)
             if rows.update(state=OutboxState.SUBMITTED, transaction_id=transaction_id) != len(batch):
                 raise Superseded(f"operations of transaction {transaction_id} are on their way already")
 
-    def _narrow_down(self, batch: Sequence[OutboxOperation], transaction_id: str, error: LedgerError) -> None:
+    def _narrow_down(self, batch: Sequence[Waiting], transaction_id: str, error: LedgerError) -> None:
         """Halve the next transaction, until one operation is left: that one is set aside, with an alarm."""
         if len(batch) > 1:
             self._give_back(transaction_id)
@@ -199,7 +199,7 @@ class Recorder:
             raise LedgerUnavailable(f"it refuses every transaction: {error}") from error
         self._set_aside(batch[0], error)
 
-    def _set_aside(self, row: OutboxOperation, error: LedgerError) -> None:
+    def _set_aside(self, row: Waiting, error: LedgerError) -> None:
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
             OutboxOperation.objects.filter(id=row.id, state=OutboxState.SUBMITTED).update(

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from portal.ledger.errors import LedgerUnavailable
 from portal.ledger.models import LedgerJob, OutboxOperation
@@ -31,12 +31,21 @@ _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=0.2), timedelta(seconds=30)
 _ACCOUNTS = ("account_id", "to_account_id", "developer_id")
 
 
+class Waiting(NamedTuple):
+    """What of a row of the outbox has to be known to send it."""
+
+    id: int
+    operation_id: str
+    body: str
+    created_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """What goes out now, which may be nothing, and what waits; contended accounts and others never go out mixed."""
 
-    now: Sequence[OutboxOperation]
-    waiting: Sequence[OutboxOperation] = ()
+    now: Sequence[Waiting]
+    waiting: Sequence[Waiting] = ()
     #: Whether it is what is on contended accounts that goes out.
     apart: bool = False
 
@@ -55,7 +64,7 @@ class Contention:
         #: Accounts that were found contended since the last transaction that passed.
         self._in_a_row: set[str] = set()
 
-    def turn(self, rows: Sequence[OutboxOperation], put_off: Sequence[OutboxOperation] = ()) -> Turn:
+    def turn(self, rows: Sequence[Waiting], put_off: Sequence[Waiting] = ()) -> Turn:
         """Part operations that are due; those on contended accounts have every second turn.
 
         None goes out before an older one of the account that pays: such as `put_off`, which are not due.
@@ -68,7 +77,7 @@ class Contention:
         parted = self._parted(rows, [row for row in rows if not self._until.keys().isdisjoint(accounts[row.id])])
         return _in_order(parted, put_off, {row_id: named[0] for row_id, named in accounts.items()})
 
-    def _parted(self, rows: Sequence[OutboxOperation], apart: Sequence[OutboxOperation]) -> Turn:
+    def _parted(self, rows: Sequence[Waiting], apart: Sequence[Waiting]) -> Turn:
         if not apart:
             return Turn(now=rows)
         self._apart_next = not self._apart_next
@@ -83,7 +92,7 @@ class Contention:
         if turn.apart:
             self._limit = min(MOST_AT_ONCE, self._limit * 2)
 
-    def met(self, rows: Sequence[OutboxOperation]) -> None:
+    def met(self, rows: Sequence[Waiting]) -> None:
         """Take note of operations that a conflict met: one alone says which accounts are contended.
 
         :raises LedgerUnavailable: when so many are one after the other that it is not somebody else's writing any more.
@@ -98,14 +107,14 @@ class Contention:
         if len(self._in_a_row) > MOST_CONTENDED:
             raise LedgerUnavailable("every transaction meets a conflict")
 
-    def due_at(self, rows: Sequence[OutboxOperation]) -> datetime:
+    def due_at(self, rows: Sequence[Waiting]) -> datetime:
         """Return when operations that wait are due again."""
         now = self._clock()
         age = now - min(row.created_at for row in rows)
         return now + min(max(age / 8, _SHORTEST_WAIT), _LONGEST_WAIT) * self._dice.uniform(0.5, 1.5)
 
 
-def _in_order(turn: Turn, put_off: Sequence[OutboxOperation], payers: dict[int, str]) -> Turn:
+def _in_order(turn: Turn, put_off: Sequence[Waiting], payers: dict[int, str]) -> Turn:
     """Let operations wait, too, whose payer has an older one waiting."""
     oldest: dict[str, int] = {}
     for row in (*turn.waiting, *put_off):
@@ -116,7 +125,7 @@ def _in_order(turn: Turn, put_off: Sequence[OutboxOperation], payers: dict[int, 
     return Turn(now=now, waiting=[*turn.waiting, *behind], apart=turn.apart)
 
 
-def _accounts(rows: Sequence[OutboxOperation]) -> dict[int, tuple[str, ...]]:
+def _accounts(rows: Sequence[Waiting]) -> dict[int, tuple[str, ...]]:
     """Return the accounts that each operation reads, by the row's id, the one that pays first.
 
     Where they are not known it is the operation itself.
