@@ -61,7 +61,8 @@ def hold(ctx: Context, account_id: str, amount: int) -> None:
     owner = account(ctx, account_id)
     if owner.deposit < amount:
         raise Refused(Refusal.DEPOSIT_TOO_LOW, f"account {account_id} has a deposit of {owner.deposit}")
-    store(ctx, account_id, replace(owner, deposit=owner.deposit - amount, held=owner.held + amount))
+    moved = Account(available=owner.available, deposit=owner.deposit - amount, held=owner.held + amount)
+    store(ctx, account_id, moved)
 
 
 def hold_bond(ctx: Context, amount: int) -> None:
@@ -79,6 +80,13 @@ def release(ctx: Context, account_id: str, amount: int) -> None:
     """Move money from held back to deposit."""
     owner = account(ctx, account_id)
     store(ctx, account_id, replace(owner, deposit=owner.deposit + amount, held=owner.held - amount))
+
+
+def spend(ctx: Context, account_id: str, *, held: int, cost: int) -> None:
+    """Take a cost out of what was held for it, and move the rest back to deposit; the caller credits the cost."""
+    owner = account(ctx, account_id)
+    left = owner.deposit + held - cost
+    store(ctx, account_id, Account(available=owner.available, deposit=left, held=owner.held - held))
 
 
 def take(ctx: Context, account_id: str, amount: int) -> None:

@@ -341,10 +341,11 @@ class Job:
 
     def but(self, **changes: Any) -> "Job":
         """Return the record with other values in these fields: `dataclasses.replace`, ten times as fast."""
-        if unknown := changes.keys() - vars(self).keys():
-            raise TypeError(f"a job has no {', '.join(sorted(unknown))}")
+        values = {**vars(self), **changes}
+        if len(values) > len(_UNSAID):
+            raise TypeError(f"a job has no {', '.join(sorted(values.keys() - _UNSAID.keys()))}")
         job = object.__new__(Job)
-        vars(job).update(vars(self), **changes)
+        object.__setattr__(job, "__dict__", values)
         return job
 
 

@@ -1,5 +1,6 @@
 """Run the chaincode server: `python -m chaincode.fabric --help`."""
 
+import gc
 import signal
 import sys
 import threading
@@ -13,6 +14,8 @@ from chaincode.fabric.server import ChaincodeServer, Tls
 from chaincode.fabric.transactions import Transactions
 from wire import logs
 
+#: A transaction makes ten thousand objects that no cycle holds; to look for cycles among them costs a twentieth of it.
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -28,6 +31,7 @@ _EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
 def main(**given: str | Path) -> None:
     """Serve the contracts to the peers of one organisation until SIGTERM or SIGINT."""
     logs.configure()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     transactions = Transactions(Path(given["genesis"]))
     tls = Tls(certificate=Path(given["certificate"]), key=Path(given["key"]), client_root=Path(given["client_root"]))
     ended = threading.Event()

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from chaincode.canonical import ledger_json
 from chaincode.contracts import keys
 from chaincode.contracts.errors import ContractError
 from chaincode.contracts.execution import batch
@@ -70,7 +71,7 @@ def submit(call: Call) -> Answer:
         read=memory,
     )
     outcome = batch.run(stub, body.operations)
-    results = canonical_json([result.plain() for result in outcome.results])
+    results = ledger_json([result.plain() for result in outcome.results])
     return Answer(payload=results, event=_event(outcome.events))
 
 
@@ -217,7 +218,7 @@ def _get(conversation: Conversation, key: str, memory: dict[str, str | None]) ->
 
 
 def _event(events: Sequence[Any]) -> bytes:
-    return canonical_json([event.plain() for event in events]) if events else b""
+    return ledger_json([event.plain() for event in events]) if events else b""
 
 
 def _key(item: tuple[str, object]) -> str:

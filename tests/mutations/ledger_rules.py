@@ -97,9 +97,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "invocation.open + invocation.settled > invocation.replicas",
         "False",
     ),
-    _of(
-        "what was not used goes back", SETTLEMENT, "accounts.release(ctx, job.payer, job.max_cost_micro - cost)", "pass"
-    ),
+    _of("what was not used goes back", SETTLEMENT, "held=job.max_cost_micro, cost=cost", "held=cost, cost=cost"),
     _of("unused budget comes back", (SETTLEMENT[0], "test_creation"), "spent.amount - amount", "spent.amount"),
     _of(
         "the remainder of fees is the provider's", ACCOUNTS, "cost - platform - peers)", "cost - platform - peers - 1)"

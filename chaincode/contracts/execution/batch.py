@@ -96,9 +96,11 @@ def _one(stub: Stub, cache: Cache, item: Submitted | Refused, events: list[Event
 def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> OperationStatus:
     author = _author(stub, cache, item)
     require_own_id(item, author)
-    applied = cache.get(Applied, keys.operations(item.subject)) or Applied(digests={})
-    if item.kind in applied.digests:
-        if applied.digests[item.kind] != item.digest:
+    place = keys.operations(item.subject)
+    applied = cache.get(Applied, place)
+    digests = applied.digests if applied else {}
+    if item.kind in digests:
+        if digests[item.kind] != item.digest:
             raise Refused(Refusal.CONFLICT)
         return OperationStatus.REPEATED
     ctx = Context(
@@ -114,7 +116,7 @@ def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> O
         propose(ctx, called, item.arguments, item.digest)
     else:
         called.apply(ctx, item.arguments)
-    cache.put(keys.operations(item.subject), Applied(digests={**applied.digests, item.kind: item.digest}))
+    cache.put(place, Applied(digests={**digests, item.kind: item.digest}))
     return OperationStatus.APPLIED
 
 

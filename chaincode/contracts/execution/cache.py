@@ -8,10 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
+from chaincode.canonical import ledger_json
 from chaincode.contracts.stub import Stub
-from wire.codec import decode, encode
+from wire.codec import decode
 
 T = TypeVar("T")
+#: What an operation overwrote where nothing was seen before.
+_UNSEEN = object()
 
 
 class Cache:
@@ -21,11 +24,12 @@ class Cache:
         self._stub = stub
         #: Text as the ledger holds it; None where it holds nothing.
         self._read: dict[str, str | None] = {}
-        self._decoded: dict[str, Any] = {}
-        #: What operations of this transaction wrote and kept; None where they deleted.
-        self._kept: dict[str, Any] = {}
-        #: What the operation that runs now wrote.
-        self._staged: dict[str, Any] = {}
+        #: Records as they are now, own writes included; None where there is none.
+        self._now: dict[str, Any] = {}
+        #: What the operation that runs now overwrote.
+        self._before: dict[str, Any] = {}
+        #: Keys that operations of this transaction wrote and kept, in the order of their first writing.
+        self._kept: dict[str, None] = {}
 
     def prefetch(self, keys: Iterable[str]) -> None:
         """Read the keys that were not read before in one round trip."""
@@ -36,18 +40,20 @@ class Cache:
 
     def get(self, cls: type[T], key: str) -> T | None:
         """Return the record at a key, or None."""
-        for written in (self._staged, self._kept, self._decoded):
-            if key in written:
-                record: T | None = written[key]
-                return record
-        self.prefetch((key,))
+        if key in self._now:
+            known: T | None = self._now[key]
+            return known
+        if key not in self._read:
+            self.prefetch((key,))
         text = self._read[key]
-        self._decoded[key] = record = None if text is None else decode(cls, text)
+        self._now[key] = record = None if text is None else decode(cls, text)
         return record
 
     def put(self, key: str, record: object) -> None:
         """Write a record."""
-        self._staged[key] = record
+        if key not in self._before:
+            self._before[key] = self._now.get(key, _UNSEEN)
+        self._now[key] = record
 
     def assume_absent(self, key: str) -> None:
         """Take it that the ledger holds nothing at a key that no other transaction can have written."""
@@ -55,7 +61,7 @@ class Cache:
 
     def delete(self, key: str) -> None:
         """Delete a key."""
-        self._staged[key] = None
+        self.put(key, None)
 
     def items(self, cls: type[T], prefix: str, most: int) -> Iterator[tuple[str, T]]:
         """Yield records whose keys begin with `prefix`, own writes included, in the order of their keys.
@@ -64,7 +70,7 @@ class Cache:
         """
         stored = dict(islice(self._stub.items(prefix), most))
         self._read.update(stored)
-        own = {key for written in (self._kept, self._staged) for key in written if key.startswith(prefix)}
+        own = {key for written in (self._kept, self._before) for key in written if key.startswith(prefix)}
         for key in sorted(own | stored.keys()):
             record = self.get(cls, key)
             if record is not None:
@@ -72,15 +78,21 @@ class Cache:
 
     def keep(self) -> None:
         """Keep what the operation wrote: later operations see it."""
-        self._kept.update(self._staged)
-        self._staged.clear()
+        self._kept.update(dict.fromkeys(self._before))
+        self._before.clear()
 
     def undo(self) -> None:
         """Forget what the operation wrote."""
-        self._staged.clear()
+        for key, record in self._before.items():
+            if record is _UNSEEN:
+                del self._now[key]
+            else:
+                self._now[key] = record
+        self._before.clear()
 
     def writes(self) -> Mapping[str, str | None]:
         """Return what was kept and differs from what the ledger holds, in the order of keys."""
         self.prefetch(self._kept)
-        texts = {key: None if record is None else encode(record).decode() for key, record in self._kept.items()}
-        return {key: texts[key] for key in sorted(texts) if texts[key] != self._read[key]}
+        records = {key: self._now[key] for key in sorted(self._kept)}
+        texts = {key: None if record is None else ledger_json(record).decode() for key, record in records.items()}
+        return {key: text for key, text in texts.items() if text != self._read[key]}

@@ -12,9 +12,9 @@ from chaincode.contracts.records import PinnedKey, Role
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Context:
-    """One operation's surroundings."""
+    """One operation's surroundings. Not frozen, for it crosses no border, and one is made for each operation."""
 
     cache: Cache
     transaction_id: str

@@ -1,7 +1,6 @@
 """How a job begins: within what its developer published, and with its largest cost held."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from chaincode.contracts import accounts, checks, keys
 from chaincode.contracts.clocks import EARLIEST_PLACED_MS, LATEST_PLACED_MS, LONGEST_PAY_MS
@@ -101,4 +100,5 @@ def _count_attempt(ctx: Context, arguments: CreateJob) -> None:
         raise Refused(Refusal.WRONG_REPLICAS, f"replicas: expected {invocation.replicas}")
     if invocation.settled >= invocation.replicas:
         raise Refused(Refusal.INVOCATION_SETTLED)
-    ctx.cache.put(key, replace(invocation, open=invocation.open + 1))
+    counted = Invocation(replicas=invocation.replicas, open=invocation.open + 1, settled=invocation.settled)
+    ctx.cache.put(key, counted)

@@ -1,6 +1,5 @@
 """How a job ends: paid, or all that it held released. A job's state and its money change together."""
 
-from dataclasses import replace
 from typing import Any
 
 from chaincode.contracts import accounts, keys
@@ -13,8 +12,7 @@ from wire.money import billed_ms as billed
 from wire.money import cost_of
 from wire.outcomes import PROVIDER_FAULTS
 
-#: Whose job it is; all events of a job name them.
-_PARTIES = ("developer_id", "account_id")
+_EVENTS = {state: f"job.{state}.v1" for state in JobState}
 
 
 def find(ctx: Context, job_id: str, *allowed: JobState) -> Job:
@@ -33,9 +31,9 @@ def store(ctx: Context, job: Job) -> None:
     key = keys.job(job.job_id)
     before = ctx.cache.get(Job, key)
     ctx.cache.put(key, job)
-    told = {name: getattr(job, name) for name in _PARTIES} | job.differs_from(before)
+    told = {"developer_id": job.developer_id, "account_id": job.account_id, **job.differs_from(before)}
     body: dict[str, Any] = to_plain(told)
-    ctx.emit(f"job.{job.state}.v1", job.job_id, body)
+    ctx.emit(_EVENTS[job.state], job.job_id, body)
 
 
 def receipted(ctx: Context, job: Job, receipt: Receipt) -> Job:
@@ -81,8 +79,7 @@ def let_go(ctx: Context, job: Job) -> None:
 def pay(ctx: Context, job: Job, billed_ms: int) -> None:
     """Pay a job out of what it holds, and release the rest."""
     cost = cost_of(run_ms=billed_ms, price_nano_per_ms=job.price_nano_per_ms)
-    accounts.release(ctx, job.payer, job.max_cost_micro - cost)
-    accounts.take(ctx, job.payer, cost)
+    accounts.spend(ctx, job.payer, held=job.max_cost_micro, cost=cost)
     accounts.split(ctx, job.account_id, cost, job.fee_policy)
     if job.payer == job.developer_id:
         _give_back(ctx, job, job.max_cost_micro - cost)
@@ -110,7 +107,7 @@ def _refuse_too_many(ctx: Context, job: Job) -> None:
 
 def _count(ctx: Context, job: Job, *, settled: int) -> None:
     invocation = _invocation(ctx, job)
-    counted = replace(invocation, open=invocation.open - 1, settled=invocation.settled + settled)
+    counted = Invocation(replicas=invocation.replicas, open=invocation.open - 1, settled=invocation.settled + settled)
     ctx.cache.put(keys.invocation(job.invocation_id), counted)
 
 
