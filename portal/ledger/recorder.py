@@ -1,6 +1,7 @@
 """The recorder: takes operations from the outbox in order and submits them, one transaction at a time.
 
-While a transaction is on its way, the process does other things: the follower applies the blocks before it.
+While a transaction is on its way, the process does other things: the follower applies the blocks before it, and the
+operations of the next one are claimed, if they fill it.
 
 A crash at any line loses and doubles nothing: a transaction's id is stored before it is submitted, the ledger is asked
 for that id afterwards, and an operation that reaches the ledger twice changes nothing there.
@@ -48,11 +49,18 @@ def at_once(submission: Submission) -> SubmissionAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _OnItsWay:
-    """A transaction that was handed over to be submitted."""
+class _Claimed:
+    """Operations whose rows name the transaction that they go out in."""
 
     transaction_id: str
     turn: Turn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _OnItsWay:
+    """A transaction that was handed over to be submitted."""
+
+    claimed: _Claimed
     answer: SubmissionAnswer
 
 
@@ -75,6 +83,12 @@ class Recorder:
         #: Runs a submission, on a thread of its own as a rule.
         self._carry = carry
         self._on_its_way: _OnItsWay | None = None
+        #: What goes out next.
+        self._claimed: _Claimed | None = None
+        #: Whether it was looked, since the last transaction was sent, if the next one can be claimed.
+        self._looked = False
+        #: Whether rows may be claimed that this process knows nothing of: the database did not answer.
+        self._astray = False
         #: Halved when a transaction fails for what is in it, doubled when one succeeds: this finds the operation.
         self._limit = MAX_OPERATIONS
         self._set_aside_in_a_row = 0
@@ -90,18 +104,35 @@ class Recorder:
         :raises LedgerError: when the ledger could not take them now; the next step asks what became of them.
         :raises Superseded: when another recorder has taken over.
         """
-        arrived = self._on_its_way is not None
-        if self._on_its_way and not self._arrived(self._on_its_way):
-            return False
+        sent = self._on_its_way
+        if sent and not sent.answer.done():
+            return self._claim_ahead()
+        if sent:
+            self._take_answer(sent)
         if self._unresolved and not self._resolve():
-            return arrived
+            return sent is not None
+        if self._claimed is None:
+            turn = self._turn()
+            if turn.waiting:
+                self._postpone(turn.waiting)
+            if not turn.now:
+                return bool(sent or turn.waiting)
+            self._claim(turn)
+        self._send()
+        return True
+
+    def _claim_ahead(self) -> bool:
+        """Claim what goes out next while a transaction is on its way; return whether there was enough.
+
+        A small one is not: more operations may come until it can go out.
+        """
+        if self._claimed or self._looked or not self._contention.calm:
+            return False
+        self._looked = True
         turn = self._turn()
-        if turn.waiting:
-            self._postpone(turn.waiting)
-        if not turn.now:
-            return arrived or bool(turn.waiting)
-        self._on_its_way = self._sent(turn)
-        self._arrived(self._on_its_way)
+        if turn.waiting or len(turn.now) < self._limit:
+            return False
+        self._claim(turn)
         return True
 
     def _turn(self) -> Turn:
@@ -131,7 +162,7 @@ class Recorder:
     def _resolve(self) -> bool:
         """Return whether nothing is on its way: what the ledger never got goes back, the rest is the follower's."""
         on_their_way = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SUBMITTED)
-        unsettled = False
+        unsettled = self._astray = False
         for transaction_id in list(on_their_way.values_list("transaction_id", flat=True).distinct()):
             if self._ledger.transaction(transaction_id) is None:
                 self._give_back(transaction_id)
@@ -140,64 +171,75 @@ class Recorder:
         self._unresolved = unsettled
         return not unsettled
 
-    def _give_back(self, transaction_id: str) -> None:
+    def _give_back(self, transaction_id: str, ahead: _Claimed | None = None) -> None:
+        """Let a transaction's operations wait again, and those claimed behind it, so that their order stays."""
+        ids = [transaction_id, *([ahead.transaction_id] if ahead else [])]
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
             rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SUBMITTED)
-            rows = rows.filter(transaction_id=transaction_id)
+            rows = rows.filter(transaction_id__in=ids)
             count = rows.update(state=OutboxState.PENDING, transaction_id="")
         log.warning("ledger.transaction_given_back", extra={"transaction_id": transaction_id, "operations": count})
 
-    def _sent(self, turn: Turn) -> _OnItsWay:
-        """Submit a turn's operations."""
+    def _claim(self, turn: Turn) -> None:
+        """Note in a turn's rows the transaction that they will go out in."""
         transaction_id = uuid.uuid4().hex
-        self._unresolved = True
-        self._claim(turn.now, transaction_id)
+        self._unresolved = self._astray = True
+        with transaction.atomic():
+            leadership.hold(leadership.RECORDER, self._epoch)
+            rows = OutboxOperation.objects.filter(id__in=[row.id for row in turn.now], state=OutboxState.PENDING)
+            if rows.update(state=OutboxState.SUBMITTED, transaction_id=transaction_id) != len(turn.now):
+                raise Superseded(f"operations of transaction {transaction_id} are on their way already")
+        self._claimed, self._astray = _Claimed(transaction_id=transaction_id, turn=turn), False
+
+    def _send(self) -> None:
+        """Submit what was claimed; an answer that is there at once is taken at once."""
+        claimed, self._claimed = self._claimed, None
+        if claimed is None:
+            return
+        self._unresolved, self._looked = True, False
         body = TransactionBody(
-            transaction_id=transaction_id,
+            transaction_id=claimed.transaction_id,
             timestamp_ms=int(self._clock().timestamp() * 1000),
-            operations=tuple(row.body for row in turn.now),
+            operations=tuple(row.body for row in claimed.turn.now),
         )
         envelope = self._key.sign(encode(body), signing.TRANSACTION)
         answer = self._carry(partial(self._ledger.submit, envelope))
-        return _OnItsWay(transaction_id=transaction_id, turn=turn, answer=answer)
+        self._on_its_way = _OnItsWay(claimed=claimed, answer=answer)
+        if answer.done():
+            self._take_answer(self._on_its_way)
 
-    def _arrived(self, sent: _OnItsWay) -> bool:
-        """Take the ledger's answer, if it is there; what another transaction got in the way of goes out again."""
-        if not sent.answer.done():
-            return False
+    def _take_answer(self, sent: _OnItsWay) -> None:
+        """Take the ledger's answer; what another transaction got in the way of goes out again, before all others."""
         self._on_its_way = None
+        ahead, self._claimed = self._claimed, None
+        transaction_id, turn = sent.claimed.transaction_id, sent.claimed.turn
         try:
             sent.answer.result()
         except ReadConflict:
-            self._give_back(sent.transaction_id)
-            self._met_conflict(sent.turn)
+            self._give_back(transaction_id, ahead)
+            self._met_conflict(turn)
         except TransactionRefused as error:
-            self._narrow_down(sent.turn.now, sent.transaction_id, error)
-            self._contention.passed(sent.turn)
+            self._narrow_down(sent.claimed, ahead, error)
+            self._contention.passed(turn)
         else:
+            self._claimed = ahead
             self._limit = min(MAX_OPERATIONS, self._limit * 2)
             self._set_aside_in_a_row = 0
-            self._contention.passed(sent.turn)
-        self._unresolved = False
-        return True
+            self._contention.passed(turn)
+        self._unresolved = self._astray
 
-    def _claim(self, batch: Sequence[Waiting], transaction_id: str) -> None:
-        with transaction.atomic():
-            leadership.hold(leadership.RECORDER, self._epoch)
-            rows = OutboxOperation.objects.filter(id__in=[row.id for row in batch], state=OutboxState.PENDING)
-            if rows.update(state=OutboxState.SUBMITTED, transaction_id=transaction_id) != len(batch):
-                raise Superseded(f"operations of transaction {transaction_id} are on their way already")
-
-    def _narrow_down(self, batch: Sequence[Waiting], transaction_id: str, error: LedgerError) -> None:
+    def _narrow_down(self, refused: _Claimed, ahead: _Claimed | None, error: LedgerError) -> None:
         """Halve the next transaction, until one operation is left: that one is set aside, with an alarm."""
-        if len(batch) > 1:
-            self._give_back(transaction_id)
-            self._limit = len(batch) // 2
+        rows = refused.turn.now
+        if len(rows) > 1:
+            self._give_back(refused.transaction_id, ahead)
+            self._limit = len(rows) // 2
             return
         if self._set_aside_in_a_row >= MOST_SET_ASIDE:
             raise LedgerUnavailable(f"it refuses every transaction: {error}") from error
-        self._set_aside(batch[0], error)
+        self._set_aside(rows[0], error)
+        self._claimed = ahead
 
     def _set_aside(self, row: Waiting, error: LedgerError) -> None:
         with transaction.atomic():

@@ -64,6 +64,11 @@ class Contention:
         #: Accounts that were found contended since the last transaction that passed.
         self._in_a_row: set[str] = set()
 
+    @property
+    def calm(self) -> bool:
+        """Whether no account is contended: whose turn it is then is no question."""
+        return not self._until
+
     def turn(self, rows: Sequence[Waiting], put_off: Sequence[Waiting] = ()) -> Turn:
         """Part operations that are due; those on contended accounts have every second turn.
 

@@ -1,0 +1,190 @@
+"""While a transaction is on its way the next one is claimed, if it is a full one; the order stays."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import nullcontext
+
+import pytest
+from django.db import OperationalError
+
+from chaincode.blocks import TransactionRecord
+from portal.ledger.errors import CommitUnknown, ReadConflict, TransactionRefused
+from portal.ledger.follower import Follower
+from portal.ledger.keys import KeyName
+from portal.ledger.models import OutboxOperation, OutboxState
+from portal.ledger.recorder import Recorder, Submission
+from portal.ledger.testing import MemoryLedger
+from tests.support.outbox.market import ManualClock, Market, signing_keys
+
+pytestmark = pytest.mark.django_db
+AT_ONCE = 3
+
+
+class Way:
+    """Where submissions wait until they are let through, or fail."""
+
+    def __init__(self) -> None:
+        self.answers: list[Future[TransactionRecord]] = []
+        self.submissions: list[Submission] = []
+        #: The ledger refuses every transaction with this operation.
+        self.poison = ""
+
+    def carry(self, submission: Submission) -> Future[TransactionRecord]:
+        self.submissions.append(submission)
+        self.answers.append(Future())
+        return self.answers[-1]
+
+    def arrive(self) -> None:
+        self.answers[-1].set_result(self.submissions[-1]())
+
+    def let_through(self) -> bool:
+        if not self.answers or self.answers[-1].done():
+            return False
+        on_its_way = OutboxOperation.objects.filter(operation_id=self.poison, state=OutboxState.SUBMITTED)
+        first = OutboxOperation.objects.filter(state=OutboxState.SUBMITTED).order_by("id").first()
+        if first is not None and first in on_its_way:
+            self.fail(TransactionRefused("poison"))
+        else:
+            self.arrive()
+        return True
+
+    def fail(self, error: Exception) -> None:
+        self.answers[-1].set_exception(error)
+
+
+@pytest.fixture
+def way() -> Way:
+    return Way()
+
+
+@pytest.fixture
+def recorder(
+    ledger: MemoryLedger, epoch: int, clock: ManualClock, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> Recorder:
+    monkeypatch.setattr("portal.ledger.recorder.MAX_OPERATIONS", AT_ONCE)
+    key = signing_keys()[KeyName.RECORDER]
+    return Recorder(ledger=ledger, key=key, epoch=epoch, clock=clock, carry=way.carry)
+
+
+@pytest.fixture
+def waiting(market: Market) -> Callable[[int], list[str]]:
+    def waiting(count: int) -> list[str]:
+        for _ in range(count):
+            market.mints(1)
+        return list(OutboxOperation.objects.order_by("id").values_list("operation_id", flat=True))
+
+    return waiting
+
+
+@pytest.fixture
+def settle(recorder: Recorder, follower: Follower, way: Way, waiting: Callable[[int], list[str]]) -> Callable[[], None]:
+    """Three transactions wait; this lets everything arrive until nothing is left to do."""
+    waiting(3 * AT_ONCE)
+
+    def settle() -> None:
+        for _ in range(100):
+            worked = [recorder.step(), recorder.step(), way.let_through(), follower.step()]
+            if not any(worked):
+                return
+        raise AssertionError("recorder and follower never come to rest")
+
+    return settle
+
+
+def submitted() -> list[str]:
+    rows = OutboxOperation.objects.filter(state=OutboxState.SUBMITTED).order_by("id")
+    return list(rows.values_list("operation_id", flat=True))
+
+
+def sent(ledger: MemoryLedger) -> list[list[str]]:
+    return [
+        [result.operation_id for result in block.transactions[0].results]
+        for block in ledger.blocks(1, 100)
+        if block.transactions
+    ]
+
+
+def test_the_next_full_transaction_is_claimed_and_goes_out_with_the_answer(
+    recorder: Recorder, ledger: MemoryLedger, way: Way, waiting: Callable[[int], list[str]]
+) -> None:
+    ids = waiting(3 * AT_ONCE)
+
+    assert recorder.step()
+    assert recorder.step()
+    assert not recorder.step()
+    assert submitted() == ids[: 2 * AT_ONCE]
+    assert len(way.answers) == 1
+    way.arrive()
+    assert recorder.step()
+    assert len(way.answers) == 2
+    way.arrive()
+    assert sent(ledger) == [ids[:AT_ONCE], ids[AT_ONCE : 2 * AT_ONCE]]
+
+
+def test_a_small_one_is_not_claimed_for_more_may_come(
+    recorder: Recorder, ledger: MemoryLedger, way: Way, waiting: Callable[[int], list[str]]
+) -> None:
+    waiting(AT_ONCE + 1)
+    assert recorder.step()
+    assert not recorder.step()
+
+    ids = waiting(1)
+    assert not recorder.step()
+    way.arrive()
+    assert recorder.step()
+    way.arrive()
+
+    assert sent(ledger) == [ids[:AT_ONCE], ids[AT_ONCE:]]
+
+
+@pytest.mark.parametrize("error", [ReadConflict("faster"), TransactionRefused("no"), CommitUnknown("late")])
+def test_after_a_failure_everything_goes_out_in_its_order(
+    settle: Callable[[], None], recorder: Recorder, ledger: MemoryLedger, way: Way, error: Exception
+) -> None:
+    ids = [row.operation_id for row in OutboxOperation.objects.order_by("id")]
+    recorder.step()
+    recorder.step()
+    assert submitted() == ids[: 2 * AT_ONCE]
+    way.fail(error)
+
+    with nullcontext() if not isinstance(error, CommitUnknown) else pytest.raises(CommitUnknown):
+        recorder.step()
+    settle()
+
+    assert [operation_id for batch in sent(ledger) for operation_id in batch] == ids
+    assert set(OutboxOperation.objects.values_list("state", flat=True)) == {OutboxState.COMMITTED}
+
+
+def test_one_that_is_set_aside_holds_up_nothing_that_was_claimed(
+    settle: Callable[[], None], ledger: MemoryLedger, way: Way
+) -> None:
+    poison = OutboxOperation.objects.order_by("id")[0]
+    way.poison = poison.operation_id
+
+    settle()
+
+    others = OutboxOperation.objects.exclude(id=poison.id).order_by("id")
+    ids = [row.operation_id for row in others]
+    assert [operation_id for batch in sent(ledger) for operation_id in batch] == ids
+    assert {row.state for row in others} == {OutboxState.COMMITTED}
+    poison.refresh_from_db()
+    assert poison.state == OutboxState.SET_ASIDE
+
+
+def test_a_claim_whose_outcome_the_database_did_not_tell_is_taken_back(
+    settle: Callable[[], None], recorder: Recorder, ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [row.operation_id for row in OutboxOperation.objects.order_by("id")]
+    recorder.step()
+
+    def lost(**_: object) -> None:
+        raise OperationalError("the connection was lost after the commit")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("portal.ledger.recorder._Claimed", lost)
+        with pytest.raises(OperationalError):
+            recorder.step()
+    assert submitted() == ids[: 2 * AT_ONCE]
+    settle()
+
+    assert [operation_id for batch in sent(ledger) for operation_id in batch] == ids
