@@ -12,6 +12,8 @@ from deploy.servers.ports import answers, is_free
 from deploy.servers.process import MARKER, has_ended, marked_processes, send, stop_leftovers
 from deploy.servers.waiting import wait_for
 
+#: For peers and orderers: a tenth less processor time under load, for half as much memory again.
+GARBAGE_COLLECTION = {"GOGC": "200"}
 _NAME = "CHAINFAAS_PROGRAM"
 _START_SECONDS = 60
 _STOP_SECONDS = 15

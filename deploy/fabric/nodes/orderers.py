@@ -1,7 +1,7 @@
 """The orderers: how each is started."""
 
 from deploy.fabric.network import Network, Node, Places, msp_id
-from deploy.fabric.nodes.daemons import Daemon
+from deploy.fabric.nodes.daemons import GARBAGE_COLLECTION, Daemon
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 
 
@@ -40,8 +40,10 @@ def orderer_daemon(tools: Tools, places: Places, network: Network, node: Node) -
         ports=[node.ports[name] for name in ("listen", "admin")],
         directory=home,
         environment={
+            **GARBAGE_COLLECTION,
             "FABRIC_CFG_PATH": str(NETWORK_DIRECTORY / "config"),
-            "FABRIC_LOGGING_SPEC": "warn",
+            # A Gateway closes its stream after each transaction, and the orderer would warn of each.
+            "FABRIC_LOGGING_SPEC": "warn:orderer.common.broadcast=error",
             **{f"ORDERER_GENERAL_{name}": value for name, value in general.items()},
             **{f"ORDERER_{name}": value for name, value in others.items()},
         },

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from deploy.errors import DeployError
 from deploy.fabric.identities.enrolment import ADMINISTRATOR
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
-from deploy.fabric.nodes.daemons import Daemon
+from deploy.fabric.nodes.daemons import GARBAGE_COLLECTION, Daemon
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 
 #: In a peer's directory: where the chaincode's servers are, a file for each package label.
@@ -50,6 +50,7 @@ def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, b
         # The external builder's path in core.yaml is relative to it.
         directory=NETWORK_DIRECTORY,
         environment={
+            **GARBAGE_COLLECTION,
             "FABRIC_CFG_PATH": str(NETWORK_DIRECTORY / "config"),
             "FABRIC_LOGGING_SPEC": "warn",
             "CHAINFAAS_CHAINCODE_CONNECTIONS": str(home / CONNECTIONS),
