@@ -44,24 +44,28 @@ def to_plain(value: object) -> Any:
     kind: Any = type(value)
     if kind in _OWN_TYPES:
         return value
+    if isinstance(value, enum.Enum):
+        # What `value.value` returns, at a tenth of its cost.
+        return value._value_
     shape = _shape(kind)
     if shape is not None:
         plain = shape.values(value)
         for name in shape.converted:
-            plain[name] = to_plain(plain[name])
+            if type(plain[name]) not in _OWN_TYPES:
+                plain[name] = to_plain(plain[name])
         return plain
-    if isinstance(value, dict | Mapping):
-        return {str(key): item if type(item) in _OWN_TYPES else to_plain(item) for key, item in value.items()}
+    if kind is dict or isinstance(value, Mapping):
+        return _plain_dict(cast("Mapping[Any, object]", value))
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
-    return _plain_scalar(value)
-
-
-def _plain_scalar(value: object) -> Any:
-    if isinstance(value, enum.Enum):
-        # What `value.value` returns, at a tenth of its cost.
-        return value._value_
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _plain_dict(value: Mapping[Any, object]) -> dict[str, Any]:
+    return {
+        key if type(key) is str else str(key): item if type(item) in _OWN_TYPES else to_plain(item)
+        for key, item in value.items()
+    }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,8 +141,11 @@ def _read_shallow(text: str) -> Any:
 
 def _is_deep(text: str) -> bool:
     """Tell whether a text nests deeper than any message; by itself, for Python's own limit depends on its stack."""
+    most = text.count("[") + text.count("{")
+    if most <= _MOST_LEVELS:
+        return False
     # A bracket before a backslash is part of a string, as all those of JSON within JSON are; or it ends what is JSON.
-    if sum(text.count(bracket) - text.count(f"{bracket}\\") for bracket in "[{") < _MOST_LEVELS:
+    if most - text.count("[\\") - text.count("{\\") < _MOST_LEVELS:
         return False
     level = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):

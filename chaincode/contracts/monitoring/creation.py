@@ -46,7 +46,7 @@ class CreationContract(Contract):
         _spend_budget(ctx, version, arguments)
         _count_attempt(ctx, arguments)
         accounts.hold(ctx, arguments.developer_id, arguments.max_cost_micro)
-        job = Job(
+        job = Job.new(
             **to_plain(arguments),
             account_id=provider.account_id,
             fee_policy=ctx.record(FeePolicy, keys.fee_policy(), Refusal.RAISED),

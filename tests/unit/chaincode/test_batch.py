@@ -1,5 +1,6 @@
 """Each operation of a batch succeeds or is refused alone; repeats change nothing; a batch reads and writes once."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from chaincode.blocks import OperationStatus
 from chaincode.contracts.errors import RETRYABLE, SENTENCES, Refusal
 from chaincode.contracts.execution import batch, registered
 from chaincode.contracts.operations import Approve, ConfirmResult, CreateJob, SetFees, SubmitReceipt, operation_text
+from chaincode.contracts.records import Job
 from chaincode.contracts.testing import MemoryLedger
 from tests.support.ledger import CREDIT, KEYS, OUTPUT, World, job_arguments, receipt_jws
 from tests.support.operations import everybody
@@ -56,6 +58,18 @@ def test_a_record_has_no_field_that_it_does_not_name(world: World) -> None:
 
     with pytest.raises(TypeError, match="a job has no colour"):
         world.job().but(colour="red")
+    with pytest.raises(TypeError, match="a job has no colour"):
+        Job.new(**vars(world.job()), colour="red")
+    with pytest.raises(TypeError, match="a job needs account_id, created_at_ms"):
+        Job.new(job_id="job7")
+
+
+def test_a_record_that_is_made_at_once_is_as_any_other(world: World) -> None:
+    world.run(*a_job("job6"))
+    said = {item.name: value for item in fields(Job) if (value := getattr(world.job(), item.name)) != item.default}
+
+    assert Job.new(**said) == Job(**said) == world.job()
+    assert list(vars(Job.new(**said))) == list(vars(Job(**said)))
 
 
 def test_a_refused_operation_leaves_the_others_alone(world: World) -> None:
