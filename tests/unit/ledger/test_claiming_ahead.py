@@ -8,13 +8,16 @@ import pytest
 from django.db import OperationalError
 
 from chaincode.blocks import TransactionRecord
+from portal.ledger import leadership
 from portal.ledger.errors import CommitUnknown, ReadConflict, TransactionRefused
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.recorder import Recorder, Submission
 from portal.ledger.testing import MemoryLedger
+from tests.support.outbox.crashes import Crash, crashing_at
 from tests.support.outbox.market import ManualClock, Market, signing_keys
+from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db
 AT_ONCE = 3
@@ -57,11 +60,13 @@ def way() -> Way:
     return Way()
 
 
-@pytest.fixture
-def recorder(
-    ledger: MemoryLedger, epoch: int, clock: ManualClock, way: Way, monkeypatch: pytest.MonkeyPatch
-) -> Recorder:
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("portal.ledger.recorder.MAX_OPERATIONS", AT_ONCE)
+
+
+@pytest.fixture
+def recorder(ledger: MemoryLedger, epoch: int, clock: ManualClock, way: Way) -> Recorder:
     key = signing_keys()[KeyName.RECORDER]
     return Recorder(ledger=ledger, key=key, epoch=epoch, clock=clock, carry=way.carry)
 
@@ -83,8 +88,7 @@ def settle(recorder: Recorder, follower: Follower, way: Way, waiting: Callable[[
 
     def settle() -> None:
         for _ in range(100):
-            worked = [recorder.step(), recorder.step(), way.let_through(), follower.step()]
-            if not any(worked):
+            if not any([recorder.step(), recorder.step(), way.let_through(), follower.step()]):
                 return
         raise AssertionError("recorder and follower never come to rest")
 
@@ -99,7 +103,7 @@ def submitted() -> list[str]:
 def sent(ledger: MemoryLedger) -> list[list[str]]:
     return [
         [result.operation_id for result in block.transactions[0].results]
-        for block in ledger.blocks(1, 100)
+        for block in ledger.blocks(1, 10_000)
         if block.transactions
     ]
 
@@ -188,3 +192,36 @@ def test_a_claim_whose_outcome_the_database_did_not_tell_is_taken_back(
     settle()
 
     assert [operation_id for batch in sent(ledger) for operation_id in batch] == ids
+
+
+@pytest.mark.parametrize("reached", [False, True], ids=["the last one never arrives", "the last one arrives"])
+def test_a_crash_at_any_statement_loses_doubles_and_reorders_nothing(
+    ledger: MemoryLedger, clock: ManualClock, waiting: Callable[[int], list[str]], *, reached: bool
+) -> None:
+    key = signing_keys()[KeyName.RECORDER]
+    for step in range(1, 100):
+        ids = waiting(3 * AT_ONCE)
+        way = Way()
+        try:
+            with crashing_at(step):
+                turn_until_idle(ledger, clock, key, way)
+            break
+        except Crash:
+            if reached and way.answers and not way.answers[-1].done():
+                way.arrive()
+        turn_until_idle(ledger, clock, key, Way())
+
+        assert set(OutboxOperation.objects.values_list("state", flat=True)) == {OutboxState.COMMITTED}
+        assert [operation_id for batch in sent(ledger) for operation_id in batch] == ids
+    else:
+        raise AssertionError("it always crashed")
+
+    assert step > 30
+
+
+def turn_until_idle(ledger: MemoryLedger, clock: ManualClock, key: SigningKey, way: Way) -> None:
+    epoch = leadership.take_over(leadership.RECORDER, now=clock())
+    recorder = Recorder(ledger=ledger, key=key, epoch=epoch, clock=clock, carry=way.carry)
+    follower = Follower(ledger=ledger, epoch=epoch)
+    while any([recorder.step(), recorder.step(), way.let_through(), follower.step()]):
+        pass
