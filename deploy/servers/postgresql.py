@@ -22,7 +22,9 @@ port = {port}
 unix_socket_directories = ''
 password_encryption = scram-sha-256
 max_connections = 200
-shared_buffers = 64MB
+shared_buffers = 256MB
+max_wal_size = 4GB
+wal_compression = on
 log_min_messages = warning
 """
 

@@ -60,6 +60,11 @@ class OutboxOperation(models.Model):
                 fields=["transaction_id"], name="outbox_transaction", condition=models.Q(settled_at__isnull=False)
             ),
             models.Index(
+                fields=["due_at"],
+                name="outbox_postponed",
+                condition=models.Q(due_at__isnull=False, settled_at__isnull=True),
+            ),
+            models.Index(
                 fields=["author"],
                 name="outbox_of_author",
                 condition=models.Q(author__isnull=False, settled_at__isnull=True),

@@ -143,7 +143,7 @@ class Recorder:
         if not found:
             return Turn(now=found)
         # What the ledger told to wait has a reason: it waits for an operation that may be among these.
-        put_off = told.filter(due_at__gt=now, reason="", id__lt=found[-1].id)[:MAX_OPERATIONS]
+        put_off = told.filter(due_at__gt=now, reason="", id__lt=found[-1].id).order_by("due_at")[:MAX_OPERATIONS]
         return self._contention.turn(found, [Waiting(*row) for row in put_off])
 
     def _met_conflict(self, turn: Turn) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db.models import Count, Exists, Min, OuterRef, Value
+from django.db.models import Count, Exists, Min, OuterRef, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -52,8 +52,12 @@ class Metrics:
 
     def measure_outbox(self) -> None:
         """Count what waits."""
-        unsettled = OutboxOperation.objects.filter(settled_at__isnull=True)
-        waiting = unsettled.filter(state__in=_OPEN).aggregate(count=Count("id"), oldest=Min("created_at"))
-        self.backlog.set(waiting["count"])
-        self.oldest.set((self._clock() - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0)
-        self.set_aside.set(unsettled.filter(state=OutboxState.SET_ASIDE).count())
+        is_open = Q(state__in=_OPEN)
+        found = OutboxOperation.objects.filter(settled_at__isnull=True).aggregate(
+            waiting=Count("id", filter=is_open),
+            oldest=Min("created_at", filter=is_open),
+            set_aside=Count("id", filter=Q(state=OutboxState.SET_ASIDE)),
+        )
+        self.backlog.set(found["waiting"])
+        self.oldest.set((self._clock() - found["oldest"]).total_seconds() if found["oldest"] else 0)
+        self.set_aside.set(found["set_aside"])
