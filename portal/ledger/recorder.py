@@ -19,13 +19,13 @@ from django.db import transaction
 from django.db.models import Q
 
 from chaincode.blocks import TransactionBody, TransactionRecord
+from chaincode.canonical import ledger_json
 from portal.ledger import leadership
 from portal.ledger.errors import LedgerError, LedgerUnavailable, ReadConflict, Superseded, TransactionRefused
 from portal.ledger.models import OutboxOperation, OutboxState
 from portal.ledger.ports import Ledger
 from portal.ledger.service.contention import Contention, Turn, Waiting
 from wire import signing
-from wire.codec import encode
 from wire.signing import SigningKey
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ class Recorder:
             timestamp_ms=int(self._clock().timestamp() * 1000),
             operations=tuple(row.body for row in claimed.turn.now),
         )
-        envelope = self._key.sign(encode(body), signing.TRANSACTION)
+        envelope = self._key.sign(ledger_json(body), signing.TRANSACTION)
         answer = self._carry(partial(self._ledger.submit, envelope))
         self._on_its_way = _OnItsWay(claimed=claimed, answer=answer)
         if answer.done():

@@ -2,10 +2,11 @@
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from chaincode.blocks import Block, Event, OperationResult, TransactionBody, TransactionRecord
 from chaincode.fabric import names
@@ -81,13 +82,13 @@ def _records(block: Any, channel: str) -> Iterator[TransactionRecord]:
 
 def _submitted(transaction: ChaincodeTransaction, envelope: str) -> TransactionRecord:
     body = body_of(envelope)
-    events = json.loads(transaction.event) if transaction.event_name == names.EVENT else []
+    events = orjson.loads(transaction.event) if transaction.event_name == names.EVENT else []
     return TransactionRecord(
         transaction_id=body.transaction_id,
         creator=key_id_of(envelope),
         timestamp_ms=transaction.timestamp_ms,
         envelope=envelope,
-        results=tuple(from_plain(OperationResult, result) for result in json.loads(transaction.response)),
+        results=tuple(from_plain(OperationResult, result) for result in orjson.loads(transaction.response)),
         writes=_writes(transaction),
         events=tuple(_event(event) for event in events),
     )

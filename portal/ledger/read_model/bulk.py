@@ -13,12 +13,12 @@ from uuid import UUID
 import psycopg
 from django.db import connection, models
 
-from wire.codec import canonical_json
+from chaincode.canonical import ledger_json
 
 
 def text(value: object) -> str:
     """Return a value of a JSON column."""
-    return canonical_json(value).decode()
+    return ledger_json(value).decode()
 
 
 def stamp(timestamp_ms: int | None) -> Any:

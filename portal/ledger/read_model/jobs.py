@@ -1,8 +1,9 @@
 """Jobs as rows: what document 002 calls the monitoring ledger."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import orjson
 
 from chaincode.contracts import keys
 from chaincode.contracts.clocks import CLAIM_MS
@@ -64,5 +65,5 @@ def store_jobs(writes: Mapping[str, str | None]) -> None:
 
 
 def _row(text: str) -> tuple[Any, ...]:
-    record = json.loads(text)
+    record = orjson.loads(text)
     return (*(column(record) for column in _COLUMNS.values()), text)
