@@ -1,15 +1,19 @@
-"""Columns of identifiers."""
+"""Columns of identifiers, and how to ask for any number of them."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.sql.compiler import SQLCompiler
 
 if TYPE_CHECKING:
     _Text = models.CharField[str, str]
+    _Lookup = models.Lookup[Any]
 else:
-    # At run time it takes no types.
+    # At run time they take no types.
     _Text = models.CharField
+    _Lookup = models.Lookup
 
 
 class IdentifierField(_Text):
@@ -29,3 +33,30 @@ class IdentifierField(_Text):
         if connection.vendor == "postgresql":
             found["collation"] = "C"
         return found
+
+
+@models.Field.register_lookup
+class Among(_Lookup):
+    """`column__among=values`: the column is one of a list of any length, which goes as one parameter.
+
+    Django's own `in` works on each value and writes it into the statement: for a thousand of them that takes longer
+    than to find the rows.
+    """
+
+    lookup_name = "among"
+
+    def get_prep_lookup(self) -> str:
+        """Return the parameter."""
+        return json.dumps(list(self.rhs))
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        """Return the condition for SQLite."""
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{column} IN (SELECT value FROM json_each(%s))", (*parameters, self.rhs)  # noqa: S608 - a column's name
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        """Return the condition for PostgreSQL."""
+        column, parameters = self.process_lhs(compiler, connection)
+        kind = self.lhs.output_field.db_type(connection)
+        values = f"ARRAY(SELECT json_array_elements_text(%s::json)::{kind})"
+        return f"{column} = ANY({values})", (*parameters, self.rhs)

@@ -156,7 +156,7 @@ class Recorder:
     def _postpone(self, rows: Sequence[Waiting]) -> None:
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
-            waiting = OutboxOperation.objects.filter(id__in=[row.id for row in rows], state=OutboxState.PENDING)
+            waiting = OutboxOperation.objects.filter(id__among=[row.id for row in rows], state=OutboxState.PENDING)
             waiting.update(due_at=self._contention.due_at(rows))
 
     def _resolve(self) -> bool:
@@ -187,7 +187,7 @@ class Recorder:
         self._unresolved = self._astray = True
         with transaction.atomic():
             leadership.hold(leadership.RECORDER, self._epoch)
-            rows = OutboxOperation.objects.filter(id__in=[row.id for row in turn.now], state=OutboxState.PENDING)
+            rows = OutboxOperation.objects.filter(id__among=[row.id for row in turn.now], state=OutboxState.PENDING)
             if rows.update(state=OutboxState.SUBMITTED, transaction_id=transaction_id) != len(turn.now):
                 raise Superseded(f"operations of transaction {transaction_id} are on their way already")
         self._claimed, self._astray = _Claimed(transaction_id=transaction_id, turn=turn), False

@@ -65,7 +65,7 @@ def _is_refused(result: OperationResult) -> bool:
 def _commit(results: Sequence[OperationResult], at: datetime) -> list[OperationResult]:
     """Close the rows of what was applied, and return those; it stays committed, whatever a repeat of it meets."""
     done = [result for result in results if not _is_refused(result)]
-    rows = OutboxOperation.objects.filter(operation_id__in=[result.operation_id for result in done])
+    rows = OutboxOperation.objects.filter(operation_id__among=[result.operation_id for result in done])
     rows.exclude(state=OutboxState.COMMITTED).update(state=OutboxState.COMMITTED, reason="", settled_at=at)
     return done
 

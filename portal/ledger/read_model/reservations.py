@@ -23,13 +23,13 @@ def jobs_answered(blocks: Iterable[Block]) -> list[str]:
 
 def release(job_ids: Iterable[str]) -> None:
     """Give back what jobs had reserved, where they had."""
-    reservations = list(Reservation.objects.filter(job_id__in=list(job_ids)))
+    reservations = list(Reservation.objects.filter(job_id__among=list(job_ids)))
     if not reservations:
         return
     released: dict[str, int] = defaultdict(int)
     for reservation in reservations:
         released[reservation.account_id] += reservation.amount_micro
-    Reservation.objects.filter(job_id__in=[reservation.job_id for reservation in reservations]).delete()
+    Reservation.objects.filter(job_id__among=[reservation.job_id for reservation in reservations]).delete()
     for account_id, amount in sorted(released.items()):
         Balance.objects.filter(account_id=account_id).update(reserved_micro=F("reserved_micro") - amount)
 
@@ -52,5 +52,5 @@ def lock_balances_of(blocks: Iterable[Block]) -> None:
     blocks = list(blocks)
     written = {key for block in blocks for record in block.transactions for key in record.writes}
     touched = {key.split("~")[1] for key in written if key.startswith(_MONEY)}
-    reserved = Reservation.objects.filter(job_id__in=jobs_answered(blocks)).values_list("account_id", flat=True)
+    reserved = Reservation.objects.filter(job_id__among=jobs_answered(blocks)).values_list("account_id", flat=True)
     lock_balances({*touched, *reserved})

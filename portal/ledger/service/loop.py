@@ -24,7 +24,7 @@ LONGEST_WAIT = 0.020
 #: How long it waits after a failure: twice as long each time.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-_MEASURE_EVERY = 1.0
+_MEASURE_EVERY = 5.0
 #: Without a successful turn for so long, the process says that it is not well.
 _HEALTHY_FOR = 15.0
 
