@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from portal.environment import http_address_setting, integer_setting, setting
@@ -63,6 +65,7 @@ def run() -> None:
     """
     address = http_address_setting("CHAINFAAS_LEDGER_HTTP")
     kept = timedelta(days=integer_setting("CHAINFAAS_OUTBOX_DAYS", least=LEAST_DAYS))
+    connection_created.connect(_skip_what_is_dead)
     bell = threading.Event()
     with (
         open_writer(on_block=bell.set) as ledger,
@@ -99,6 +102,17 @@ def run() -> None:
             finally:
                 auditor.stop()
     log.info("ledger.ended", extra={"epoch": epoch})
+
+
+def _skip_what_is_dead(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Let the loop's connection to PostgreSQL find open operations by plain index scans.
+
+    Those take note of entries of rows that were changed since; scans by bitmap read all of them each time, tens of
+    thousands under load, until the table is vacuumed. Other threads ask for what only bitmaps find.
+    """
+    if connection.vendor == "postgresql" and threading.current_thread() is threading.main_thread():
+        with connection.cursor() as cursor:
+            cursor.execute("SET enable_bitmapscan = off")
 
 
 def _carry(submissions: ThreadPoolExecutor, bell: threading.Event, submission: Submission) -> SubmissionAnswer:
