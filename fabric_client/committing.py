@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 from fabric_client.endorsing import endorse
 from fabric_client.errors import (
     ChaincodeRefused,
+    CommitRefused,
     CommitStatusUnknown,
     EndorseFailed,
     EndorsementsDiffer,
     FabricError,
     PeerUnavailable,
+    ReadConflict,
     SubmitUnknown,
 )
 from fabric_client.gateway import Gateway
@@ -48,18 +50,39 @@ def commit(peers: Peers, proposal: Proposal) -> Any:
     :raises CommitStatusUnknown: when they have it and nobody said what became of it.
     :raises CommitRefused: when it is in a block and changes nothing.
     """
-    prepared = _endorsed(peers, proposal)
+    prepared, at_once = _endorsed(peers, proposal)
+    try:
+        _ordered(peers, proposal, prepared)
+    except ReadConflict:
+        raise
+    except CommitRefused:
+        if at_once:
+            _distrust(peers)
+        raise
+    if at_once:
+        peers.respite.succeeded()
+    return prepared
+
+
+def _ordered(peers: Peers, proposal: Proposal, prepared: Any) -> None:
+    """Hand a transaction to the orderers, and wait until it is committed."""
     _patiently(peers, lambda gateway: gateway.submit(proposal, prepared, seconds=CALL_SECONDS), SubmitUnknown)
     _patiently(
         peers,
         lambda gateway: gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=CALL_SECONDS),
         CommitStatusUnknown,
     )
-    return prepared
 
 
-def _endorsed(peers: Peers, proposal: Proposal) -> Any:
-    """Return the endorsed transaction; a peer whose network is just forming may be asked again.
+def _distrust(peers: Peers) -> None:
+    """Leave all peers that endorsed: the word of one of them counted for nothing, and which one nobody tells."""
+    for organisation in peers.organisations:
+        organisation.leave(organisation.current)
+    peers.respite.failed(spoilt=True)
+
+
+def _endorsed(peers: Peers, proposal: Proposal) -> tuple[Any, bool]:
+    """Return the endorsed transaction, and whether known peers endorsed it.
 
     A refusal or a difference counts when it is repeated: one peer may be a block behind for some milliseconds.
     """
@@ -69,17 +92,18 @@ def _endorsed(peers: Peers, proposal: Proposal) -> Any:
         except (ChaincodeRefused, EndorsementsDiffer) as error:
             log.info("ledger.refused_at_first", extra={"reason": str(error)[:300]})
             time.sleep(pause)
-    return _by_gateway(peers, proposal)
+    return _by_gateway(peers, proposal), False
 
 
-def _at_once(peers: Peers, proposal: Proposal) -> Any:
+def _at_once(peers: Peers, proposal: Proposal) -> tuple[Any, bool]:
     """Let all organisations endorse at the same time, if their peers are known and can; else ask the Gateway."""
-    if len(peers.organisations) > 1:
+    if len(peers.organisations) > 1 and not peers.respite.lasts:
         try:
-            return endorse(peers, proposal, seconds=CALL_SECONDS)
+            return endorse(peers, proposal, seconds=CALL_SECONDS), True
         except (PeerUnavailable, EndorseFailed) as error:
+            peers.respite.failed()
             log.warning("ledger.left_to_gateway", extra={"error": str(error)[:300]})
-    return _by_gateway(peers, proposal)
+    return _by_gateway(peers, proposal), False
 
 
 def _by_gateway(peers: Peers, proposal: Proposal) -> Any:

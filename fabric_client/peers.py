@@ -12,6 +12,7 @@ from fabric_protos.peer import peer_pb2_grpc
 from fabric_client.errors import PeerUnavailable
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
+from fabric_client.respite import Respite
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Peers(Ring):
         names = dict.fromkeys(peer.endorses_for for peer in peers if peer.endorses_for)
         #: The peers of each organisation that are known to endorse for it.
         self.organisations = tuple(Ring([peer for peer in peers if peer.endorses_for == name]) for name in names)
+        self.respite = Respite()
 
     def close(self) -> None:
         """Close all connections."""

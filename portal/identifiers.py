@@ -35,9 +35,10 @@ class IdentifierField(_Text):
         return found
 
 
-@models.Field.register_lookup
+@models.CharField.register_lookup
+@models.IntegerField.register_lookup
 class Among(_Lookup):
-    """`column__among=values`: the column is one of a list of any length, which goes as one parameter.
+    """`column__among=values`: the column is one of many numbers, or texts of our own, which go as one parameter.
 
     Django's own `in` works on each value and writes it into the statement: for a thousand of them that takes longer
     than to find the rows.
@@ -57,6 +58,7 @@ class Among(_Lookup):
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         """Return the condition for PostgreSQL."""
         column, parameters = self.process_lhs(compiler, connection)
-        kind = self.lhs.output_field.db_type(connection)
+        # A cast to the column's own type would cut what is too long for it.
+        kind = "text" if isinstance(self.lhs.output_field, models.CharField) else "bigint"
         values = f"ARRAY(SELECT json_array_elements_text(%s::json)::{kind})"
         return f"{column} = ANY({values})", (*parameters, self.rhs)

@@ -99,15 +99,18 @@ class Feeder:
 
     def sustain(self, seconds: int, waiting: int) -> dict[str, object]:
         """Keep so many operations waiting in the outbox for so long, and return what reached the read model."""
-        first, begun, put = settled_operations(), time.monotonic(), waiting_operations()
+        first, begun = settled_operations(), time.monotonic()
         samples: list[int] = []
+        ahead = 0
         while self._market.rows and (now := time.monotonic()) - begun < seconds:
             # What is settled is few rows to add up, what waits many to count.
             settled = settled_operations() - first
             if len(samples) * _TOLD_SECONDS <= now - begun:
-                samples.append(put - settled)
-                _say(f"{now - begun:.0f} s: {settled // OPERATIONS} jobs are paid, {put - settled} operations wait")
-            put += self._market.put(waiting - put + settled)
+                samples.append(waiting_operations())
+                settled = settled_operations() - first
+                ahead = settled + samples[-1]
+                _say(f"{now - begun:.0f} s: {settled // OPERATIONS} jobs are paid, {samples[-1]} operations wait")
+            ahead += self._market.put(waiting - ahead + settled)
             time.sleep(_PAUSE_SECONDS)
         jobs, took = (settled_operations() - first) // OPERATIONS, time.monotonic() - begun
         return {"jobs": jobs, "seconds": round(took, 1), "waiting": samples}

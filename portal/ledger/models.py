@@ -78,8 +78,9 @@ class OutboxOperation(models.Model):
     def sent_in(cls, transaction_id: str) -> "list[OutboxOperation]":
         """Return a transaction's operations, in their order; one index has the open ones, another one the others."""
         rows = cls.objects.filter(transaction_id=transaction_id)
-        found = [*rows.filter(settled_at__isnull=True), *rows.filter(settled_at__isnull=False)]
-        return sorted(found, key=lambda row: row.id)
+        # One that is settled in between is in both.
+        found = {row.id: row for part in (True, False) for row in rows.filter(settled_at__isnull=part)}
+        return [found[row_id] for row_id in sorted(found)]
 
 
 class LedgerBlock(models.Model):

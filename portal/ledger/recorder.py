@@ -118,6 +118,10 @@ class Recorder:
             if not turn.now:
                 return bool(sent or turn.waiting)
             self._claim(turn)
+        else:
+            # It was claimed a while ago.
+            with transaction.atomic():
+                leadership.hold(leadership.RECORDER, self._epoch)
         self._send()
         return True
 
@@ -143,7 +147,11 @@ class Recorder:
         if not found:
             return Turn(now=found)
         # What the ledger told to wait has a reason: it waits for an operation that may be among these.
-        put_off = told.filter(due_at__gt=now, reason="", id__lt=found[-1].id).order_by("due_at")[:MAX_OPERATIONS]
+        older = told.filter(due_at__gt=now, reason="", id__lt=found[-1].id)
+        # Few, as a rule, and found at once by their own index; in order it would be all that are open.
+        put_off = list(older.order_by()[: MAX_OPERATIONS + 1])
+        if len(put_off) > MAX_OPERATIONS:
+            put_off = list(older[:MAX_OPERATIONS])
         return self._contention.turn(found, [Waiting(*row) for row in put_off])
 
     def _met_conflict(self, turn: Turn) -> None:

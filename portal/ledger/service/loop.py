@@ -24,6 +24,8 @@ LONGEST_WAIT = 0.020
 #: How long it waits after a failure: twice as long each time.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
+#: So soon a pause ends when the process is to stop.
+_SLICE = 0.05
 _MEASURE_EVERY = 5.0
 #: Without a successful turn for so long, the process says that it is not well.
 _HEALTHY_FOR = 15.0
@@ -48,7 +50,8 @@ class LedgerLoop:
         self._metrics = metrics
         #: Rung by whoever has something to do for the loop.
         self._bell = bell
-        self._stop = threading.Event()
+        #: Plain, for a signal's handler sets it in the middle of anything: an event would wait for its own lock.
+        self._stopped = False
         self._wait = SHORTEST_WAIT
         self._pause = FIRST_PAUSE
         self._measured = 0.0
@@ -56,8 +59,7 @@ class LedgerLoop:
 
     def stop(self) -> None:
         """End after the turn that is under way."""
-        self._stop.set()
-        self._bell.set()
+        self._stopped = True
 
     def health(self) -> tuple[bool, dict[str, object]]:
         """Return whether turns succeed, and how long ago the last one did."""
@@ -70,7 +72,7 @@ class LedgerLoop:
         :raises Superseded: when another process has taken over.
         :raises LedgerDamaged: when the ledger's blocks do not fit together.
         """
-        while not self._stop.is_set():
+        while not self._stopped:
             # Before the turn: what rings during it is not lost.
             self._bell.clear()
             try:
@@ -101,11 +103,14 @@ class LedgerLoop:
         if worked:
             self._wait = SHORTEST_WAIT
             return
-        self._bell.wait(self._wait)
+        if not self._stopped:
+            self._bell.wait(self._wait)
         self._wait = min(LONGEST_WAIT, self._wait * 1.5)
 
     def _failed(self, error: Exception) -> None:
         log.warning("ledger.turn_failed", extra={"error": f"{type(error).__name__}: {error}", "pause_s": self._pause})
         self._metrics.failures.labels(error=type(error).__name__).inc()
-        self._stop.wait(self._pause)
+        until = time.monotonic() + self._pause
+        while not self._stopped and time.monotonic() < until:
+            time.sleep(min(_SLICE, self._pause))
         self._pause = min(LONGEST_PAUSE, self._pause * 2)

@@ -32,6 +32,8 @@ class FakeNode(peer_pb2_grpc.EndorserServicer, gateway_pb2_grpc.GatewayServicer)
         self.asked = 0
         self.gateway_asked = 0
         self.submitted: list[Any] = []
+        #: What becomes of what it orders.
+        self.validation: Callable[[Any], int] = lambda _: transaction_pb2.TxValidationCode.VALID
         self.answer: Answer = lambda _: self.endorsement(b"result")
         #: What the Gateway refuses endorsing with.
         self.gateway_words = ""
@@ -74,8 +76,8 @@ class FakeNode(peer_pb2_grpc.EndorserServicer, gateway_pb2_grpc.GatewayServicer)
         return gateway_pb2.SubmitResponse()
 
     def CommitStatus(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - gRPC's names
-        """Say that a transaction is committed."""
-        return gateway_pb2.CommitStatusResponse(result=transaction_pb2.TxValidationCode.VALID, block_number=1)
+        """Say what became of the newest transaction."""
+        return gateway_pb2.CommitStatusResponse(result=self.validation(self.submitted[-1]), block_number=1)
 
 
 def failed(status: int, message: str) -> Any:

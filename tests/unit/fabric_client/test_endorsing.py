@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -23,13 +24,17 @@ from fabric_client.endorsing import endorse
 from fabric_client.errors import (
     AlreadyKnown,
     ChaincodeRefused,
+    CommitRefused,
+    EndorseFailed,
     EndorsementsDiffer,
     FabricError,
     NotPermitted,
     PeerUnavailable,
+    ReadConflict,
 )
 from fabric_client.peers import Endpoint, Peers
 from fabric_client.proposals import Call, Proposal, propose
+from fabric_client.respite import FIRST_SECONDS, Respite
 from tests.support.fabric.certificates import self_certified
 from tests.support.fabric.fake_node import BY_GATEWAY, FakeNode, Refusal, failed, serving
 
@@ -134,6 +139,57 @@ def test_the_gateway_endorses_when_a_peer_has_no_chaincode_server(
     assert network.asked == [1, 1, 2, 0]
 
 
+def test_peers_that_stay_silent_are_waited_for_twice_and_then_left_in_peace(
+    network: FakeNetwork, peers: Peers, proposal: Proposal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committing, "CALL_SECONDS", 0.3)
+    ended = threading.Event()
+    for node in network.nodes[2:]:
+        node.meanwhile = partial(ended.wait, 10)
+
+    for _ in range(6):
+        assert commit(peers, proposal).payload == BY_GATEWAY
+    ended.set()
+
+    assert network.asked == [2, 0, 1, 1]
+
+
+@pytest.mark.parametrize("fail", [EndorseFailed("revoked"), None], ids=["said", "found by the validators"])
+def test_a_peer_whose_word_counts_for_nothing_stops_nothing(
+    network: FakeNetwork, peers: Peers, proposal: Proposal, fail: EndorseFailed | None
+) -> None:
+    def validate(envelope: Any) -> int:
+        spoilt = b"of no authority" in envelope.payload
+        codes = transaction_pb2.TxValidationCode
+        return int(codes.ENDORSEMENT_POLICY_FAILURE if spoilt else codes.VALID)
+
+    for node in network.nodes:
+        node.validation = validate
+    spoiling = network.nodes[2].endorsement(b"result")
+    spoiling.endorsement.signature = b"of no authority"
+    network.nodes[2].answer = lambda _: failed(500, "revoked") if fail else spoiling
+
+    with nullcontext() if fail else pytest.raises(CommitRefused, match="ENDORSEMENT_POLICY_FAILURE"):
+        commit(peers, proposal)
+    assert commit(peers, proposal)
+    peers.respite = Respite()
+    assert commit(peers, proposal).payload != BY_GATEWAY
+    assert network.asked[2] == 1
+
+
+def test_a_conflict_of_reads_is_no_fault_of_who_endorsed(
+    network: FakeNetwork, peers: Peers, proposal: Proposal
+) -> None:
+    network.nodes[0].validation = lambda _: int(transaction_pb2.TxValidationCode.MVCC_READ_CONFLICT)
+
+    for _ in range(3):
+        with pytest.raises(ReadConflict):
+            commit(peers, proposal)
+
+    assert network.gateway_asked == 0
+    assert network.asked == [3, 0, 3, 0]
+
+
 @pytest.mark.parametrize("endorser", [self_certified("ControllerMSP").creator, b"\xff\xff", b""])
 def test_who_speaks_for_another_organisation_does_not_endorse(
     network: FakeNetwork, peers: Peers, proposal: Proposal, endorser: bytes
@@ -232,3 +288,24 @@ def test_who_does_not_know_the_peers_of_every_organisation_leaves_endorsing_to_t
     assert commit(peers, proposal).payload == BY_GATEWAY
     assert network.asked == [0, 0, 0, 0]
     peers.close()
+
+
+def test_known_peers_are_left_in_peace_for_longer_each_time_until_one_of_their_transactions_counts() -> None:
+    now = [1000.0]
+    respite = Respite(lambda: now[0])
+    lengths = []
+    for _ in range(12):
+        respite.failed()
+        begun = now[0]
+        while respite.lasts:
+            now[0] += 5
+        lengths.append(now[0] - begun)
+
+    assert lengths[:5] == [0, FIRST_SECONDS, 60, 120, 240]
+    assert lengths[-1] == 600
+    respite.succeeded()
+    respite.failed()
+    assert not respite.lasts
+    respite.succeeded()
+    respite.failed(spoilt=True)
+    assert respite.lasts

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from chaincode.blocks import TransactionRecord
 from portal.ledger import leadership
-from portal.ledger.errors import CommitUnknown, ReadConflict, TransactionRefused
+from portal.ledger.errors import CommitUnknown, ReadConflict, Superseded, TransactionRefused
 from portal.ledger.follower import Follower
 from portal.ledger.keys import KeyName
 from portal.ledger.models import OutboxOperation, OutboxState
@@ -123,6 +123,20 @@ def test_the_next_full_transaction_is_claimed_and_goes_out_with_the_answer(
     assert len(way.answers) == 2
     way.arrive()
     assert sent(ledger) == [ids[:AT_ONCE], ids[AT_ONCE : 2 * AT_ONCE]]
+
+
+def test_a_recorder_that_was_replaced_sends_nothing_that_it_had_claimed(
+    recorder: Recorder, way: Way, clock: ManualClock, waiting: Callable[[int], list[str]]
+) -> None:
+    waiting(2 * AT_ONCE)
+    recorder.step()
+    recorder.step()
+    leadership.take_over(leadership.RECORDER, now=clock())
+    way.arrive()
+
+    with pytest.raises(Superseded):
+        recorder.step()
+    assert len(way.answers) == 1
 
 
 def test_a_small_one_is_not_claimed_for_more_may_come(

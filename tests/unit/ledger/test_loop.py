@@ -99,6 +99,21 @@ def test_what_rings_during_a_turn_is_not_lost(monkeypatch: pytest.MonkeyPatch) -
     assert recorder.steps == 2
 
 
+def test_a_signal_stops_the_loop_without_a_lock_that_it_may_have_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Scripted(True)
+    loop = loop_of(recorder)
+
+    def locked(_: threading.Event) -> None:
+        raise AssertionError("the interrupted thread may hold this event's lock")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Event, "set", locked)
+        loop.stop()
+    loop.run()
+
+    assert recorder.steps == 0
+
+
 @pytest.mark.parametrize("error", [Superseded("newer"), LedgerDamaged("block 3")])
 def test_the_loop_ends_on_what_will_not_pass(error: Exception) -> None:
     with pytest.raises(type(error)):

@@ -20,7 +20,7 @@ OPEN = OutboxOperation.objects.filter(settled_at__isnull=True)
 ASKED: dict[str, Any] = {
     "outbox_open": OPEN.filter(state__in=("pending", "submitted")).order_by("id"),
     "outbox_of_author": OPEN.filter(author="alice-pc"),
-    "outbox_postponed": OPEN.filter(state="pending", due_at__gt=NOW, reason="", id__lt=7).order_by("due_at"),
+    "outbox_postponed": OPEN.filter(state="pending", due_at__gt=NOW, reason="", id__lt=7),
     "outbox_transaction": OutboxOperation.objects.filter(settled_at__isnull=False, transaction_id="a"),
     "ledger_job_due": LedgerJob.objects.filter(due_at__lte=NOW, state="claimed").order_by("due_at"),
     "event_recipient": LedgerEvent.objects.filter(recipient="bob"),
