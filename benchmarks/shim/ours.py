@@ -19,7 +19,7 @@ def touch(call: Call) -> Answer:
 
 
 if __name__ == "__main__":
-    functions.FUNCTIONS = {"touch": Function(run=touch, takes=None)}
+    functions.FUNCTIONS = {"touch": Function(run=touch, takes=None, for_everybody=True)}
     transactions = Transactions(Path("genesis.json"))
     ChaincodeServer(package_id="benchmark:1", address=sys.argv[1], tls=None, transactions=transactions).start()
     threading.Event().wait()
