@@ -222,7 +222,7 @@ def stop_leftovers(directory: Path, *, but: int | None = None) -> int:
     found = 0
     for number in (signal.SIGTERM, signal.SIGKILL):
         pids = [pid for pid in marked_processes(directory) if pid not in (os.getpid(), but)]
-        handles = [handle for pid in pids if (handle := _handle_of(pid, directory)) is not None]
+        handles = [handle for pid in pids if (handle := handle_of(pid, directory)) is not None]
         found = found or len(handles)
         for handle in handles:
             send(handle, number)
@@ -256,7 +256,8 @@ def marked_processes(directory: Path) -> Iterator[int]:
             yield int(entry.name)
 
 
-def _handle_of(pid: int, directory: Path) -> int | None:
+def handle_of(pid: int, directory: Path) -> int | None:
+    """Open a handle of a process, to be closed by the caller; None when it is gone or lacks the marker."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:

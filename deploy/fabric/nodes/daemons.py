@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.errors import DeployError, Missing, NotReady
 from deploy.servers.ports import answers, is_free
-from deploy.servers.process import MARKER, has_ended, marked_processes, send, stop_leftovers
+from deploy.servers.process import MARKER, handle_of, has_ended, marked_processes, send, stop_leftovers
 from deploy.servers.waiting import wait_for
 
 #: For peers and orderers: a tenth less processor time under load, for half as much memory again.
@@ -79,9 +79,9 @@ class Daemons:
         :raises NotReady: when it goes on.
         """
         pid = self.running().get(name)
-        if pid is None:
+        handle = None if pid is None else handle_of(pid, self._root)
+        if handle is None:
             return False
-        handle = os.pidfd_open(pid)
         try:
             send(handle, signal.SIGKILL if kill else signal.SIGTERM)
             if not has_ended(handle, _STOP_SECONDS):

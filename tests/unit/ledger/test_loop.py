@@ -73,26 +73,14 @@ def test_the_loop_survives_what_may_pass(error: Exception) -> None:
 
 
 @pytest.mark.timeout(30)
-def test_an_idle_loop_wakes_when_the_bell_rings(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("after_seconds", [0, 0.05], ids=["during a turn", "while idle"])
+def test_the_loop_turns_again_when_the_bell_rings(monkeypatch: pytest.MonkeyPatch, after_seconds: float) -> None:
     monkeypatch.setattr("portal.ledger.service.loop.SHORTEST_WAIT", 3_600.0)
     bell = threading.Event()
     recorder = Scripted()
     loop = loop_of(recorder, bell=bell)
-    ring = threading.Timer(0.05, bell.set)
-    recorder.at_the_end = lambda: loop.stop() if recorder.steps == 2 else ring.start()
-
-    loop.run()
-
-    assert recorder.steps == 2
-
-
-@pytest.mark.timeout(30)
-def test_what_rings_during_a_turn_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.ledger.service.loop.SHORTEST_WAIT", 3_600.0)
-    bell = threading.Event()
-    recorder = Scripted()
-    loop = loop_of(recorder, bell=bell)
-    recorder.at_the_end = lambda: loop.stop() if recorder.steps == 2 else bell.set()
+    ring = threading.Timer(after_seconds, bell.set).start if after_seconds else bell.set
+    recorder.at_the_end = lambda: loop.stop() if recorder.steps == 2 else ring()
 
     loop.run()
 
