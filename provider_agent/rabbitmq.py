@@ -173,7 +173,7 @@ class RabbitBroker:
 
         # The broker cancels a consumer whose queue is deleted; closing makes `_serve` see it.
         channel.add_on_cancel_callback(lambda _: channel.close())
-        channel.basic_consume(queue, deliver)
+        channel.basic_consume(queue, deliver, arguments=names.CONSUMER_ARGUMENTS)
         return channel
 
     def _soon(self, step: Callable[[], None], only_on: pika.BlockingConnection | None = None) -> None:

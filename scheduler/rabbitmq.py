@@ -234,7 +234,10 @@ class _Session:
     async def _consume(self, channel: Channel, consumer: Consumer) -> None:
         await self._call(channel, lambda done: channel.basic_qos(prefetch_count=consumer.prefetch, callback=done))
         take = self._taker(consumer)
-        answer = await self._call(channel, lambda done: channel.basic_consume(consumer.queue, take, callback=done))
+        answer = await self._call(
+            channel,
+            lambda done: channel.basic_consume(consumer.queue, take, arguments=names.CONSUMER_ARGUMENTS, callback=done),
+        )
         self._consumer_tags.append(answer.method.consumer_tag)
 
     async def stop_consuming(self) -> None:

@@ -7,6 +7,9 @@ INVOCATIONS = "invocations"
 HEARTBEATS = "provider-heartbeats"
 PROGRESS = "provider-progress"
 RESULTS = "provider-results"
+#: A consumer is told when its queue is deleted. Without this RabbitMQ moves it to a queue of the same name that is
+#: declared at once, and then drops what that queue delivers: the consumer would be deaf and not know it.
+CONSUMER_ARGUMENTS = {"x-cancel-on-ha-failover": True}
 #: Functions of the chaincode that providers call.
 FABRIC_SUBMIT = "submit"
 FABRIC_OWN_JOB = "own_job"

@@ -57,9 +57,16 @@ class AgentFarSide:
         """Return how many orders are not delivered yet."""
         return int(self._channel.queue_declare(self.login.jobs_queue, passive=True).method.message_count)
 
+    def consumers(self) -> dict[str, dict[str, object]]:
+        """Return the arguments of the agent's consumers by their queue; the broker's list lags behind."""
+        found = self._broker.admin("GET", f"consumers/{quote(self._broker.vhost, safe='')}").json()
+        mine = {self.login.jobs_queue, self.login.control_queue}
+        return {name: item["arguments"] for item in found if (name := item["queue"]["name"]) in mine}
+
     def make_again(self, queue: str) -> None:
-        """Delete a queue and declare it again."""
-        self._channel.queue_delete(queue)
+        """Delete a queue and declare it again, before the broker has told the queue's consumer."""
+        # A `queue_delete` of this class would wait for the broker's answer.
+        self._channel._impl._send_method(pika.spec.Queue.Delete(queue=queue, nowait=True))
         self._channel.queue_declare(queue, durable=True)
 
     def drop_connection(self) -> None:

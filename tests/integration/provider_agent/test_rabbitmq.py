@@ -104,6 +104,18 @@ def test_an_agent_whose_queue_was_deleted_and_made_again_comes_back(near: Rabbit
     wait_for("the order", lambda: inbox.jobs == [b"order"], SECONDS)
 
 
+def test_the_broker_is_asked_to_tell_of_a_deleted_queue_however_soon_it_is_made_again(
+    near: RabbitBroker, far: AgentFarSide
+) -> None:
+    # Otherwise it moves the consumer to the new queue and loses what comes: once in a hundred times of the test above.
+    near.start(Collector())
+    wait_for("the connection", lambda: near.is_connected, SECONDS)
+
+    queues = {far.login.jobs_queue, far.login.control_queue}
+    wait_for("the broker's list", lambda: far.consumers().keys() == queues, SECONDS)
+    assert all(arguments == {"x-cancel-on-ha-failover": True} for arguments in far.consumers().values())
+
+
 def test_the_broker_is_reached_over_tls_with_a_private_authority_only(
     far: AgentFarSide, broker: Broker, tmp_path: Path
 ) -> None:
