@@ -74,7 +74,7 @@ class Operator:
         self._say("orderers and peers have joined the channel")
         self._deploy(network)
         block = readiness.wait_ready(self.places, network)
-        self._say(f"ready: every organisation endorsed a transaction, and it is committed in block {block}")
+        self._say(f"ready: every organisation endorsed a transaction, and all peers have it, in block {block}")
         write_profiles(self.places, network)
 
     def begin(self, path: Path) -> None:

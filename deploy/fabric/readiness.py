@@ -1,4 +1,4 @@
-"""A network is ready when a transaction that every organisation endorsed is committed: no open port proves that."""
+"""A network is ready when all its peers have a transaction that every organisation endorsed: no open port proves it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from chaincode.fabric import names
 from deploy.errors import DeployError
-from deploy.fabric.network import Network, Node, Places, msp_id
+from deploy.fabric.network import Network, Node, Places, Role, msp_id
 from deploy.fabric.profiles import profile
 from deploy.servers.waiting import wait_for
 from fabric_client.errors import ChaincodeRefused, FabricError, PeerUnavailable
@@ -21,7 +21,7 @@ _CATCH_UP_SECONDS = 300
 
 
 class NotReadyYet(DeployError):
-    """The network does not commit transactions; the message has what it said last."""
+    """The network does not commit transactions, or a peer does not get them; the message has what was said last."""
 
 
 @contextmanager
@@ -37,9 +37,11 @@ def connection(places: Places, network: Network) -> Iterator[Peers]:
 
 
 def wait_ready(places: Places, network: Network) -> int:
-    """Return the block of the first transaction that every organisation endorsed and that is committed.
+    """Return the block of the first transaction that every organisation endorsed, once every peer has it.
 
-    :raises NotReadyYet: when there is none in time.
+    A peer that is behind would endorse something else than the others.
+
+    :raises NotReadyYet: when there is none in time, or a peer does not have it in time.
     """
     said: list[str] = ["nothing"]
 
@@ -52,9 +54,31 @@ def wait_ready(places: Places, network: Network) -> int:
 
     with connection(places, network) as peers:
         try:
-            return wait_for("the first transaction", committed, _READY_SECONDS)
+            block = wait_for("the first transaction", committed, _READY_SECONDS)
         except DeployError as error:
             raise NotReadyYet(f"the network commits nothing within {_READY_SECONDS} s; it said: {said[0]}") from error
+    wait_for_peers(network, block, lambda peer: height(places, network, peer))
+    return block
+
+
+def wait_for_peers(
+    network: Network, block: int, height_of: Callable[[Node], int | None], seconds: float = _CATCH_UP_SECONDS
+) -> None:
+    """Return when every peer has a block.
+
+    :raises NotReadyYet: naming the peers that do not have it in time.
+    """
+    behind = list(network.of(Role.PEER))
+
+    def all_have_it() -> bool:
+        behind[:] = [peer for peer in behind if (height_of(peer) or 0) <= block]
+        return not behind
+
+    try:
+        wait_for("all peers", all_have_it, seconds)
+    except DeployError as error:
+        late = ", ".join(peer.name for peer in behind)
+        raise NotReadyYet(f"without block {block} for {seconds:g} s: {late}; `network logs` shows why") from error
 
 
 def execute(peers: Peers, network: Network, function: str, *arguments: bytes) -> int:

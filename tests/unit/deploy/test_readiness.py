@@ -1,0 +1,26 @@
+"""A network is ready when all its peers have the block: one that is behind endorses something else than the others."""
+
+import pytest
+
+from deploy.fabric.network import Network, Node, Role
+from deploy.fabric.readiness import NotReadyYet, wait_for_peers
+
+PEERS = tuple(
+    Node(name=f"peer0.{name}", role=Role.PEER, organisation=name, ports={}) for name in ("controller", "peers")
+)
+NETWORK = Network(channel="c", host="127.0.0.1", max_transactions=1, timeout="1s", users={}, nodes=PEERS)
+
+
+def test_it_waits_for_the_last_peer() -> None:
+    heights = {"controller": iter([8]), "peers": iter([None, 7, 8])}
+
+    wait_for_peers(NETWORK, 7, lambda peer: next(heights[peer.organisation]), seconds=5)
+
+    assert [list(rest) for rest in heights.values()] == [[], []]
+
+
+def test_it_names_the_peers_that_stay_behind() -> None:
+    heights: dict[str, int | None] = {"controller": 8, "peers": 7}
+
+    with pytest.raises(NotReadyYet, match=r"block 7 for 0 s: peer0\.peers"):
+        wait_for_peers(NETWORK, 7, lambda peer: heights[peer.organisation], seconds=0)
