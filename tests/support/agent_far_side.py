@@ -64,9 +64,8 @@ class AgentFarSide:
         return {name: item["arguments"] for item in found if (name := item["queue"]["name"]) in mine}
 
     def make_again(self, queue: str) -> None:
-        """Delete a queue and declare it again, before the broker has told the queue's consumer."""
-        # A `queue_delete` of this class would wait for the broker's answer.
-        self._channel._impl._send_method(pika.spec.Queue.Delete(queue=queue, nowait=True))
+        """Delete a queue and declare it again."""
+        self._channel.queue_delete(queue)
         self._channel.queue_declare(queue, durable=True)
 
     def drop_connection(self) -> None:
