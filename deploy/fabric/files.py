@@ -41,13 +41,13 @@ def whole_directory(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Let one command at a time start and stop a network's processes.
+def alone(root: Path, seconds: float = _ALONE_SECONDS) -> Iterator[None]:
+    """Let one command at a time change what is in a directory, or start and stop its processes.
 
     :raises NotReady: when another one does not end.
     """
     with (root / ".lock").open("w") as lock:
-        wait_for("another command on this network to end", lambda: _locked(lock), _ALONE_SECONDS)
+        wait_for(f"another command in {root} to end", lambda: _locked(lock), seconds)
         yield
 
 

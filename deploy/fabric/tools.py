@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import DeployError, Missing, NotReady
+from deploy.fabric.files import alone
 
 NETWORK_DIRECTORY = Path(__file__).parents[2] / "fabric-network"
 #: Each Go module with the programs that it makes.
@@ -50,20 +51,24 @@ class Tools:
         :raises DeployError: when the build fails.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        for module, programs in MODULES.items():
-            sources = NETWORK_DIRECTORY / "tools" / module
-            stamp = self.directory / f".{module}.sha256"
-            wanted = _digest(sources)
-            if _read(stamp) == wanted and all((self.directory / program).exists() for program in programs):
-                say(f"{module}: built already ({', '.join(programs)})")
-                continue
-            path = os.pathsep.join([str(_OWN_GO), os.environ.get("PATH", "")])
-            for program, reason in _NEEDED.items():
-                if shutil.which(program, path=path) is None:
-                    raise Missing(f"{program} is not installed. {reason}")
-            say(f"{module}: building {', '.join(programs)} (a few minutes the first time)")
-            self._build(sources, path, say)
-            stamp.write_text(wanted)
+        with alone(self.directory, _BUILD_SECONDS):
+            for module, programs in MODULES.items():
+                self._build_module(module, programs, say)
+
+    def _build_module(self, module: str, programs: Sequence[str], say: Callable[[str], None]) -> None:
+        sources = NETWORK_DIRECTORY / "tools" / module
+        stamp = self.directory / f".{module}.sha256"
+        wanted = _digest(sources)
+        if _read(stamp) == wanted and all((self.directory / program).exists() for program in programs):
+            say(f"{module}: built already ({', '.join(programs)})")
+            return
+        path = os.pathsep.join([str(_OWN_GO), os.environ.get("PATH", "")])
+        for program, reason in _NEEDED.items():
+            if shutil.which(program, path=path) is None:
+                raise Missing(f"{program} is not installed. {reason}")
+        say(f"{module}: building {', '.join(programs)} (a few minutes the first time)")
+        self._build(sources, path, say)
+        stamp.write_text(wanted)
 
     def _build(self, sources: Path, path: str, say: Callable[[str], None]) -> None:
         log = self.directory / f"{sources.name}.log"

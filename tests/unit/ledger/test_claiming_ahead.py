@@ -100,10 +100,10 @@ def submitted() -> list[str]:
     return list(rows.values_list("operation_id", flat=True))
 
 
-def sent(ledger: MemoryLedger) -> list[list[str]]:
+def sent(ledger: MemoryLedger, first: int = 1) -> list[list[str]]:
     return [
         [result.operation_id for result in block.transactions[0].results]
-        for block in ledger.blocks(1, 10_000)
+        for block in ledger.blocks(first, 10_000)
         if block.transactions
     ]
 
@@ -214,7 +214,7 @@ def test_a_crash_at_any_statement_loses_doubles_and_reorders_nothing(
 ) -> None:
     key = signing_keys()[KeyName.RECORDER]
     for step in range(1, 100):
-        ids = waiting(3 * AT_ONCE)
+        first, ids = ledger.height, waiting(3 * AT_ONCE)[-3 * AT_ONCE :]
         way = Way()
         try:
             with crashing_at(step):
@@ -226,7 +226,7 @@ def test_a_crash_at_any_statement_loses_doubles_and_reorders_nothing(
         turn_until_idle(ledger, clock, key, Way())
 
         assert set(OutboxOperation.objects.values_list("state", flat=True)) == {OutboxState.COMMITTED}
-        assert [operation_id for batch in sent(ledger) for operation_id in batch] == ids
+        assert [operation_id for batch in sent(ledger, first) for operation_id in batch] == ids
     else:
         raise AssertionError("it always crashed")
 
