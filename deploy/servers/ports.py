@@ -2,7 +2,7 @@
 
 import random
 import socket
-from contextlib import ExitStack
+from itertools import islice
 
 from deploy.errors import DeployError
 
@@ -16,25 +16,22 @@ def free_ports(count: int) -> list[int]:
 
     :raises DeployError: when there are not that many.
     """
-    dice = random.SystemRandom()
-    with ExitStack() as held:
-        ports: list[int] = []
-        for _ in range(_TRIES):
-            if len(ports) == count:
-                return ports
-            port = dice.choice(_RANGE)
-            if (probe := _bind(port)) is not None:
-                held.enter_context(probe)
-                ports.append(port)
-    raise DeployError(f"found no {count} free ports from {_RANGE.start} to {_RANGE.stop}")
+    tried = random.SystemRandom().sample(_RANGE, _TRIES)
+    ports = list(islice(filter(is_free, tried), count))
+    if len(ports) < count:
+        raise DeployError(f"found no {count} free ports from {_RANGE.start} to {_RANGE.stop}")
+    return ports
 
 
 def is_free(port: int) -> bool:
     """Return whether a server could listen on a port of 127.0.0.1."""
-    probe = _bind(port)
-    if probe is None:
-        return False
-    probe.close()
+    with socket.socket() as probe:
+        # As servers do: connections of an earlier one that are not quite over are in nobody's way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
     return True
 
 
@@ -45,14 +42,3 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _bind(port: int) -> socket.socket | None:
-    probe = socket.socket()
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        probe.bind(("127.0.0.1", port))
-    except OSError:
-        probe.close()
-        return None
-    return probe
