@@ -147,8 +147,9 @@ class Intake:
     def _accept(self, ticket: Ticket, order: JobOrder) -> None:
         desk, now_ms = self._desk, self._desk.tools.clock()
         desk.journal.accept(ticket.job_id, ticket=order.ticket, pay_until_ms=ticket.pay_until_ms)
-        desk.pool.submit(Job(work=Work(ticket=ticket, input=order.input), jws=order.ticket))
+        # Said first: what its run has to say comes from another thread.
         desk.tools.broker.publish(Accepted(job_id=ticket.job_id, accepted_at_ms=now_ms))
+        desk.pool.submit(Job(work=Work(ticket=ticket, input=order.input), jws=order.ticket))
         log.info("job.accepted", extra={"job_id": ticket.job_id})
 
     def _refuse(self, ticket: Ticket, jws: str, reason: RefusalReason) -> None:

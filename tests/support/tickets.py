@@ -28,7 +28,7 @@ def a_ticket(**changes: Any) -> Ticket:
     """Return a ticket that any agent of these tests takes, but for what is changed; `input` is the input itself."""
     given = changes.pop("input", b"hello")
     _INPUTS[signing.sha256_hex(given)] = given
-    limits = changes.pop("limits", Limits(timeout_ms=10_000))
+    limits = changes.pop("limits", Limits(timeout_ms=60_000))
     invocation = uuid.uuid4()
     now = now_ms()
     plain = Ticket(
@@ -46,7 +46,7 @@ def a_ticket(**changes: Any) -> Ticket:
         input_type="text/plain",
         epoch=1,
         issued_at_ms=now,
-        accept_by_ms=now + 5_000,
+        accept_by_ms=now + 60_000,
         pull_by_ms=now + 60_000,
         pay_until_ms=now + 24 * _HOUR_MS,
         price_nano_per_ms=10,

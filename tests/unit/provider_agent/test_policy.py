@@ -49,7 +49,7 @@ def test_a_ticket_on_the_providers_terms_is_taken() -> None:
         ({"limits": Limits(input_bytes=4), "input": b"12345"}, RefusalReason.TOO_LARGE),
         ({"input": b"x" * (256 * 1024 + 1)}, RefusalReason.TOO_LARGE),
         ({"price_nano_per_ms": 9}, RefusalReason.PRICE_TOO_LOW),
-        ({"max_cost_micro": 99}, RefusalReason.PRICE_TOO_LOW),
+        ({"max_cost_micro": 599}, RefusalReason.PRICE_TOO_LOW),
         ({"max_ms": 9_999}, RefusalReason.PRICE_TOO_LOW),
         ({"image": f"192.168.1.5:5000/x@{DIGEST}"}, RefusalReason.REGISTRY_NOT_ALLOWED),
         ({"image": f"localhost:5001/x@{DIGEST}"}, RefusalReason.REGISTRY_NOT_ALLOWED),
@@ -82,7 +82,7 @@ def test_limits_and_prices_at_the_very_bound_are_taken() -> None:
     assert judged(limits=Limits(memory_mb=256, cpu_millis=2000, timeout_ms=10_000)) is None
     assert judged(accept_by_ms=NOW) is None
     assert judged(epoch=5) is None
-    assert judged(price_nano_per_ms=11, max_cost_micro=110) is None
+    assert judged(price_nano_per_ms=11, max_cost_micro=660) is None
 
 
 def test_a_registry_on_the_administrators_list_is_taken() -> None:
