@@ -159,7 +159,14 @@ class RabbitBroker:
             # A channel that the broker closed raises nowhere by itself.
             if not all(channel.is_open for channel in channels):
                 raise _Closed("the broker closed a channel")
-        connection.process_data_events(time_limit=0)
+        self._send_the_rest(connection)
+
+    def _send_the_rest(self, connection: pika.BlockingConnection) -> None:
+        """Do all steps that were asked for so far: one look does not reach those that came while it lasted."""
+        last = Flag()
+        connection.add_callback_threadsafe(last.set)
+        while not last.is_set():
+            connection.process_data_events(time_limit=_TICK_SECONDS)
 
     def _consume(
         self, connection: pika.BlockingConnection, queue: str, prefetch: int, take: Callable[[bytes, Any], None]

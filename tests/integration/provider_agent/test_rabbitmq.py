@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.servers.tls import server_tls
+from provider_agent.ports import Event
 from provider_agent.rabbitmq import BrokerRefused, BrokerUnreachable, RabbitBroker, try_login
 from tests.support.agent_broker import SECONDS, BrokerContract, Collector, a_heartbeat
 from tests.support.agent_far_side import AgentFarSide
@@ -12,6 +13,7 @@ from tests.support.servers import Broker
 from tests.support.tls_proxy import tls_proxy
 from tests.support.waiting import wait_for
 from wire import names
+from wire.messages import Accepted
 
 
 @pytest.fixture
@@ -80,6 +82,30 @@ def test_an_acknowledgement_from_before_a_reconnect_is_harmless(near: RabbitBrok
     far.send_order(b"next")
 
     wait_for("the next", lambda: inbox.jobs == [b"order", b"order", b"next"], SECONDS)
+
+
+def test_stopping_sends_all_that_was_published_while_it_sent(
+    near: RabbitBroker, far: AgentFarSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, events = near._send, [Accepted(job_id=str(number), accepted_at_ms=1) for number in range(3)]
+
+    def send_slowly(event: Event) -> None:
+        if event is events[0]:
+            near.publish(events[1])
+        send(event)
+        if event is events[0]:
+            near.publish(events[2])
+            near._stopping.set()
+
+    monkeypatch.setattr(near, "_send", send_slowly)
+    near.start(Collector())
+    wait_for("the connection", lambda: near.is_connected, SECONDS)
+
+    near.publish(events[0])
+    wait_for("the stop", near._stopping.is_set, SECONDS)
+    near.stop()
+
+    wait_for("all events", lambda: far.received() == events, SECONDS)
 
 
 def test_a_login_can_be_tried(far: AgentFarSide) -> None:
