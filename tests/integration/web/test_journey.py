@@ -16,7 +16,7 @@ import uvicorn
 from django.core.asgi import get_asgi_application
 from django.core.signals import request_finished
 from django.db import connections
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from deploy.servers.ports import free_ports
 from deploy.servers.tls import ServerTls, server_tls
@@ -88,7 +88,7 @@ def site(
     (port,) = free_ports(1)
     tls = server_tls(tmp_path / "tls")
     with _served(dispatcher, port, tls):
-        wait_for("the gateway's connection", lambda: rabbit.ready, 10)
+        wait_for("the gateway's connection", lambda: rabbit.ready, 60)
         yield Site(
             f"https://localhost:{port}", f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=tls.ca_file)
         )
@@ -117,7 +117,7 @@ class _served:  # noqa: N801 - used as a function
 
     def __enter__(self) -> None:
         self._thread.start()
-        wait_for("the server", lambda: self._server.started, 10)
+        wait_for("the server", lambda: self._server.started, 60)
 
     def __exit__(self, *_exception: object) -> None:
         self._server.should_exit = True
@@ -147,7 +147,7 @@ def open_page(site: Site, chromium: Browser) -> Open:
     def opened(size: str, **options: Any) -> Page:
         context = chromium.new_context(ignore_https_errors=True, viewport=SIZES[size], base_url=site.portal, **options)  # type: ignore[arg-type]
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", _complain)
         page.on("console", lambda message: _complain(message.text) if message.type == "error" else None)
         return page
@@ -165,8 +165,8 @@ def fits(page: Page) -> bool:
 
 
 def send(page: Page) -> None:
-    page.locator("main form button.button").first.click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.locator("main form button.button").first.click()
 
 
 @pytest.mark.usefixtures("image_registry", "controller_keys")
@@ -182,10 +182,17 @@ def test_from_sign_up_to_the_first_answer(site: Site, open_page: Open, size: str
     send(page)
     assert "Your account is ready" in page.inner_text("main")
 
-    page.get_by_role("link", name="Register a function").first.click()
+    scripts: list[Route] = []
+    page.route("**/site*.js", lambda route: scripts.append(route))  # noqa: PLW0108 - Playwright wants a function
+    with page.expect_request("**/site*.js"):
+        page.get_by_role("link", name="Register a function").first.click()
     page.get_by_label("Name").fill("echo")
     page.get_by_label("Image link").fill(IMAGE_LINK)
     page.get_by_label("Price ceiling").fill("50")
+    # On a slow line people type before the page's script is there.
+    (script,) = scripts
+    script.continue_()
+    page.unroute("**/site*.js")
     page.get_by_text("A run at the full timeout of 30 s costs at most 0.0015 credits").wait_for()
     page.get_by_label("Everyone").check()
     assert fits(page)
@@ -197,7 +204,7 @@ def test_from_sign_up_to_the_first_answer(site: Site, open_page: Open, size: str
     assert address == "https://127.0.0.1:8444/f/nina/echo"
     assert fits(page)
 
-    called = httpx.post(f"{site.functions}/f/nina/echo", content=b"from outside", verify=site.trust)
+    called = httpx.post(f"{site.functions}/f/nina/echo", content=b"from outside", verify=site.trust, timeout=60)
     assert (called.status_code, called.text) == (200, "from outside")
 
     page.get_by_role("link", name="Run once").click()

@@ -13,7 +13,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 for (const form of document.querySelectorAll("form[data-live]")) {
   const target = form.querySelector("[data-live-target]");
   let waiting;
-  form.addEventListener("input", () => {
+  const showSoon = () => {
     clearTimeout(waiting);
     waiting = setTimeout(async () => {
       const query = new URLSearchParams();
@@ -21,5 +21,8 @@ for (const form of document.querySelectorAll("form[data-live]")) {
       const answer = await fetch(`${form.dataset.live}?${query}`);
       if (answer.ok) target.textContent = await answer.text();
     }, 250);
-  });
+  };
+  form.addEventListener("input", showSoon);
+  // Filled in before this script was there.
+  if ([...form.elements].some((field) => "defaultValue" in field && field.value !== field.defaultValue)) showSoon();
 }
