@@ -109,8 +109,11 @@ class Marketplace:
         return {"verified": verified, "reconciled": reconciled}
 
     def providers_alive(self) -> int:
-        """Return how many providers the scheduler has heard of lately."""
-        page = httpx.get(f"http://127.0.0.1:{self.layout.ports.scheduler}/metrics", trust_env=False).text
+        """Return how many providers the scheduler has heard of lately; none while it does not answer."""
+        try:
+            page = httpx.get(f"http://127.0.0.1:{self.layout.ports.scheduler}/metrics", trust_env=False).text
+        except httpx.TransportError:
+            return 0
         found = _ALIVE.search(page)
         return int(float(found[1])) if found else 0
 

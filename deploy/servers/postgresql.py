@@ -50,7 +50,7 @@ class PostgreSQL:
             user=self.user,
             password=self.password,
             dbname=name,
-            connect_timeout=5,
+            connect_timeout=30,
             autocommit=True,
         )
 

@@ -24,7 +24,8 @@ from deploy.servers.waiting import wait_for
 MARKER = "CHAINFAAS_SUPERVISED_IN"
 #: Ranks of what a marketplace consists of.
 AGENTS, CONTROLLER, SERVERS = 0, 1, 2
-_KILL_SECONDS = 10
+#: How long what was asked to end may take before it is killed, and what was killed before something is wrong.
+_ASK_SECONDS, _KILL_SECONDS = 10, 60
 _RUN_SECONDS = 120
 
 
@@ -41,7 +42,7 @@ class Program:
     directory: Path | None = None
     #: Who it runs as; ourselves when not given.
     user: str | None = None
-    start_seconds: float = 30
+    start_seconds: float = 120
     #: How long it may take to end by itself before it is killed.
     stop_seconds: float = 10
     stop_signal: signal.Signals = signal.SIGTERM
@@ -220,13 +221,13 @@ class Supervisor:
 def stop_leftovers(directory: Path, *, but: int | None = None) -> int:
     """End every process that still carries the marker of `directory`, and return how many there were."""
     found = 0
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, seconds in ((signal.SIGTERM, _ASK_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
         pids = [pid for pid in marked_processes(directory) if pid not in (os.getpid(), but)]
         handles = [handle for pid in pids if (handle := handle_of(pid, directory)) is not None]
         found = found or len(handles)
         for handle in handles:
             send(handle, number)
-        end = time.monotonic() + _KILL_SECONDS
+        end = time.monotonic() + seconds
         for handle in handles:
             has_ended(handle, end - time.monotonic())
             os.close(handle)

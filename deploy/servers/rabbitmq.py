@@ -62,7 +62,6 @@ class RabbitServer:
             directory=self.directory,
             environment=self._environment(),
             ready=self.answers,
-            start_seconds=60,
             # Its queues are closed within two; Erlang would take five more to end.
             stop_seconds=3,
             rank=SERVERS,

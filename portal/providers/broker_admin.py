@@ -25,7 +25,7 @@ MAX_CHANNELS = 4
 _NOTHING = "^$"
 _EVERYTHING = ".*"
 _PREFIX = names.broker_user(UUID(int=0)).removesuffix(UUID(int=0).hex)
-_SECONDS = 5.0
+_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
