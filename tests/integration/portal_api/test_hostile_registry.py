@@ -146,7 +146,7 @@ def test_a_registry_that_falls_silent_is_waited_for_in_bounds(place: Place) -> N
 
     with pytest.raises(RegistryFailed, match=r"did not answer within 0\.5 s"):
         place.pin(server, seconds=0.5)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_revoked_provider_is_thrown_out_and_its_queues_are_gone(broker: Broker
             return True
         return connection.is_closed
 
-    wait_for("the connection's end", is_closed, 10)
+    wait_for("the connection's end", is_closed, 60)
     with pytest.raises(ProbableAuthenticationError):
         connect(broker, access, "password")
     queues = {queue["name"] for queue in broker.admin("GET", f"queues/{broker.vhost}-fresh").json()}

@@ -19,7 +19,7 @@ class RealShelf:
     def __init__(self, server: Registry) -> None:
         self.host = server.host
         self.registry = HttpRegistry(RegistryList.parse(server.url))
-        self._http = httpx.Client(base_url=f"{server.url}/v2", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"{server.url}/v2", timeout=60, trust_env=False)
 
     def put(self, name: str, tag: str, image: ImageBytes) -> None:
         for blob in (image.layer, image.config):

@@ -93,4 +93,4 @@ def test_nothing_survives_when_its_supervisor_is_killed(tmp_path: Path) -> None:
 
         supervisor.send_signal(signal.SIGKILL)
 
-    wait_for("everything it started to end", lambda: not list(marked_processes(tmp_path)), 10)
+    wait_for("everything it started to end", lambda: not list(marked_processes(tmp_path)), 60)

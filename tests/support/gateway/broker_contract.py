@@ -61,7 +61,7 @@ class BrokerContract(ABC):
         order = request(ends.broker, b"\x00\xff")
 
         await ends.broker.send(order, expires_ms=10_000)
-        await eventually("the reply", lambda: ends.heard, 5)
+        await eventually("the reply", lambda: ends.heard, 60)
 
         assert ends.taken == [order]
         assert ends.heard == [InvocationReply(invocation_id=order.invocation_id, output=b"\x00\xff")]
@@ -71,7 +71,7 @@ class BrokerContract(ABC):
 
         for order in orders:
             await ends.broker.send(order, expires_ms=10_000)
-        await eventually("all replies", lambda: len(ends.heard) == 200, 10)
+        await eventually("all replies", lambda: len(ends.heard) == 200, 60)
 
         assert {reply.invocation_id for reply in ends.heard} == {order.invocation_id for order in orders}
 

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 from wire import envelope, names
 from wire.messages import Cancel, InvocationReply, JobOrder, Message, ResultAcknowledged
 
-_SECONDS = 15.0
+_SECONDS = 60.0
 ORDER = JobOrder(ticket="ticket", working_key="word", input=b"question")
 
 

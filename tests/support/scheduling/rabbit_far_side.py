@@ -20,6 +20,8 @@ class RabbitFarSide:
     def __init__(self, access: servers.Broker) -> None:
         parameters = login_of(access).parameters()
         parameters.client_properties = {"connection_name": "far side"}
+        # A test may take longer than a heartbeat before it looks here again.
+        parameters.heartbeat = 0
         self._connection = pika.BlockingConnection(parameters)
         self._channel = self._connection.channel()
         self._tags: dict[str, str] = {}

@@ -26,7 +26,7 @@ from tests.support.waiting import eventually
 from wire import names
 from wire.messages import Cancel, InvocationReply, InvocationRequest, JobOrder, Message, ResultAcknowledged
 
-_SECONDS = 5.0
+_SECONDS = 30.0
 
 
 class Stage:

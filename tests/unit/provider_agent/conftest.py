@@ -25,7 +25,7 @@ from wire.envelope import dump
 from wire.messages import Finished, JobOrder, Message, Refused, Ticket
 from wire.signing import SigningKey
 
-SECONDS = 5
+SECONDS = 30
 T = TypeVar("T")
 
 

@@ -27,7 +27,7 @@ class FakeImages:
     def pull(self, image: str, seconds: float) -> Iterator[Mapping[str, object]]:
         assert seconds >= 0
         self.pulls.append(image)
-        self.gate.wait(5)
+        self.gate.wait(30)
         yield from self.words
         self.here.add(image)
 
@@ -45,7 +45,7 @@ def puller(images: FakeImages) -> Puller:
     return Puller(images, (), lambda _, __: ["9.9.9.9"])
 
 
-def ensure(puller: Puller, image: str = IMAGE, seconds: float = 5) -> None:
+def ensure(puller: Puller, image: str = IMAGE, seconds: float = 30) -> None:
     puller.ensure(image, until=time.monotonic() + seconds, cancelled=Flag())
 
 
@@ -61,7 +61,7 @@ def test_many_who_wait_for_one_image_pull_it_once(puller: Puller, images: FakeIm
     images.gate.clear()
     with ThreadPoolExecutor(8) as threads:
         waiting = [threads.submit(ensure, puller) for _ in range(8)]
-        wait_for("the pull", lambda: images.pulls, 5)
+        wait_for("the pull", lambda: images.pulls, 30)
         images.gate.set()
         for one in waiting:
             one.result()
@@ -74,7 +74,7 @@ def test_who_waits_too_long_for_anothers_pull_gives_up(puller: Puller, images: F
     images.gate.clear()
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(ensure, puller)
-        wait_for("the pull", lambda: images.pulls, 5)
+        wait_for("the pull", lambda: images.pulls, 30)
 
         with pytest.raises(PullFailed, match="takes too long"):
             ensure(puller, seconds=0.05)
@@ -115,7 +115,7 @@ def test_a_pull_that_is_not_wanted_any_more_ends(puller: Puller) -> None:
     cancelled.set()
 
     with pytest.raises(PullFailed, match="not wanted"):
-        puller.ensure(IMAGE, until=time.monotonic() + 5, cancelled=cancelled)
+        puller.ensure(IMAGE, until=time.monotonic() + 30, cancelled=cancelled)
 
 
 def test_a_registry_in_a_private_network_is_never_asked(images: FakeImages) -> None:

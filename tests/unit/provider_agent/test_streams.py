@@ -36,7 +36,7 @@ def test_input_goes_in_and_ends_and_output_comes_out(pair: tuple[socket.socket, 
     thread = Thread(target=container)
     thread.start()
     transcript = Transcript(output_max=100)
-    ending = exchange(near, b"i" * 300_000, transcript, until=time.monotonic() + 10, cancelled=Flag())
+    ending = exchange(near, b"i" * 300_000, transcript, until=time.monotonic() + 30, cancelled=Flag())
     thread.join()
 
     assert ending is Ending.CLOSED
@@ -56,7 +56,7 @@ def test_a_cancellation_ends_it(pair: tuple[socket.socket, socket.socket]) -> No
     cancelled = Flag()
     cancelled.set()
 
-    ending = exchange(pair[0], b"", Transcript(output_max=1), until=time.monotonic() + 10, cancelled=cancelled)
+    ending = exchange(pair[0], b"", Transcript(output_max=1), until=time.monotonic() + 30, cancelled=cancelled)
 
     assert ending is Ending.CANCELLED
 
@@ -65,7 +65,7 @@ def test_too_much_output_ends_it_before_it_fills_the_memory(pair: tuple[socket.s
     pair[1].sendall(frame(1, b"x" * 50_000))
     transcript = Transcript(output_max=10)
 
-    ending = exchange(pair[0], b"", transcript, until=time.monotonic() + 10, cancelled=Flag())
+    ending = exchange(pair[0], b"", transcript, until=time.monotonic() + 30, cancelled=Flag())
 
     assert ending is Ending.TOO_LARGE
     assert len(transcript.output) == 11

@@ -94,7 +94,7 @@ def test_a_result_whose_first_delivery_was_cut_short_is_told_by_the_second() -> 
             assert not stage.desk.live.open_jobs
             first.cancel()
             await asyncio.gather(first, return_exceptions=True)
-            await eventually("the commit", lambda: stage.job_states(request) == [JobState.FINISHED], 5.0)
+            await eventually("the commit", lambda: stage.job_states(request) == [JobState.FINISHED], 30)
             assert stage.replies() == []
 
             await stage.say(provider, "finished", finished)
@@ -340,7 +340,7 @@ def test_while_the_database_is_away_work_waits_and_then_goes_on() -> None:
             ticket = stage.ticket(provider)
             stage.store.available = False
             saying = asyncio.create_task(stage.say(provider, "finished", provider.finished(ticket)))
-            await eventually("the lost database", lambda: not stage.desk.commit.available, 5)
+            await eventually("the lost database", lambda: not stage.desk.commit.available, 30)
             assert stage.replies() == []
 
             stage.store.available = True

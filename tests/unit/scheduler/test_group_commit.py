@@ -45,7 +45,7 @@ def test_what_gathers_goes_into_one_transaction() -> None:
         commit = GroupCommit(store)
         running = asyncio.create_task(commit.run())
         first = asyncio.create_task(commit.commit(change()))
-        await eventually("the first transaction", lambda: len(store.batches) == 1, 5)
+        await eventually("the first transaction", lambda: len(store.batches) == 1, 30)
         others = [asyncio.create_task(commit.commit(change(), change())) for _ in range(5)]
         store.go.release(2)
 

@@ -224,9 +224,9 @@ def test_the_loop_renews_at_once_and_outlives_failures() -> None:
 
     loop = RenewalLoop(work)
     loop.start()
-    wait_for("the first renewal", lambda: calls, 5)
+    wait_for("the first renewal", lambda: calls, 30)
     loop.stop()
-    loop._thread.join(5)
+    loop._thread.join(30)
 
     assert not loop._thread.is_alive()
 
