@@ -186,8 +186,11 @@ class Operator:
         :raises DeployError: when one does not start.
         """
         with files.alone(self.places.root):
+            # It may have been removed while this waited for its turn.
+            if self.stopped:
+                return []
             network = self.network()
-            return [] if self.stopped else self.daemons.start([self.daemon(network, node) for node in network.nodes])
+            return self.daemons.start([self.daemon(network, node) for node in network.nodes])
 
     def reset(self) -> None:
         """Stop everything and remove all data and keys.

@@ -37,7 +37,7 @@ class Supervision:
     def run(self, ended: threading.Event) -> None:
         """Start what does not run, until told to end or until they are stopped."""
         while not ended.wait(self._pause):
-            if self._watched.stopped:
+            if self._is_over():
                 self._say("stopped: nothing is left to watch")
                 return
             try:
@@ -45,10 +45,15 @@ class Supervision:
                     self._say(f"{name} had ended and runs again")
             # The disk may be full, and a directory that is removed goes file by file.
             except (DeployError, OSError) as error:
+                if self._is_over():
+                    continue
                 self._pause = min(_LONGEST_PAUSE, self._pause * 2)
                 self._say(f"{error}; the next try in {self._pause:g} s")
             else:
                 self._pause = self._every
+
+    def _is_over(self) -> bool:
+        return self._watched.stopped
 
 
 def watch(watched: Watched, say: Callable[[str], None], every: float) -> None:

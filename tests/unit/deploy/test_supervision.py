@@ -68,7 +68,7 @@ def watching() -> Iterator[Callable[[Watched], list[str]]]:
 
         yield watch
         try:
-            assert [run.result(10) for run in runs] == [None]
+            assert [run.result(30) for run in runs] == [None]
         finally:
             ended.set()
 
@@ -76,10 +76,24 @@ def watching() -> Iterator[Callable[[Watched], list[str]]]:
 def test_a_directory_that_goes_away_under_it_is_no_crash(watching: Callable[[Watched], list[str]]) -> None:
     said = watching(Failing(FileNotFoundError("network/.lock")))
 
-    wait_for("the end", lambda: len(said) == 4, 10)
+    wait_for("the end", lambda: len(said) == 4, 30)
 
     assert said[0] == "network/.lock; the next try in 0.02 s"
     assert said[1:] == ["peer had ended and runs again"] * 2 + ["stopped: nothing is left to watch"]
+
+
+def test_what_fails_because_the_directory_went_away_is_not_told(watching: Callable[[Watched], list[str]]) -> None:
+    watched = Failing(FileNotFoundError("network/.lock"))
+    watched.looks = 2
+    said = watching(watched)
+
+    wait_for("the end", lambda: said, 30)
+
+    assert said == ["stopped: nothing is left to watch"]
+
+
+def test_nothing_is_started_in_a_directory_whose_network_is_gone(tmp_path: Path) -> None:
+    assert Operator(tmp_path, Tools(directory=tmp_path), print).start_missing() == []
 
 
 def test_a_watch_ends_when_the_network_is_reset(place: Path, watching: Callable[[Watched], list[str]]) -> None:
@@ -88,7 +102,7 @@ def test_a_watch_ends_when_the_network_is_reset(place: Path, watching: Callable[
     said = watching(operator)
 
     operator.reset()
-    wait_for("the end", lambda: said, 10)
+    wait_for("the end", lambda: said, 30)
 
     assert said == ["stopped: nothing is left to watch"]
     assert not place.exists()
@@ -97,11 +111,11 @@ def test_a_watch_ends_when_the_network_is_reset(place: Path, watching: Callable[
 def test_an_operators_attester_that_dies_runs_again(place: Path, watching: Callable[[Watched], list[str]]) -> None:
     peer = Sleeping(Home(root=place), Tools(directory=place), print)
     said = watching(peer)
-    wait_for("the attester", lambda: said, 10)
+    wait_for("the attester", lambda: said, 30)
     first = peer.daemons.running()["attester"]
 
     assert peer.daemons.stop("attester", kill=True)
-    wait_for("another attester", lambda: len(said) == 2, 10)
+    wait_for("another attester", lambda: len(said) == 2, 30)
 
     assert peer.daemons.running()["attester"] != first
     assert peer.down() == 1
