@@ -127,9 +127,16 @@ def height(places: Places, network: Network, peer: Node) -> int | None:
 
 
 def wait_for_height(places: Places, network: Network, peer: Node, say: Callable[[str], None]) -> None:
-    """Return when a peer has as many blocks as the others had when this was called."""
-    others = [height(places, network, node) or 0 for node in network.nodes if node.role is peer.role and node != peer]
-    wanted = max(others, default=0)
+    """Return when a peer has as many blocks as the others had when this was called.
+
+    :raises NotReady: when no other peer answers, or it does not catch up in time.
+    """
+    others = [node for node in network.of(Role.PEER) if node != peer]
+
+    def newest() -> int:
+        return max((height(places, network, node) or 0 for node in others), default=0)
+
+    wanted = wait_for("another peer to tell its height", newest, _READY_SECONDS)
     say(f"{peer.name} catches up to block {wanted}")
     wait_for(f"{peer.name} to catch up", lambda: (height(places, network, peer) or 0) >= wanted, _CATCH_UP_SECONDS)
 

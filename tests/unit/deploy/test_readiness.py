@@ -1,8 +1,11 @@
 """A network is ready when all its peers have the block: one that is behind endorses something else than the others."""
 
+from pathlib import Path
+
 import pytest
 
-from deploy.fabric.network import Network, Node, Role
+from deploy.fabric import readiness
+from deploy.fabric.network import Network, Node, Places, Role
 from deploy.fabric.readiness import NotReadyYet, wait_for_peers
 
 PEERS = tuple(
@@ -16,6 +19,17 @@ def test_it_waits_for_the_last_peer() -> None:
 
     wait_for_peers(NETWORK, 7, lambda peer: next(heights[peer.organisation]), seconds=5)
 
+    assert [list(rest) for rest in heights.values()] == [[], []]
+
+
+def test_a_new_peer_catches_up_with_another_one_that_does_not_answer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    heights = {"controller": iter([None, 7]), "peers": iter([3, 7])}
+    monkeypatch.setattr(readiness, "height", lambda _places, _network, peer: next(heights[peer.organisation]))
+    said: list[str] = []
+
+    readiness.wait_for_height(Places(root=Path()), NETWORK, PEERS[1], said.append)
+
+    assert said == ["peer0.peers catches up to block 7"]
     assert [list(rest) for rest in heights.values()] == [[], []]
 
 
