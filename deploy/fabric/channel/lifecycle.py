@@ -1,6 +1,7 @@
 """The chaincode's life on the channel: installed on each peer, approved by each organisation, committed once."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,10 +9,13 @@ from chaincode.fabric.names import CHAINCODE
 from deploy.fabric.channel.package import Package
 from deploy.fabric.network import Network, Node, Places, Role
 from deploy.fabric.nodes.chaincode import tell_peer
-from deploy.fabric.nodes.peers import CommandFailed, PeerCommand
+from deploy.fabric.nodes.peers import CommandFailed, PeerCommand, orderer_options
 from deploy.fabric.tools import Tools
 
 _THREADS = 4
+#: What passes by itself: the orderers elect a leader; a peer is a block behind another and endorses something else.
+_NOT_YET = ("SERVICE_UNAVAILABLE", "ProposalResponsePayloads do not match")
+_PATIENCE_SECONDS, _PAUSE_SECONDS = 60, 0.5
 
 
 class Lifecycle:
@@ -45,11 +49,8 @@ class Lifecycle:
         """Let each organisation approve the definition."""
         for organisation in self._network.organisations:
             peer = self._network.of(Role.PEER, organisation)[0]
-            self._command(peer).run(
-                *("lifecycle", "chaincode", "approveformyorg"),
-                *(*self._orderer(), *self._channel(), *self._definition(), "--package-id", package.package_id),
-                harmless="with unchanged content",
-            )
+            arguments = ("approveformyorg", "--package-id", package.package_id)
+            self._order(peer, *arguments, harmless="with unchanged content")
 
     def commit(self) -> None:
         """Put the approved definition in force."""
@@ -62,8 +63,22 @@ class Lifecycle:
                 *("--tlsRootCertFiles", self._places.ca_root(peer.organisation).resolve()),
             )
         ]
-        arguments = (*self._orderer(), *self._channel(), *self._definition(), *endorsers)
-        self._command(peers[0]).run("lifecycle", "chaincode", "commit", *arguments)
+        self._order(peers[0], "commit", *endorsers)
+
+    def _order(self, peer: Node, *arguments: object, harmless: str = "") -> None:
+        """Run a command whose outcome goes to the orderers; again while they, or a peer, cannot do it yet."""
+        command, end = self._command(peer), time.monotonic() + _PATIENCE_SECONDS
+        to_orderer = orderer_options(self._places, self._network)
+        words = ("lifecycle", "chaincode", *arguments, *to_orderer, *self._channel(), *self._definition())
+        while True:
+            try:
+                command.run(*words, harmless=harmless)
+            except CommandFailed as error:
+                if not any(part in str(error) for part in _NOT_YET) or time.monotonic() >= end:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
 
     def _install(self, package: Package, peer: Node) -> None:
         tell_peer(self._places, self._network, peer, package.label)
@@ -80,8 +95,3 @@ class Lifecycle:
     def _definition(self) -> tuple[str, ...]:
         sequence = str(self._network.sequence)
         return ("--version", sequence, "--sequence", sequence)
-
-    def _orderer(self) -> tuple[object, ...]:
-        orderer = self._network.of(Role.ORDERER)[0]
-        root = self._places.ca_root(orderer.organisation).resolve()
-        return ("-o", self._network.address(orderer), "--tls", "--cafile", root)

@@ -8,7 +8,7 @@ from cryptography import x509
 from deploy.fabric import files
 from deploy.fabric.identities.enrolment import Enrolment
 from deploy.fabric.network import Network, Places, Role, msp_id
-from deploy.fabric.nodes.peers import PeerCommand
+from deploy.fabric.nodes.peers import PeerCommand, orderer_options
 from deploy.fabric.readiness import connection
 from deploy.fabric.tools import Tools
 from deploy.servers.waiting import wait_for
@@ -40,13 +40,9 @@ def publish(tools: Tools, places: Places, network: Network, organisation: str) -
             return len(wanted)
         path = places.root / "channel" / f"revocation-{organisation}.tx"
         files.write(path, revocation_update(config(), network.channel, msp, revocation_list))
-        orderer = network.of(Role.ORDERER)[0]
-        root = places.ca_root(orderer.organisation).resolve()
         command = PeerCommand(tools, places, network, network.of(Role.PEER, organisation)[0])
-        command.run(
-            *("channel", "update", "-f", path.resolve(), "-c", network.channel),
-            *("-o", network.address(orderer), "--tls", "--cafile", root),
-        )
+        update = ("channel", "update", "-f", path.resolve(), "-c", network.channel)
+        command.run(*update, *orderer_options(places, network))
         wait_for(
             "the channel to take the revocation list",
             lambda: revocation_list in revoked(config(), msp),

@@ -16,7 +16,7 @@ from deploy.servers.waiting import wait_for
 GARBAGE_COLLECTION = {"GOGC": "200"}
 _NAME = "CHAINFAAS_PROGRAM"
 _START_SECONDS = 60
-_STOP_SECONDS = 15
+_STOP_SECONDS = 60
 
 
 class PortTaken(DeployError):

@@ -59,6 +59,13 @@ def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, b
     )
 
 
+def orderer_options(places: Places, network: Network) -> tuple[object, ...]:
+    """Return the options by which a command reaches an orderer; its port is open a while before it serves."""
+    orderer = network.of(Role.ORDERER)[0]
+    root = places.ca_root(orderer.organisation).resolve()
+    return ("-o", network.address(orderer), "--tls", "--cafile", root, "--connTimeout", "30s")
+
+
 class PeerCommand:
     """Fabric's peer command, as the administrator of an organisation, at one of its peers."""
 
