@@ -37,7 +37,14 @@ def gateway(fabric_network: FabricNetwork, recorder: Identity) -> Iterator[Gatew
 
 
 @pytest.fixture(scope="session")
-def world(fabric_network: FabricNetwork) -> Iterator[World]:
+def whole_world(fabric_network: FabricNetwork) -> World:
     """Document 002's four people on the network; time is the network's own."""
     with fabric_network.ledger() as opened:
-        yield marketplace(World(ledger=OnFabric(opened), now_ms=time.time_ns() // 1_000_000))
+        return marketplace(World(ledger=OnFabric(opened), now_ms=time.time_ns() // 1_000_000))
+
+
+@pytest.fixture
+def world(whole_world: World, ledger: FabricLedger) -> World:
+    """These people by the test's own connection: another one may ask another peer, which may be a block behind."""
+    whole_world.ledger = OnFabric(ledger)
+    return whole_world

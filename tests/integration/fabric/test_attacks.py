@@ -135,7 +135,7 @@ def test_a_revoked_certificate_is_refused_by_every_peer(fabric_network: FabricNe
 
     assert revoked.returncode == 0, revoked.stderr
     for peer in connections:
-        wait_for("the refusal", partial(_is_refused, peer.gateway, leaver), 10)
+        wait_for("the refusal", partial(_is_refused, peer.gateway, leaver), 60)
         peer.channel.close()
     assert fabric_network.command("up").returncode == 0
 

@@ -250,7 +250,7 @@ def test_a_provider_that_was_revoked_in_the_portal_is_nobody_on_the_network(
     published = fabric_network.command("publish-revocations")
 
     assert published.returncode == 0, published.stderr
-    wait_for("the refusal", lambda: "does not accept this machine" in leaver.command("claim", job_id).stderr, 30)
+    wait_for("the refusal", lambda: "does not accept this machine" in leaver.command("claim", job_id).stderr, 60)
     with pytest.raises(MemberExpelled):
         admission(fabric_network).admit(member, memberships.request(key))
     assert world.job(job_id).state == "created"

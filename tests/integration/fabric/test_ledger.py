@@ -33,7 +33,7 @@ def all_blocks(ledger: FabricReader, first: int = 0) -> list[Block]:
         found.extend(ledger.blocks(first + len(found), 8))
         return first + len(found) >= height
 
-    wait_for(f"{height} blocks", complete, 20)
+    wait_for(f"{height} blocks", complete, 60)
     return found
 
 
@@ -53,7 +53,7 @@ def test_two_threads_read_blocks_each_at_its_own_place(world: World, ledger: Fab
     height = ledger.height
 
     def numbers(first: int) -> list[int]:
-        return [wait_for("a block", partial(ledger.blocks, number, 1), 20)[0].number for number in range(first, height)]
+        return [wait_for("a block", partial(ledger.blocks, number, 1), 60)[0].number for number in range(first, height)]
 
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(numbers, (height - 8, height - 5)))

@@ -94,7 +94,7 @@ def test_a_certificate_that_ends_soon_is_shown(fabric_network: FabricNetwork) ->
     assert "network renew" in shown
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_all_certificates_are_renewed_for_the_same_keys(fabric_network: FabricNetwork, world: World) -> None:
     made = fabric_network.network
     homes = [fabric_network.places.node(node) for node in made.nodes]

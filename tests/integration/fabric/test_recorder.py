@@ -77,7 +77,7 @@ class Followed:
         self.place += len(blocks)
         settle(blocks)
 
-    def until(self, what: str, ready: Callable[[], bool], recorder: Recorder | None = None, seconds: int = 20) -> None:
+    def until(self, what: str, ready: Callable[[], bool], recorder: Recorder | None = None, seconds: int = 60) -> None:
         """Let a recorder work and follow it until something is so."""
 
         def turn() -> bool:
@@ -220,7 +220,7 @@ def transferring(network: FabricNetwork, name: str, key: SigningKey) -> Iterator
         thread.join(60)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_who_transfers_one_micro_credit_in_a_loop_holds_up_nobody_else(
     fabric_network: FabricNetwork, world: World, followed: Followed, report: Report
 ) -> None:
@@ -233,7 +233,7 @@ def test_who_transfers_one_micro_credit_in_a_loop_holds_up_nobody_else(
     recorder = recorder_on(followed.ledger)
 
     with transferring(fabric_network, "rita", key) as transfers:
-        wait_for("her first transfer", lambda: transfers, 20)
+        wait_for("her first transfer", lambda: transfers, 60)
         begun = time.monotonic()
         followed.until("the others", lambda: committed() - committed("rita") == others, recorder, 60)
         report(

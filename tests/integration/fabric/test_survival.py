@@ -46,7 +46,7 @@ class Load:
         with ThreadPoolExecutor(CLIENTS) as pool:
             made = [pool.submit(deposits, self.network, name, self._go_on, self.watch) for name in self.accounts]
             try:
-                wait_for("the first transactions", lambda: self.watch.done > CLIENTS, 30)
+                wait_for("the first transactions", lambda: self.watch.done > CLIENTS, 60)
                 yield
             finally:
                 self.ended.set()
@@ -66,7 +66,7 @@ def watched(network: FabricNetwork) -> Iterator[None]:
         try:
             yield
             assert network.command("down").returncode == 0
-            assert watching.wait(30) == 0
+            assert watching.wait(60) == 0
             assert processes(network) == {}
         finally:
             watching.kill()

@@ -9,15 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from chaincode.contracts.operations import Deposit, operation_text
-from portal.ledger.errors import LedgerError, Retry
+from portal.ledger.errors import LedgerError
 from portal.ledger.fabric.ledger import FabricLedger
-from tests.support.fabric.network import FabricNetwork, OnFabric, transaction
+from tests.support.fabric.network import FabricNetwork, OnFabric, committed
 from tests.support.fabric.proposals import now_ms
 from tests.support.ledger import KEYS, World
 from wire.signing import OPERATION
 
 CLIENTS = 16
-_TRIES = 20
 
 
 @dataclass(kw_only=True)
@@ -64,22 +63,11 @@ def deposit(account_id: str, name: str) -> str:
 
 
 def until_committed(ledger: FabricLedger, operations: Sequence[str], watch: Watch) -> list[str]:
-    """Submit operations until they are committed and return what became of each.
-
-    What did not happen goes out again in a new transaction, what may have happened in the same one.
-    """
-    begun, envelope = time.monotonic(), transaction(KEYS.controller, operations)
-    for _ in range(_TRIES):
-        try:
-            record = ledger.submit(envelope)
-        except LedgerError as error:
-            watch.failed(error)
-            if error.retry is Retry.NEW_TRANSACTION:
-                envelope = transaction(KEYS.controller, operations)
-        else:
-            watch.committed(begun)
-            return [result.status.value for result in record.results]
-    raise AssertionError(f"not committed in {_TRIES} tries: {dict(watch.again)}")
+    """Submit operations until they are committed and return what became of each."""
+    begun = time.monotonic()
+    record = committed(ledger, KEYS.controller, operations, failed=watch.failed)
+    watch.committed(begun)
+    return [result.status.value for result in record.results]
 
 
 def deposits(network: FabricNetwork, account_id: str, go_on: Callable[[], bool], watch: Watch) -> int:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.process import MARKER
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peer
+from portal.ledger.errors import LedgerError, Retry
 from portal.ledger.fabric.ledger import FabricLedger
 from tests.support.embedded import signed, signing_key
 from tests.support.ledger import KEYS
@@ -33,6 +34,7 @@ from wire.signing import SigningKey
 _ROOT = NETWORK_DIRECTORY.parent
 GENESIS = KEYS.genesis().text()
 BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRICBINARIES", _ROOT / "var" / "fabric-bin"))
+_PATIENCE_SECONDS = 60
 
 
 class FabricNetwork:
@@ -106,7 +108,7 @@ def running_network(root: Path, *options: str, genesis: str = GENESIS) -> Iterat
         made.operator.down()
         assert guard.stdin
         guard.stdin.close()
-        guard.wait(30)
+        guard.wait(60)
 
 
 @pytest.fixture(scope="session")
@@ -134,12 +136,35 @@ class OnFabric:
         self.ledger = ledger
 
     def run(self, creator: str, _timestamp_ms: int, operations: Sequence[str]) -> TransactionRecord:
-        """Submit one transaction."""
-        return self.ledger.submit(transaction(signing_key(creator), operations))
+        """Commit one transaction."""
+        return committed(self.ledger, signing_key(creator), operations)
 
     def items(self, prefix: str) -> list[tuple[str, str]]:
         """Return keys and values."""
         return list(self.ledger.items(prefix))
+
+
+def committed(
+    ledger: FabricLedger,
+    key: SigningKey,
+    operations: Sequence[str],
+    *,
+    failed: Callable[[LedgerError], object] = lambda _: None,
+) -> TransactionRecord:
+    """Submit operations until they are committed, as who uses the network has to; `failed` hears of each other try.
+
+    What did not happen goes out again in a new transaction, what may have happened in the same one.
+    """
+    envelope, end = transaction(key, operations), time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return ledger.submit(envelope)
+        except LedgerError as error:
+            if error.retry is Retry.NEVER or time.monotonic() > end:
+                raise
+            failed(error)
+            if error.retry is Retry.NEW_TRANSACTION:
+                envelope = transaction(key, operations)
 
 
 def transaction(key: SigningKey, operations: Sequence[str], **changes: Any) -> str:
@@ -157,7 +182,7 @@ def health(network: FabricNetwork, organisation: str) -> dict[str, Any]:
     """Return the health of an organisation's chaincode server."""
     node = network.node(Role.CHAINCODE, organisation)
     port = node.ports["health" if network.network.sequence % 2 else "health_next"]
-    answer: dict[str, Any] = json.loads(httpx.get(f"http://{network.network.host}:{port}/healthz", timeout=5).text)
+    answer: dict[str, Any] = json.loads(httpx.get(f"http://{network.network.host}:{port}/healthz", timeout=30).text)
     return answer
 
 
@@ -170,6 +195,6 @@ def connects_to_chaincode(network: FabricNetwork, organisation: str, member: Ide
     with grpc.secure_channel(address, credentials) as channel:
         connect: Any = channel.stream_stream("/protos.Chaincode/Connect")
         try:
-            return bool(next(connect(iter(()), timeout=5)))
+            return bool(next(connect(iter(()), timeout=30)))
         except grpc.RpcError:
             return False

@@ -97,7 +97,7 @@ def naive_servers(network: FabricNetwork) -> Iterator[None]:
     names = [server_name(node, network.network.sequence) for node in nodes]
     _replace(network, names, naive)
     try:
-        wait_for("the naive servers", partial(_answers, network), 30)
+        wait_for("the naive servers", partial(_answers, network), 60)
         yield
     finally:
         _replace(network, names, usual)
