@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaincode.contracts.records import Job, JobState
+from portal.ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.network import FabricNetwork, running_network
 from tests.support.outbox.ledger_process import Driver, LedgerInstallation
 from tests.support.waiting import wait_for
@@ -36,6 +37,10 @@ def _all_paid(installation: LedgerInstallation) -> bool:
     return installation.confirmations() == {"committed": JOBS}
 
 
+def _states(ledger: FabricLedger) -> list[JobState]:
+    return [decode(Job, value).state for _, value in ledger.items("job~")]
+
+
 def _kill_under_load(installation: LedgerInstallation, driver: Driver) -> None:
     before = paid(installation)
     with installation.ledger_process() as running:
@@ -57,11 +62,11 @@ def test_jobs_of_the_outbox_are_paid_once_though_the_recorder_is_killed(tmp_path
         with installation.ledger_process() as running:
             wait_for("all jobs to be paid", partial(_all_paid, installation), 60)
             with network.ledger() as ledger:
-                jobs = [decode(Job, value) for _, value in ledger.items("job~")]
+                # A peer delivers a block some moments before its own state has it.
+                wait_for("the jobs on the ledger", lambda: _states(ledger) == [JobState.SETTLED] * JOBS, 60)
             found = installation.answer("reconcile")
             assert running.terminate() == 0
 
-        assert [job.state for job in jobs] == [JobState.SETTLED] * JOBS
         assert (found["clean"], found["drift_micro"]) == (True, 0)
         assert installation.answer("verify")["operations"] >= JOBS * PER_JOB
         rebuilt = installation.manage("ledger", "rebuild")
