@@ -59,6 +59,8 @@ class FakePeer:
         #: While it is set, reads are not answered.
         self.silent = False
         self._unanswered: list[Any] = []
+        #: Held while a message is counted and taken: who has seen its count may let the peer speak.
+        self._taking = threading.Lock()
         #: A peer ends a longer query here, without a word: its `totalQueryLimit`.
         self.query_limit = 100_000
         self._gathers = gathers
@@ -108,9 +110,10 @@ class FakePeer:
 
     def speak(self) -> None:
         """Answer what was asked meanwhile, and all that comes."""
-        self.silent = False
-        for message in self._unanswered:
-            self._answer(message)
+        with self._taking:
+            self.silent = False
+            for message in self._unanswered:
+                self._answer(message)
 
     def raw(self, message: Any) -> None:
         """Send any message."""
@@ -119,8 +122,9 @@ class FakePeer:
     def _read(self) -> None:
         try:
             for message in self._stream:
-                self.kinds[Message.Type.Name(message.type)] += 1
-                self._take(message)
+                with self._taking:
+                    self.kinds[Message.Type.Name(message.type)] += 1
+                    self._take(message)
         except grpc.RpcError as error:
             for opened in self._open.values():
                 opened.future.set_exception(ConnectionError(str(error)))

@@ -84,7 +84,7 @@ def test_the_events_of_a_transaction_come_as_one(peer: FakePeer) -> None:
 def test_a_keepalive_is_sent_back(peer: FakePeer) -> None:
     peer.raw(ChaincodeMessage(type=ChaincodeMessage.KEEPALIVE))
 
-    wait_for("the keepalive to come back", lambda: peer.kinds["KEEPALIVE"], 5)
+    wait_for("the keepalive to come back", lambda: peer.kinds["KEEPALIVE"], 30)
 
 
 def test_an_error_of_the_peer_is_never_taken_for_a_value(peer: FakePeer) -> None:
@@ -100,13 +100,13 @@ def test_a_transaction_whose_peer_goes_away_ends_and_the_server_serves_the_next(
     with FakePeer(server.port) as leaving:
         leaving.silent = True
         abandoned = leaving.begin(names.GET, "genesis")
-        wait_for("the question", lambda: leaving.kinds["GET_STATE_MULTIPLE"], 5)
+        wait_for("the question", lambda: leaving.kinds["GET_STATE_MULTIPLE"], 30)
     with pytest.raises(ConnectionError):
-        abandoned.result(10)
+        abandoned.result(30)
 
     with FakePeer(server.port) as coming:
         assert coming.call(names.GET, "genesis").status == 200
-        wait_for("the stream to be forgotten", lambda: server.health()["peers"] == 1, 5)
+        wait_for("the stream to be forgotten", lambda: server.health()["peers"] == 1, 30)
 
 
 @pytest.mark.parametrize("kind", sorted(ChaincodeMessage.Type.values()))
@@ -173,13 +173,13 @@ def test_stopping_lets_running_transactions_end(genesis_file: Path) -> None:
     with FakePeer(server.port) as peer:
         peer.silent = True
         begun = peer.begin(names.GET, "genesis")
-        wait_for("the question", lambda: peer.kinds["GET_STATE_MULTIPLE"], 5)
+        wait_for("the question", lambda: peer.kinds["GET_STATE_MULTIPLE"], 30)
         stopping = threading.Thread(target=server.stop)
         stopping.start()
         peer.speak()
 
-        assert begun.result(10).status == 200
-        stopping.join(10)
+        assert begun.result(30).status == 200
+        stopping.join(30)
         assert not stopping.is_alive()
 
 
