@@ -20,7 +20,11 @@ Answer = Callable[[int], Any]
 
 
 class Refusal(Exception):
-    """The peer's own words, as a failed call."""
+    """The peer's own words, as a failed call; with another code that of a call which failed on its way."""
+
+    def __init__(self, words: str, *, code: grpc.StatusCode = grpc.StatusCode.UNKNOWN) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class FakeNode(peer_pb2_grpc.EndorserServicer, gateway_pb2_grpc.GatewayServicer):  # type: ignore[misc]
@@ -61,7 +65,7 @@ class FakeNode(peer_pb2_grpc.EndorserServicer, gateway_pb2_grpc.GatewayServicer)
         try:
             return self.answer(number)
         except Refusal as refusal:
-            context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
+            context.abort(refusal.code, str(refusal))
 
     def Endorse(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - gRPC's names
         """Endorse for all organisations."""
