@@ -63,12 +63,12 @@ def test_who_waits_for_a_block_is_not_given_one_that_another_asked_for(delivered
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(reader.take, 5, 1)
-        wait_for("the first to ask", lambda: delivered.begun == [5], 10)
-        taken = reader.take(20, 1)
-        assert _numbers(waiting.result(10)) == []
+        wait_for("the first to ask", lambda: delivered.begun == [5], 30)
+        taken = wait_for("block 20", partial(reader.take, 20, 1), 30)
+        assert _numbers(waiting.result(30)) == []
 
     assert _numbers(taken) == [20]
-    assert _numbers(reader.take(21, 1)) == [21]
+    assert _numbers(wait_for("block 21", partial(reader.take, 21, 1), 30)) == [21]
     reader.close()
 
 
@@ -86,5 +86,5 @@ def _read_from(ledger: FabricReader, first: int) -> list[int]:
     found: list[int] = []
     while first + len(found) < _HEIGHT:
         number = first + len(found)
-        found += _numbers(wait_for("a block", partial(ledger.blocks, number, 1), 10))
+        found += _numbers(wait_for("a block", partial(ledger.blocks, number, 1), 30))
     return found

@@ -131,7 +131,7 @@ def served(loop: LedgerLoop, metrics: Metrics) -> Iterator[str]:
 
 
 def get(url: str) -> tuple[int, str]:
-    answer = httpx.get(url, timeout=5)
+    answer = httpx.get(url, timeout=30)
     return answer.status_code, answer.text
 
 
@@ -158,7 +158,7 @@ def test_the_auditor_surveys_on_a_thread_of_its_own(
     auditor = Auditor(ledger=ledger, metrics=Metrics())
 
     auditor.start()
-    wait_for("a survey", lambda: auditor._surveyed is not None, 10)
+    wait_for("a survey", lambda: auditor._surveyed is not None, 30)
     auditor.stop()
 
     assert auditor.step()
