@@ -91,7 +91,7 @@ def test_jobs_are_paid_and_the_process_ends_cleanly(on_each_database: LedgerInst
         with installation.driver() as driver:
             driver.jobs(JOBS)
         wait_for("all operations on the ledger", partial(all_recorded, installation, JOBS), 60)
-        wait_for("the metrics", lambda: running.metric("block") == height(installation) - 1, 5)
+        wait_for("the metrics", lambda: running.metric("block") == height(installation) - 1, 60)
         assert running.metric("outbox_backlog") == 0
 
         assert running.terminate() == 0
@@ -114,7 +114,7 @@ def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(
                 driver.jobs(JOBS_A_KILL)
                 wait_for("a block more", partial(_grew, installation, before), 60)
                 end = time.monotonic() + moments.uniform(0, LONGEST_LIFE)
-                wait_for("any moment", partial(_is_over, end), 5)
+                wait_for("any moment", partial(_is_over, end), 60)
                 running.process.kill()
     with installation.ledger_process() as running:
         running.wait_well()
@@ -165,7 +165,7 @@ def test_a_process_that_was_replaced_says_so_and_ends(installation: LedgerInstal
         with installation.driver() as driver:
             driver.jobs(1)
 
-        assert running.process.wait(timeout=20) == 3
+        assert running.process.wait(timeout=60) == 3
         assert running.events()[-1] == "ledger.superseded"
 
 
@@ -180,7 +180,7 @@ def test_the_commands_look_at_prove_export_and_rebuild(on_each_database: LedgerI
         running.wait_well()
         with installation.driver() as driver:
             driver.jobs(3)
-        wait_for("all on the ledger", partial(all_recorded, installation, 3), 30)
+        wait_for("all on the ledger", partial(all_recorded, installation, 3), 60)
         running.terminate()
 
     exported = [json.loads(line) for line in installation.manage("ledger", "export").stdout.splitlines()]
@@ -200,7 +200,7 @@ def test_a_rebuild_that_was_cut_short_is_said_and_done_before_anything_else(inst
         running.wait_well()
         with installation.driver() as driver:
             driver.jobs(3)
-        wait_for("all on the ledger", partial(all_recorded, installation, 3), 30)
+        wait_for("all on the ledger", partial(all_recorded, installation, 3), 60)
         running.terminate()
     installation.manage("shell", "--command", CUT_SHORT)
 

@@ -53,7 +53,7 @@ def process(installation: LedgerInstallation, name: str, *command: str, **settin
         yield log
     finally:
         running.terminate()
-        running.wait(timeout=20)
+        running.wait(timeout=60)
 
 
 def keys_of(installation: LedgerInstallation, name: str) -> str:
@@ -67,7 +67,7 @@ def keys_of(installation: LedgerInstallation, name: str) -> str:
 
 def is_well(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, headers={"Host": "localhost"}).status_code < 500
+        return httpx.get(url, timeout=20, headers={"Host": "localhost"}).status_code < 500
     except httpx.TransportError:
         return False
 
@@ -87,13 +87,13 @@ def api(installation: LedgerInstallation) -> Iterator[Callable[..., Any]]:
         ledger = running.enter_context(installation.ledger_process())
         ledger.wait_well()
         for name in SIGNERS:
-            wait_for(f"the signer {name}", partial(is_well, f"http://{urls[name]}/healthz"), 30)
-        wait_for("the portal", lambda: is_well(f"http://{urls['portal']}/api/v1/openapi.json"), 30)
+            wait_for(f"the signer {name}", partial(is_well, f"http://{urls[name]}/healthz"), 60)
+        wait_for("the portal", lambda: is_well(f"http://{urls['portal']}/api/v1/openapi.json"), 60)
 
         def ask(person: str, method: str, path: str, body: Any = None) -> Any:
             headers = {"Authorization": f"Bearer {tokens[person]}", "Host": "localhost"}
             url = f"http://{urls['portal']}/api/v1/{path}"
-            answer = httpx.request(method, url, json=body, headers=headers, timeout=20)
+            answer = httpx.request(method, url, json=body, headers=headers, timeout=60)
             assert answer.is_success, (path, answer.status_code, answer.text)
             return answer.json()
 
@@ -112,7 +112,7 @@ def wait_done(api: Callable[..., Any], request_id: str, state: str = "done") -> 
         found = api("dora", "GET", f"account/requests/{request_id}")
         return found if found["ended_at"] else None
 
-    found = wait_for("the ledger's answer", ended, 30)
+    found = wait_for("the ledger's answer", ended, 60)
     assert found["state"] == state, found
     return found
 
@@ -134,7 +134,7 @@ def test_a_top_up_and_a_payout_go_from_the_api_to_the_ledger_and_back(
     assert api("dora", "GET", "account/balance")["available_micro"] == 10 * CREDIT
 
     payout = api("dora", "POST", "account/requests", order | {"kind": "payout", "request_id": str(uuid4())})
-    wait_for("the hold", lambda: api("dora", "GET", "account/balance")["held_micro"] == 10 * CREDIT, 30)
+    wait_for("the hold", lambda: api("dora", "GET", "account/balance")["held_micro"] == 10 * CREDIT, 60)
     decide(api, payout["id"], "bank-2")
     wait_done(api, payout["id"])
     balance = api("dora", "GET", "account/balance")
@@ -146,7 +146,7 @@ def test_a_top_up_and_a_payout_go_from_the_api_to_the_ledger_and_back(
 
     fees = api("ada", "POST", "fees", {"platform_ppm": 1000, "peers_ppm": 2000})
     api("pia", "POST", f"requests/{fees['id']}/approval", {"digest": fees["digest"]})
-    wait_for("the fees", lambda: api("dora", "GET", "fees")[0]["platform_ppm"] == 1000, 30)
+    wait_for("the fees", lambda: api("dora", "GET", "fees")[0]["platform_ppm"] == 1000, 60)
 
     kinds = [line["kind"] for line in api("dora", "GET", "account/statement")]
     assert kinds == ["paid_out", "payout_asked", "minted"]

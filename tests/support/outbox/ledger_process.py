@@ -128,18 +128,18 @@ class LedgerProcess:
 
     def wait_well(self) -> None:
         """Return when it says that it is well."""
-        wait_for("the ledger's process to be well", self.is_well, 30)
+        wait_for("the ledger's process to be well", self.is_well, 60)
 
     def is_well(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         try:
-            return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/healthz", timeout=20).status_code == 200
         except httpx.TransportError:
             return False
 
     def metric(self, name: str) -> float:
         """Return one of its metrics."""
-        text = httpx.get(f"{self.url}/metrics", timeout=5).text
+        text = httpx.get(f"{self.url}/metrics", timeout=20).text
         return next(
             float(line.split()[1]) for line in text.splitlines() if line.startswith(f"chainfaas_ledger_{name} ")
         )
@@ -147,7 +147,7 @@ class LedgerProcess:
     def terminate(self) -> int:
         """Ask it to end, and return its exit status."""
         self.process.terminate()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def events(self) -> list[str]:
         """Return the events in its log."""
