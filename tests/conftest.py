@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import django
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from tests.support import environment
@@ -12,6 +13,10 @@ from tests.support import environment
 environment.prepare()
 # Before the conftests below, which may import models.
 django.setup()
+
+# How long an example takes is the machine's matter, which may stop for seconds.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 pytest_plugins = ("tests.support.servers", "tests.support.images", "tests.support.people", "tests.support.outbox.bank")
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}

@@ -51,7 +51,7 @@ def bench() -> Bench:
 
 
 @given(batches=lives)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_both_stores_give_the_same_verdicts_and_end_in_the_same_states(
     bench: Bench, batches: list[list[tuple[str, int]]]
 ) -> None:
