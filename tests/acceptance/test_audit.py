@@ -14,8 +14,13 @@ import pytest
 from deploy.demo.function import NAME, publish, push_demo_image
 from deploy.fabric.network import Node, Role
 from deploy.fabric.operator import Operator
+from deploy.fabric.readiness import height
 from deploy.marketplace.controller import ROOT
 from tests.acceptance.town import Town
+from tests.support.waiting import wait_for
+
+#: The first of them starts a marketplace within its own time.
+pytestmark = pytest.mark.timeout(300)
 
 
 def _verify(town: Town, **changes: str) -> "subprocess.CompletedProcess[str]":
@@ -27,7 +32,7 @@ def _verify(town: Town, **changes: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -92,7 +97,10 @@ def test_a_cost_that_a_peers_operator_changed_in_its_blocks_is_found_with_its_bl
 def _restart(operator: Operator, peer: Node, *, after: Callable[[], None]) -> None:
     operator.daemons.stop(peer.name)
     after()
-    operator.daemons.start([operator.daemon(operator.network(), peer)])
+    network = operator.network()
+    operator.daemons.start([operator.daemon(network, peer)])
+    # Its port is open before it serves: who asks it then may give up, and ask the other organisation's peer.
+    wait_for("the peer to answer", lambda: height(operator.places, network, peer), 60)
 
 
 def _replace(file: Path, old: bytes, new: bytes) -> None:

@@ -10,6 +10,11 @@ from deploy.marketplace.client import PortalRefused
 from tests.acceptance.town import Town
 from tests.support.waiting import wait_for
 
+#: The first of them starts a marketplace within its own time.
+pytestmark = pytest.mark.timeout(300)
+#: Until each portal process has heard of a change; one look at them is six calls.
+_SECONDS = 60
+
 
 def _version(link: str, **changes: Any) -> dict[str, Any]:
     return {
@@ -40,21 +45,21 @@ def test_a_function_is_registered_published_stopped_started_rolled_back_and_dele
 
     # The tag was resolved once, when the version was made: what runs is the digest.
     assert live["image"] == link
-    wait_for("the address", lambda: _answers(town, 200), 10)
+    wait_for("the address", lambda: _answers(town, 200), _SECONDS)
     assert town.call("counted", b"one two").body == expected_answer(b"one two")
 
     limits = {"memory_mb": 64, "timeout_ms": 10_000, "input_bytes": 4}
     town.developer.post("functions/counted/versions", _version(link, limits=limits))
     town.developer.post("functions/counted/publish", {"version": 2})
-    wait_for("the smaller input limit", lambda: _answers(town, 413), 10)
+    wait_for("the smaller input limit", lambda: _answers(town, 413), _SECONDS)
 
     town.developer.post("functions/counted/roll-back", {"version": 1})
-    wait_for("the first version", lambda: _answers(town, 200), 10)
+    wait_for("the first version", lambda: _answers(town, 200), _SECONDS)
 
     town.developer.post("functions/counted/stop")
-    wait_for("the stop", lambda: _answers(town, 404), 10)
+    wait_for("the stop", lambda: _answers(town, 404), _SECONDS)
     town.developer.post("functions/counted/start")
-    wait_for("the start", lambda: _answers(town, 200), 10)
+    wait_for("the start", lambda: _answers(town, 200), _SECONDS)
 
 
 def test_an_image_that_is_not_there_is_refused_with_the_reason(town: Town) -> None:

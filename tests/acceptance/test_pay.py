@@ -70,7 +70,7 @@ class Example:
             moved = self._recorder.step() or self._follower.step()
             return not moved and self._follower.block + 1 == self._ledger.height
 
-        wait_for("everything to be on the ledger and back", done, 30)
+        wait_for("everything to be on the ledger and back", done, 60)
 
     def asks(self, person: str, path: str) -> dict[str, Any]:
         """Return what the API answers to somebody."""
@@ -123,7 +123,7 @@ def example(db: None, tmp_path: Path, ledger: str) -> Iterator[Example]:  # noqa
 
 
 # On Fabric it has a network of its own: its ledger is without fees.
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("ledger", ["embedded", pytest.param("fabric", marks=pytest.mark.long)], indirect=True)
 def test_job6_is_paid_with_12_and_job7_waits_to_be_received(example: Example) -> None:
     first, second = example.market_of("bob", "alice"), example.market_of("james", "kate")

@@ -22,14 +22,14 @@ def _started(town: Town, function: str) -> dict[str, Any] | None:
 
 # Which ledger it is changes nothing about the waiting; the contracts' part is tested on both elsewhere.
 @pytest.mark.parametrize("ledger", ["embedded", pytest.param("fabric", marks=pytest.mark.long)], indirect=True)
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_job_is_done_by_another_provider_when_its_agent_is_killed(town: Town) -> None:
     town.publish_program("slow-shout", _SLOW)
     town.call("slow-shout", b"both machines may have to pull it first")
     before = town.balances()
     with ThreadPoolExecutor(1) as caller:
         call = caller.submit(town.call, "slow-shout", b"anybody there?")
-        job = wait_for("the container to run", lambda: _started(town, "slow-shout"), 30)
+        job = wait_for("the container to run", lambda: _started(town, "slow-shout"), 60)
 
         town.kill_agent(job["provider"])
 
@@ -40,7 +40,7 @@ def test_a_job_is_done_by_another_provider_when_its_agent_is_killed(town: Town) 
     assert first["provider"] != second["provider"]
     record = town.settled(second["id"])
     expected = money.expected_balances(before, [record], developer=DEVELOPER.name, provider=PROVIDER.name)
-    wait_for("what was held for the lost job", lambda: town.balances() == expected, 30)
+    wait_for("what was held for the lost job", lambda: town.balances() == expected, 60)
 
     town.restart_agent(job["provider"])
 

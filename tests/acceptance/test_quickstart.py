@@ -100,9 +100,10 @@ def test_it_works_after_everything_was_killed_and_serves_until_it_is_told_to_sto
 
     with _serving(data, ledger) as again:
         ports = json.loads((data / "ports.json").read_text())
-        page = httpx.get(f"https://localhost:{ports['portal']}/", verify=tls_context(data / "tls" / "ca.crt"))
+        verify = tls_context(data / "tls" / "ca.crt")
+        page = httpx.get(f"https://localhost:{ports['portal']}/", verify=verify, timeout=60)
         again.send_signal(signal.SIGINT)
-        status = again.wait(60)
+        status = again.wait(120)
 
     assert page.status_code == httpx.codes.OK
     assert status == 0

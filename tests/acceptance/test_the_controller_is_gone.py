@@ -56,19 +56,19 @@ def _agent(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("ledger", ["fabric"], indirect=True)
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_provider_is_paid_by_the_peers_alone(towns: Towns, town: Town) -> None:
     town.publish_program(_FUNCTION, _SLOW)
     with _reader(town) as reader, ThreadPoolExecutor(1) as caller:
         call = caller.submit(town.call, _FUNCTION, b"does anybody pay me?")
-        wait_for("the job", lambda: call.done() or any(_newest_job(town)), 30)
+        wait_for("the job", lambda: call.done() or any(_newest_job(town)), 60)
         job_id, provider = _newest_job(town)
-        wait_for("the job on the ledger", lambda: reader.get(keys.job(job_id)), 30)
+        wait_for("the job on the ledger", lambda: reader.get(keys.job(job_id)), 60)
         next(item for item in town.market.supervisor.running if item.program.name == "ledger").kill()
         assert call.result(timeout=90).body == b"DOES ANYBODY PAY ME?"
         home = town.machines[provider].home
         evidence = EvidenceStore(home / "journal.sqlite3")
-        wait_for("the acknowledgement", lambda: (found := evidence.of(job_id)) and found.acknowledgement, 30)
+        wait_for("the acknowledgement", lambda: (found := evidence.of(job_id)) and found.acknowledgement, 60)
         owed = decode(Job, reader.get(keys.job(job_id)) or "")
         before = _credits(reader, owed.account_id)
 
