@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.errors import Missing
+from deploy.errors import DeployError, Missing
 from deploy.marketplace.fabric import FabricChoice
 from tests.acceptance.town import Town
 from tests.support.fabric.network import BINARIES, fabric_programs
@@ -78,3 +78,6 @@ def _started(directory: Path, database: str, ledger: str) -> Town:
         if in_ci():
             pytest.fail(f"a real server is missing: {error}", pytrace=False)
         pytest.skip(f"NOT TESTED, a real server is missing: {error}")
+    except DeployError as error:
+        # With the end of the log, which is removed with the directory.
+        pytest.fail(error.explained(), pytrace=False)
