@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections import deque
 from itertools import islice
 
 from deploy.errors import DeployError
@@ -9,15 +10,18 @@ from deploy.errors import DeployError
 #: Below the range from which the kernel takes ports for outgoing connections.
 _RANGE = range(20_000, 32_000)
 _TRIES = 1_000
+_MOST_HELD = 256
+#: What keeps the ports that this process chose from others that choose before a server of ours listens there.
+_held: deque[socket.socket] = deque()
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different free ports of 127.0.0.1.
+    """Return different free ports of 127.0.0.1; no other process gets them from here while this one lives.
 
     :raises DeployError: when there are not that many.
     """
     tried = random.SystemRandom().sample(_RANGE, _TRIES)
-    ports = list(islice(filter(is_free, tried), count))
+    ports = list(islice((port for port in tried if is_free(port) and _hold(port)), count))
     if len(ports) < count:
         raise DeployError(f"found no {count} free ports from {_RANGE.start} to {_RANGE.stop}")
     return ports
@@ -32,6 +36,20 @@ def is_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
+    return True
+
+
+def _hold(port: int) -> bool:
+    """Take a port's name among our processes, and return whether nobody has it; Linux frees it when this one ends."""
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f"\0chainfaas-port-{port}")
+    except OSError:
+        holder.close()
+        return False
+    _held.append(holder)
+    if len(_held) > _MOST_HELD:
+        _held.popleft().close()
     return True
 
 

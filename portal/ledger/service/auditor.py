@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 INTERVAL_SECONDS = 60.0
 #: Between two parts of a survey, so that the loop gets its turn.
 _BREATH_SECONDS = 0.01
+#: Before a difference is believed.
+_SECOND_LOOK_SECONDS = 0.3
 
 
 class Auditor:
@@ -53,7 +55,7 @@ class Auditor:
         if surveyed is None:
             return False
         try:
-            self.last = confirm(self._ledger, surveyed, tries=1, wait=lambda: None)
+            self.last = confirm(self._ledger, surveyed, tries=1, wait=lambda: self._stop.wait(_SECOND_LOOK_SECONDS))
         except StillMoving:
             self._surveyed = surveyed
             return False

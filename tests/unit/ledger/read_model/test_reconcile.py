@@ -93,6 +93,21 @@ def test_what_only_looked_different_because_blocks_came_in_is_not_reported(
     assert confirm(ledger, surveyed, tries=1, wait=lambda: None).is_clean
 
 
+def test_a_state_that_has_the_newest_block_a_moment_later_is_not_reported(settled: MemoryLedger) -> None:
+    key, whole = keys.supply(), settled.get(keys.supply())
+    assert whole is not None
+    settled._state[key] = whole.replace("0", "1")
+    surveyed = survey(settled)
+    assert surveyed.suspect_keys == (key,)
+
+    def wait() -> None:
+        settled._state[key] = whole
+
+    found = confirm(settled, surveyed, tries=1, wait=wait)
+
+    assert found.differing_keys == ()
+
+
 def test_the_auditor_measures_drift_and_raises_the_alarm(
     settled: MemoryLedger, market: Market, caplog: pytest.LogCaptureFixture
 ) -> None:
