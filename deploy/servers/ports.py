@@ -1,5 +1,6 @@
 """Ports that nobody listens on."""
 
+import os
 import random
 import socket
 from collections import deque
@@ -11,8 +12,8 @@ from deploy.errors import DeployError
 _RANGE = range(20_000, 32_000)
 _TRIES = 1_000
 _MOST_HELD = 256
-#: What keeps the ports that this process chose from others that choose before a server of ours listens there.
-_held: deque[socket.socket] = deque()
+#: Descriptors that keep the ports that this process chose from others that choose before a server listens there.
+_held: deque[int] = deque()
 
 
 def free_ports(count: int) -> list[int]:
@@ -41,15 +42,14 @@ def is_free(port: int) -> bool:
 
 def _hold(port: int) -> bool:
     """Take a port's name among our processes, and return whether nobody has it; Linux frees it when this one ends."""
-    holder = socket.socket(socket.AF_UNIX)
-    try:
-        holder.bind(f"\0chainfaas-port-{port}")
-    except OSError:
-        holder.close()
-        return False
-    _held.append(holder)
+    with socket.socket(socket.AF_UNIX) as holder:
+        try:
+            holder.bind(f"\0chainfaas-port-{port}")
+        except OSError:
+            return False
+        _held.append(holder.detach())
     if len(_held) > _MOST_HELD:
-        _held.popleft().close()
+        os.close(_held.popleft())
     return True
 
 

@@ -1,5 +1,6 @@
 """Ports for servers that start a while later: free, and each given once."""
 
+import os
 import socket
 
 import pytest
@@ -19,7 +20,7 @@ def test_a_port_that_was_given_is_not_given_again_before_somebody_listens_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given, other = free_ports(2)
-    ports._held.pop().close()
+    os.close(ports._held.pop())
     monkeypatch.setattr("deploy.servers.ports._TRIES", 2)
     monkeypatch.setattr("deploy.servers.ports._RANGE", (given, other))
 
