@@ -1,5 +1,6 @@
 """The network's own command: repeated, interrupted, extended, upgraded; and its plain messages."""
 
+import re
 import socket
 import stat
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from deploy.fabric import files
 from deploy.fabric.identities.expiry import ending
 from deploy.fabric.network import Role
+from deploy.fabric.readiness import height
 from deploy.fabric.tools import NETWORK_DIRECTORY
 from portal.ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.certificates import certified_until
@@ -50,8 +52,14 @@ def test_what_was_killed_is_started_again_and_nothing_is_lost(
     for name in list(processes(fabric_network)):
         fabric_network.operator.daemons.stop(name, kill=True)
 
-    assert fabric_network.command("up").returncode == 0
+    started = fabric_network.command("up")
 
+    assert started.returncode == 0
+    ready = re.search(r"all peers have it, in block (\d+)", started.stdout)
+    assert ready
+    network = fabric_network.network
+    for peer in network.of(Role.PEER):
+        assert (height(fabric_network.places, network, peer) or 0) > int(ready[1])
     assert world.owns("bob") == owned
     assert world.mint("bob", 1) == "applied"
     assert ledger.height > 0
