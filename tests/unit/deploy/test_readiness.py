@@ -1,5 +1,6 @@
 """A network is ready when all its peers have the block: one that is behind endorses something else than the others."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ def test_it_waits_for_the_last_peer() -> None:
     heights = {"controller": iter([8]), "peers": iter([None, 7, 8])}
 
     wait_for_peers(NETWORK, 7, lambda peer: next(heights[peer.organisation]), seconds=5)
+
+    assert [list(rest) for rest in heights.values()] == [[], []]
+
+
+def test_a_network_is_not_ready_before_all_peers_have_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    heights = {"controller": iter([8]), "peers": iter([7, 8])}
+    monkeypatch.setattr(readiness, "connection", lambda _places, _network: nullcontext())
+    monkeypatch.setattr(readiness, "execute", lambda _peers, _network, _function: 7)
+    monkeypatch.setattr(readiness, "height", lambda _places, _network, peer: next(heights[peer.organisation]))
+
+    assert readiness.wait_ready(Places(root=Path()), NETWORK) == 7
 
     assert [list(rest) for rest in heights.values()] == [[], []]
 
