@@ -18,10 +18,10 @@ import click
 from benchmarks.document import write_table
 from benchmarks.processes import memory_mib
 from benchmarks.summary import Machine, machine
-from chaincode.blocks import OperationStatus
-from chaincode.contracts.operations import ConfirmResult, SubmitReceipt, operation_text
 from tests.support.embedded import Recorded
 from tests.support.ledger import KEYS, OUTPUT, World, job_arguments, marketplace, receipt_jws
+from wire.ledger.blocks import OperationStatus
+from wire.ledger.operations import ConfirmResult, SubmitReceipt, operation_text
 
 #: Whole jobs in one transaction: 999 operations, as many as the recorder sends at most.
 BATCH = 333

@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from fabric_client.errors import BadIdentity
 from fabric_client.profile import Profile, RegistrarProfile
+from portal.custody.announcing import announce_provider
 from portal.environment import SettingError, setting
 from portal.functions.addresses import RegistryList
 from portal.functions.images import Registry
 from portal.functions.registry import HttpRegistry
-from portal.ledger.keys import CA_CERTIFICATE_FILE, CA_KEY_FILE, load_genesis, load_signing_key, read_file
-from portal.ledger.operations import announce_provider
+from portal.keys import CA_CERTIFICATE_FILE, CA_KEY_FILE, load_genesis, load_signing_key, read_file
 from portal.membership.admission import Admission
 from portal.membership.ports import Registrar
 from portal.membership.registrar import FabricRegistrar

@@ -31,9 +31,12 @@ INSTALLED_APPS = [
     "portal.accounts",
     "portal.functions",
     "portal.providers",
-    "portal.ledger",
+    "portal.outbox",
+    "portal.books",
+    "portal.governance",
     "portal.peers",
     "portal.invocations",
+    "portal.ledgerd",
     "portal.api",
     "portal.web",
 ]

@@ -15,19 +15,20 @@ from django.db import transaction
 from django.db.models import Sum
 
 from benchmarks.summary import summary
-from chaincode.blocks import OperationStatus, TransactionBody
-from chaincode.contracts import keys
-from chaincode.contracts.operations import Arguments, operation_text
-from portal.ledger.backends import open_writer
-from portal.ledger.keys import KeyName, signing_key
-from portal.ledger.models import LedgerTransaction, OutboxOperation, OutboxState
-from portal.ledger.operations import operation_id_of
-from portal.ledger.ports import Ledger
-from portal.ledger.read_model import bulk
+from ledger.ports import Ledger
+from portal.books.models import LedgerTransaction
+from portal.books.read_model import bulk
+from portal.keys import KeyName, signing_key
+from portal.ledgerd.backends import open_writer
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.operations import operation_id_of
 from tests.support.outbox.driver import SystemClock
 from tests.support.outbox.market import CREDIT, Market
 from wire import signing
 from wire.codec import encode
+from wire.ledger import keys
+from wire.ledger.blocks import OperationStatus, TransactionBody
+from wire.ledger.operations import Arguments, operation_text
 
 #: Of a whole job.
 OPERATIONS = 3

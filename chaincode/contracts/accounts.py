@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from chaincode.contracts import keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
-from chaincode.contracts.genesis import WHOLE_PPM
-from chaincode.contracts.records import Account, Delta, FeePolicy
+from wire.ledger import keys
+from wire.ledger.genesis import WHOLE_PPM
+from wire.ledger.records import Account, Delta, FeePolicy
+from wire.ledger.refusals import Refusal
 
 #: Credits that one operation folds at most: a batch stays bounded.
 FOLDED_AT_ONCE = 500

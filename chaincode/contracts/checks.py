@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from chaincode.contracts.errors import Refusal, Refused
-from chaincode.contracts.keys import RESERVED_ACCOUNTS
+from chaincode.contracts.errors import Refused
 from wire.errors import Malformed, WireError
+from wire.ledger.keys import RESERVED_ACCOUNTS
+from wire.ledger.refusals import Refusal
 from wire.money import MAX_MICRO
 from wire.signing import PublicKey
 

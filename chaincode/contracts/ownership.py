@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from chaincode.contracts import keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
-from chaincode.contracts.records import Owner, Role
+from wire.ledger import keys
+from wire.ledger.records import Owner
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 
 #: Accounts that belong to an organisation: its authority moves their money. The bond's moves by claims only.
 _STEWARDS = {keys.PLATFORM_ACCOUNT: "controller", keys.PEERS_ACCOUNT: "peers"}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from chaincode.blocks import Event
+from wire.ledger.blocks import Event
 
 
 class Stub(Protocol):

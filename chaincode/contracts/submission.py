@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chaincode.blocks import TransactionBody
-from chaincode.contracts import keys
 from chaincode.contracts.errors import ContractError
 from chaincode.contracts.execution.keyring import public_key
-from chaincode.contracts.records import PinnedKey
 from wire.codec import decode
 from wire.errors import WireError
+from wire.ledger import keys
+from wire.ledger.blocks import TransactionBody
+from wire.ledger.records import PinnedKey
 from wire.signing import TRANSACTION, Jws
 
 MAX_OPERATIONS = 1_000

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from chaincode.contracts import keys
-from chaincode.contracts.records import HOLDING, Account, Delta, Job, Payout, PayoutState, Supply
 from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.records import Account, Delta, Job, Payout, Supply
+from wire.ledger.states import HOLDING, PayoutState
 
 
 def drift(items: Iterable[tuple[str, str]]) -> int:

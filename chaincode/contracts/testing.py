@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chaincode.blocks import Event
 from chaincode.contracts.execution import batch
 from chaincode.contracts.execution.batch import Outcome
-from chaincode.contracts.genesis import Genesis
 from wire.codec import encode
+from wire.ledger.blocks import Event
+from wire.ledger.genesis import Genesis
 
 
 @dataclass(kw_only=True)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from chaincode.blocks import Block, TransactionRecord
 from wire.codec import canonical_json
+from wire.ledger.blocks import Block, TransactionRecord
 from wire.signing import BLOCK, SigningKey, sha256_hex
 
 #: What the first block names as the hash before it.

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from chaincode.blocks import TransactionRecord
-from chaincode.contracts.genesis import BadGenesis, Genesis
 from wire.codec import encode
+from wire.ledger.blocks import TransactionRecord
+from wire.ledger.genesis import BadGenesis, Genesis
 from wire.signing import TRANSACTION, PublicKey, SigningKey, payload_of
 
 GENESIS_TRANSACTION = "genesis"

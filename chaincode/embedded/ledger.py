@@ -5,15 +5,15 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from chaincode.blocks import TransactionRecord
 from chaincode.contracts.execution import batch
-from chaincode.contracts.genesis import Genesis
 from chaincode.contracts.submission import Submission
 from chaincode.embedded import chain, first, store, submission
 from chaincode.embedded.errors import LedgerDamaged, LedgerExists, TransactionRefused
 from chaincode.embedded.lock import WriterLock
 from chaincode.embedded.reader import LedgerReader
 from chaincode.embedded.stub import SqliteStub
+from wire.ledger.blocks import TransactionRecord
+from wire.ledger.genesis import Genesis
 from wire.signing import PublicKey, SigningKey, payload_of
 
 #: Milliseconds since 1970.

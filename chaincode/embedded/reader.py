@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
-from chaincode.blocks import Block, TransactionRecord
-from chaincode.contracts import keys
-from chaincode.contracts.genesis import Genesis
 from chaincode.embedded import store, verification
 from chaincode.embedded.errors import LedgerDamaged, LedgerMissing
 from chaincode.embedded.verification import Progress, Verified
+from wire.ledger import keys
+from wire.ledger.blocks import Block, TransactionRecord
+from wire.ledger.genesis import Genesis
 
 
 class LedgerReader:

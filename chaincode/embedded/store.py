@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from chaincode.blocks import Block, Event, OperationResult, TransactionRecord
 from chaincode.embedded.chain import plain_record
 from chaincode.embedded.errors import LedgerDamaged, LedgerMissing
 from wire.codec import canonical_json, from_plain
 from wire.errors import WireError
+from wire.ledger.blocks import Block, Event, OperationResult, TransactionRecord
 
 SCHEMA = (
     """CREATE TABLE block (

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from chaincode.blocks import Event
 from chaincode.embedded import store
+from wire.ledger.blocks import Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,12 +2,12 @@
 
 import sqlite3
 
-from chaincode.blocks import TransactionBody
 from chaincode.contracts import submission
 from chaincode.contracts.submission import BadSubmission, Submission
 from chaincode.embedded import store
 from chaincode.embedded.errors import TransactionRefused
 from wire.errors import BadSignature
+from wire.ledger.blocks import TransactionBody
 from wire.signing import Jws
 
 #: As Fabric's peers do (TimeWindowCheck): a submitter does not choose its own time.

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from chaincode.blocks import Block, TransactionRecord
 from chaincode.contracts import supply
 from chaincode.contracts.errors import ContractError
 from chaincode.contracts.execution import batch
-from chaincode.contracts.genesis import Genesis
 from chaincode.embedded import chain, store, submission
 from chaincode.embedded.errors import LedgerDamaged, TransactionRefused
 from chaincode.embedded.first import first_record, genesis_of
 from chaincode.embedded.stub import SqliteStub
 from wire.errors import WireError
+from wire.ledger.blocks import Block, TransactionRecord
+from wire.ledger.genesis import Genesis
 from wire.signing import BLOCK, PublicKey
 
 #: Hears how many blocks are proved, of how many.

@@ -7,22 +7,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from chaincode.canonical import ledger_json
-from chaincode.contracts import keys
 from chaincode.contracts.errors import ContractError
 from chaincode.contracts.execution import batch
-from chaincode.contracts.genesis import BadGenesis, Genesis
-from chaincode.contracts.records import Job, PinnedKey, Role
 from chaincode.contracts.submission import BadSubmission, verified
-from chaincode.fabric import names, state
+from chaincode.fabric import state
 from chaincode.fabric.conversation import Conversation
 from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND, CallRefused
-from chaincode.fabric.packing import opened
 from chaincode.fabric.proposal import Proposer
 from chaincode.fabric.stub import FabricStub
 from wire.codec import canonical_json, decode, encode
 from wire.enrolment import JobQuery
 from wire.errors import WireError
+from wire.ledger import keys, names
+from wire.ledger.canonical import ledger_json
+from wire.ledger.genesis import BadGenesis, Genesis
+from wire.ledger.packing import opened
+from wire.ledger.records import Job, PinnedKey
+from wire.ledger.states import Role
 from wire.signing import QUERY, PublicKey, key_id_of
 
 #: A transaction holds its arguments, what it writes and its events: a block of this network takes 20 MB.

@@ -7,8 +7,8 @@ from itertools import islice
 from fabric_protos.ledger.queryresult import kv_query_result_pb2
 from fabric_protos.peer import chaincode_shim_pb2 as shim
 
-from chaincode.fabric import names
 from chaincode.fabric.conversation import Conversation, Message
+from wire.ledger import names
 
 _FIRST_KEY = "\x01"
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chaincode.blocks import Event
-from chaincode.fabric import names, state
+from chaincode.fabric import state
 from chaincode.fabric.conversation import Conversation
 from chaincode.fabric.errors import CONFLICT, CallRefused
+from wire.ledger import names
+from wire.ledger.blocks import Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Any
 from fabric_protos.peer import chaincode_event_pb2, chaincode_pb2, proposal_response_pb2
 from google.protobuf.message import DecodeError
 
-from chaincode.fabric import names
 from chaincode.fabric.conversation import Conversation, Message
 from chaincode.fabric.errors import BAD_REQUEST, CallRefused, PeerGone, PeerRefused
 from chaincode.fabric.functions import Answer, Call, answered, chosen
 from chaincode.fabric.proposal import proposer_of
+from wire.ledger import names
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from chaincode.contracts.genesis import BadGenesis, Genesis
 from deploy.errors import DeployError
 from deploy.fabric import files, readiness
 from deploy.fabric import network as networks
@@ -24,6 +23,7 @@ from deploy.fabric.nodes.orderers import orderer_daemon
 from deploy.fabric.nodes.peers import peer_daemon
 from deploy.fabric.profiles import write_profiles
 from deploy.fabric.tools import Tools
+from wire.ledger.genesis import BadGenesis, Genesis
 
 Say = Callable[[str], None]
 

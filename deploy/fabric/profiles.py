@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from chaincode.fabric.names import CHAINCODE
 from deploy.fabric import files
 from deploy.fabric.network import Network, Places, Role, msp_id
 from fabric_client.profile import PeerPlace, Profile, RegistrarProfile
 from wire.codec import encode
+from wire.ledger.names import CHAINCODE
 
 
 def profile(places: Places, network: Network, organisation: str, user: str) -> Profile:

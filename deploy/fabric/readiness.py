@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chaincode.fabric import names
 from deploy.errors import DeployError
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
 from deploy.fabric.profiles import profile
@@ -14,6 +13,7 @@ from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peer, Peers
 from fabric_client.proposals import Call, propose
+from wire.ledger import names
 
 _READY_SECONDS = 60
 _CALL_SECONDS = 30

@@ -12,8 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.errors import PortalError
-from portal.ledger.errors import LedgerError, LedgerUnavailable, OperationConflict
-from portal.ledger.keys import KeyUnusable
+from portal.keys import KeyUnusable
 from portal.request_ids import request_id
 from wire.problems import PROBLEMS, Reason, problem_body
 
@@ -31,7 +30,7 @@ class _Told:
     retry_after: int | None = None
 
 
-#: What Django, REST framework and the ledger raise, most special first.
+#: What Django and REST framework raise, most special first.
 _REASONS: tuple[tuple[type[Exception], Reason, str], ...] = (
     (Http404, Reason.NOT_FOUND, ""),
     (RequestDataTooBig, Reason.INPUT_TOO_LARGE, "The body is larger than 1 MiB."),
@@ -42,9 +41,6 @@ _REASONS: tuple[tuple[type[Exception], Reason, str], ...] = (
     (exceptions.UnsupportedMediaType, Reason.INVALID, "Send JSON with 'Content-Type: application/json'."),
     (exceptions.NotAcceptable, Reason.INVALID, "Answers are JSON; accept application/json."),
     (exceptions.ParseError, Reason.INVALID, "The body is not JSON."),
-    (OperationConflict, Reason.CONFLICT, "This reference was used before, with other content."),
-    (LedgerUnavailable, Reason.UNAVAILABLE, "The ledger cannot be reached. Try again soon."),
-    (KeyUnusable, Reason.UNAVAILABLE, "The controller's keys are not in place; its administrator has to look."),
 )
 
 
@@ -52,7 +48,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the answer to an error (REST framework's EXCEPTION_HANDLER)."""
     told = _told(error)
     number = request_id(context["request"]._request)  # noqa: SLF001 - REST framework keeps Django's request there
-    if told.reason == Reason.INTERNAL:
+    if told.reason == Reason.INTERNAL or isinstance(error, KeyUnusable):
         log.error("api.failed", extra={"request_id": number}, exc_info=error)
     body = problem_body(told.reason, request_id=number, detail=told.hint) | {"component": told.component}
     if told.fields:
@@ -79,8 +75,7 @@ def _told(error: Exception) -> _Told:
         return _Told(reason=Reason.FORBIDDEN, hint=str(error.detail))
     if isinstance(error, PermissionDenied):
         return _Told(reason=Reason.FORBIDDEN)
-    component = "ledger" if isinstance(error, LedgerError) else "portal"
-    return _Told(reason=Reason.INTERNAL, component=component)
+    return _Told(reason=Reason.INTERNAL)
 
 
 def _status(error: Exception, reason: Reason) -> int:

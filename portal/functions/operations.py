@@ -91,7 +91,7 @@ def _create_version(
 def publish(function: Function, *, version: FunctionVersion) -> Function:
     """Let callers get a version, whatever they got before.
 
-    Call it through `portal.ledger.publishing`, which announces the version on the ledger in the same transaction.
+    Call it through `portal.custody.publishing`, which announces the version on the ledger in the same transaction.
 
     :raises VersionMissing: when the version is another function's.
     :raises WrongState: when the function was deleted.

@@ -1,11 +1,10 @@
 """Writes that the scheduler does not decide on: payments, and what is deleted in time."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from chaincode.blocks import Event
+from portal.books.read_model import bulk
 from portal.invocations.models import Job, Result
-from portal.ledger.read_model import bulk
+from wire.ledger.blocks import Block
 
 #: So many rows are touched by one statement.
 _AT_ONCE = 500
@@ -13,10 +12,11 @@ _AT_ONCE = 500
 _UNPAID = frozenset({"job.failed.v1", "job.superseded.v1", "job.expired.v1"})
 
 
-def record_payments(events: Sequence[Event], at: datetime) -> None:
+def record_payments(block: Block) -> None:
     """Note on the jobs' rows what the ledger paid for them, in the follower's database transaction."""
+    events = list(block.events())
     paid = [event for event in events if event.name == "job.settled.v1"]
-    paid_at = bulk.when(at)
+    paid_at = bulk.stamp(block.timestamp_ms)
     rows = ((event.subject, paid_at, event.body["cost_micro"]) for event in paid)
     bulk.update(Job, ("id", "paid_at", "cost_micro"), rows)
     unpaid = [event.subject for event in events if event.name in _UNPAID]

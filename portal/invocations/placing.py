@@ -9,12 +9,12 @@ from uuid import UUID
 
 from django.db.models import F
 
-from chaincode.contracts.operations import CreateJob
+from portal.books.models import Balance, Reservation
 from portal.invocations.models import DailySpending, Invocation, Job
-from portal.ledger.models import Balance, Reservation
-from portal.ledger.operations import Outgoing, enqueue_all, operation_id_of
+from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
 from scheduler.ports import PlaceJob, StoreInvocation, Verdict
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from wire.ledger.operations import CreateJob
 
 K = TypeVar("K")
 

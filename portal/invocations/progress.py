@@ -10,12 +10,12 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from chaincode.contracts.operations import ConfirmResult, SubmitReceipt, SupersedeJob
 from portal.invocations.models import Invocation, Job, Result
 from portal.invocations.placing import give_back, moment
-from portal.ledger.operations import Outgoing, enqueue_all, operation_id_of
+from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
 from scheduler.ports import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob
 from wire.money import billed_ms, cost_of
 
 #: How long a result can be fetched.

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from portal.books.read_model.reservations import lock_balances
 from portal.functions.models import FunctionVersion
 from portal.invocations import open_work, operations, placing, progress
 from portal.invocations.models import Job
 from portal.invocations.placing import moment
-from portal.ledger import leadership
-from portal.ledger.errors import Superseded
-from portal.ledger.read_model.reservations import lock_balances
+from portal.outbox import leadership
+from portal.outbox.errors import Superseded
 from portal.providers.models import Provider, ProviderState
 from scheduler.errors import EpochSuperseded, StoreUnavailable
 from scheduler.ports import (

@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from portal.ledger.keys import WORKING_KEY_FILE, KeyMissing, KeyName, KeyUnusable, load_signing_key, read_file
+from portal.keys import WORKING_KEY_FILE, KeyMissing, KeyName, KeyUnusable, load_signing_key, read_file
 from scheduler.tickets import Signer
 from wire.errors import WireError
 

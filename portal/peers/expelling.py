@@ -5,9 +5,9 @@ from datetime import datetime
 
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_administrator, withdraw_role
-from portal.ledger.requests import approving
-from portal.ledger.requests.errors import RequestMovedOn
-from portal.ledger.requests.operators import open_request
+from portal.governance import approving
+from portal.governance.errors import RequestMovedOn
+from portal.governance.operators import open_request
 from portal.membership.ports import Kind, Member, Registrar
 from portal.peers.errors import NoNetwork
 from portal.peers.models import Peer

@@ -5,12 +5,10 @@ from uuid import uuid5
 
 from django.db import IntegrityError, transaction
 
-from chaincode.contracts import keys
-from chaincode.contracts.records import Operator, PinnedKey
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
-from portal.ledger.money.standing import record
-from portal.ledger.requests.operators import ask_to_be_operator
+from portal.books.records import record
+from portal.governance.operators import ask_to_be_operator
 from portal.peers import hosts
 from portal.peers.errors import AnotherOperatorKey, OperatorKeyKnown
 from portal.peers.models import JoinCode, Peer
@@ -18,6 +16,8 @@ from portal.peers.network import KnownNetwork
 from portal.peers.statements import JoinApplication
 from portal.providers.codes import NewCode, claim_code, make_code
 from wire.joining import JoinKit, plain_host
+from wire.ledger import keys
+from wire.ledger.records import Operator, PinnedKey
 
 
 def create_join_code(owner: Account, *, now: datetime) -> NewCode[JoinCode]:

@@ -7,17 +7,18 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import EPOCH_MS
-from chaincode.contracts.records import Epoch, EpochState, Operator
 from portal.accounts.models import Account
-from portal.ledger.models import LedgerEvent
-from portal.ledger.money.standing import record
-from portal.ledger.queries import balance
-from portal.ledger.read_model.moments import moment
-from portal.ledger.requests.operators import open_request
+from portal.books.models import LedgerEvent
+from portal.books.queries import balance
+from portal.books.read_model.moments import moment
+from portal.books.records import record
+from portal.governance.operators import open_request
 from portal.peers.models import JoinCode, Peer
 from portal.providers.codes import open_codes
+from wire.ledger import keys
+from wire.ledger.clocks import EPOCH_MS
+from wire.ledger.records import Epoch, Operator
+from wire.ledger.states import EpochState
 
 _ATTESTED, _CONTRADICTED, _PAID = "epoch.attested.v1", "epoch.contradicted.v1", "epoch.paid.v1"
 _SHOWN_EPOCHS = 24

@@ -15,19 +15,20 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from chaincode.contracts.operations import Mint
-from chaincode.contracts.records import FeePolicy
+from ledger.embedded import EmbeddedWriter
+from ledger.ports import Ledger
 from portal.accounts import operations as accounts
 from portal.accounts.models import Account, Role
-from portal.ledger import leadership
-from portal.ledger.embedded import EmbeddedWriter
-from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName
-from portal.ledger.ports import Ledger
-from portal.ledger.recorder import Recorder
+from portal.books.follower import Follower
+from portal.governance.settling import settle_requests
+from portal.keys import KeyName
+from portal.outbox import leadership
+from portal.outbox.recorder import Recorder
 from tests.support.fabric.network import running_network
 from tests.support.outbox.market import CREDIT, ManualClock, Market, genesis, signing_keys
 from tests.support.waiting import wait_for
+from wire.ledger.operations import Mint
+from wire.ledger.records import FeePolicy
 
 _EVERYBODY_HAS = 600
 _NO_FEES = FeePolicy(version=1, platform_ppm=0, peers_ppm=0)
@@ -40,7 +41,7 @@ class Example:
         self._ledger = ledger
         epoch = leadership.take_over(leadership.RECORDER, now=clock())
         self._recorder = Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], epoch=epoch, clock=clock)
-        self._follower = Follower(ledger=ledger, epoch=epoch)
+        self._follower = Follower(ledger=ledger, epoch=epoch, listeners=[settle_requests])
         self._clock = clock
         self.people = {
             name: self._signs_up(name, role)

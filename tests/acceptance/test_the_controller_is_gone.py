@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.records import Delta, Job, JobState
 from deploy.fabric.network import Places
 from deploy.fabric.profiles import profile_file
 from deploy.marketplace.controller import ROOT
 from fabric_client.profile import Profile
-from portal.ledger.fabric.ledger import FabricReader
+from ledger.fabric.ledger import FabricReader
 from provider_agent.claims.evidence import EvidenceStore
 from tests.acceptance.conftest import Towns
 from tests.acceptance.town import Town
 from tests.support.waiting import wait_for
 from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.records import Delta, Job
+from wire.ledger.states import JobState
 
 _FUNCTION = "late-shout"
 _SLOW = "import sys, time; given = sys.stdin.read(); time.sleep(4); print(given.upper(), end='')"

@@ -5,17 +5,18 @@ from enum import StrEnum
 
 import pytest
 
-from chaincode.blocks import OperationStatus
-from chaincode.contracts import records
-from chaincode.contracts.errors import RETRYABLE, SENTENCES
 from portal.accounts.models import Role, RoleState
 from portal.environment import SETTINGS
 from portal.functions.models import FunctionState
-from portal.ledger.models import OutboxState, RequestState
+from portal.governance.models import RequestState
+from portal.outbox.models import OutboxState
 from portal.providers.models import ProviderState
 from scheduler.states import InvocationState, JobState
 from tests.architecture.sources import ROOT, sources
 from wire.envelope import KINDS
+from wire.ledger import states
+from wire.ledger.blocks import OperationStatus
+from wire.ledger.refusals import RETRYABLE, SENTENCES
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import PROBLEMS, Reason
 
@@ -84,8 +85,8 @@ def test_every_state_of_a_job_on_the_ledger_is_documented_under_the_ledgers_pict
     picture = _document("ledger.md").partition("## A job\n\n")[2].partition("\n\n-")[0]
 
     assert picture in section
-    assert set(re.findall(r"^- \*\*(\w+)\*\*", section, re.MULTILINE)) == {state.value for state in records.JobState}
-    assert [state.value for state in records.JobState if not re.search(rf"\b{state.value}\b", picture)] == []
+    assert set(re.findall(r"^- \*\*(\w+)\*\*", section, re.MULTILINE)) == {state.value for state in states.JobState}
+    assert [state.value for state in states.JobState if not re.search(rf"\b{state.value}\b", picture)] == []
 
 
 def test_every_refusal_of_the_contracts_is_documented_with_its_sentence() -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.records import JobState
+from wire.ledger.states import JobState
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/ledger.md").read_text()

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from chaincode.contracts.operations import ClaimJob
 from tests.support.ledger import KEYS, MINUTE, NOON, OUTPUT, PRICE, receipt_jws
 from wire import envelope
+from wire.ledger.operations import ClaimJob
 from wire.limits import Limits
 from wire.messages import Acknowledgement, Ticket, WorkingKey
 from wire.money import cost_of

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from chaincode.blocks import TransactionBody, TransactionRecord
-from chaincode.contracts.records import FeePolicy
 from chaincode.embedded.ledger import EmbeddedLedger
 from tests.support.ledger import KEYS, NO_FEES, Keys
 from wire.codec import encode
+from wire.ledger.blocks import TransactionBody, TransactionRecord
+from wire.ledger.records import FeePolicy
 from wire.signing import TRANSACTION, SigningKey
 
 

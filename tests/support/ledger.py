@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from chaincode.blocks import Event, OperationResult, OperationStatus
-from chaincode.contracts import keys, supply
+from chaincode.contracts import supply
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.genesis import Genesis
-from chaincode.contracts.operations import (
+from chaincode.contracts.testing import MemoryLedger
+from wire import envelope
+from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.blocks import Event, OperationResult, OperationStatus
+from wire.ledger.genesis import Genesis
+from wire.ledger.operations import (
     Approve,
     Arguments,
     ConfirmResult,
@@ -22,10 +26,7 @@ from chaincode.contracts.operations import (
     SupersedeJob,
     operation_text,
 )
-from chaincode.contracts.records import Account, Delta, FeePolicy, Job, PinnedKey
-from chaincode.contracts.testing import MemoryLedger
-from wire import envelope
-from wire.codec import decode
+from wire.ledger.records import Account, Delta, FeePolicy, Job, PinnedKey
 from wire.messages import Receipt
 from wire.money import MICRO_PER_CREDIT, cost_of
 from wire.outcomes import ExitState

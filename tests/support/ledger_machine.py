@@ -8,11 +8,15 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import CLAIM_MS, EPOCH_GRACE_MS, EPOCH_MS, NOTICE_MS
 from chaincode.contracts.execution import batch
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.operations import (
+from chaincode.contracts.testing import MemoryLedger
+from tests.support.claims import acknowledgement, claim, digest_of, ticket
+from tests.support.ledger import CREDIT, KEYS, MINUTE, OUTPUT, World, job_arguments, marketplace, receipt_jws
+from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.clocks import CLAIM_MS, EPOCH_GRACE_MS, EPOCH_MS, NOTICE_MS
+from wire.ledger.operations import (
     Approve,
     Arguments,
     AskPayout,
@@ -45,11 +49,8 @@ from chaincode.contracts.operations import (
     WithdrawDeposit,
     operation_text,
 )
-from chaincode.contracts.records import Account, Epoch, EpochState, FeePolicy, Invocation, Job, JobState, Supply
-from chaincode.contracts.testing import MemoryLedger
-from tests.support.claims import acknowledgement, claim, digest_of, ticket
-from tests.support.ledger import CREDIT, KEYS, MINUTE, OUTPUT, World, job_arguments, marketplace, receipt_jws
-from wire.codec import decode
+from wire.ledger.records import Account, Epoch, FeePolicy, Invocation, Job, Supply
+from wire.ledger.states import EpochState, JobState
 from wire.outcomes import ExitState
 from wire.signing import ENROLMENT, OPERATION, SigningKey, sha256_hex
 

@@ -10,7 +10,6 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from chaincode.contracts.records import FeePolicy
 from portal import composition
 from portal.accounts import operations as accounts
 from portal.accounts.models import Account, Organisation, Role
@@ -19,9 +18,10 @@ from portal.functions.drafts import FunctionDraft, VersionDraft
 from portal.functions.images import parse_link
 from portal.functions.models import Function
 from portal.functions.testing import FakeRegistry
-from portal.ledger.keys import signing_key
-from portal.ledger.keys.making import make_keys
+from portal.keys import signing_key
+from portal.keys.making import make_keys
 from portal.providers.testing import InMemoryBrokerAdmin
+from wire.ledger.records import FeePolicy
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who do not exist

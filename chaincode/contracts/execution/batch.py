@@ -8,9 +8,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chaincode.blocks import Event, OperationResult, OperationStatus
-from chaincode.contracts import keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.cache import Cache
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.ids import require_own_id
@@ -18,9 +16,12 @@ from chaincode.contracts.execution.keyring import public_key
 from chaincode.contracts.execution.reading import Submitted, read
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.governance.proposals import propose
-from chaincode.contracts.records import Applied, Job, PinnedKey
 from chaincode.contracts.stub import Stub
 from wire.errors import BadSignature
+from wire.ledger import keys
+from wire.ledger.blocks import Event, OperationResult, OperationStatus
+from wire.ledger.records import Applied, Job, PinnedKey
+from wire.ledger.refusals import Refusal
 from wire.signing import OPERATION
 
 log = logging.getLogger(__name__)

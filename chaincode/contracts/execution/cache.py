@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
-from chaincode.canonical import ledger_json
 from chaincode.contracts.stub import Stub
 from wire.codec import decode
+from wire.ledger.canonical import ledger_json
 
 T = TypeVar("T")
 #: What an operation overwrote where nothing was seen before.

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from chaincode.blocks import Event
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.cache import Cache
-from chaincode.contracts.records import PinnedKey, Role
+from wire.ledger.blocks import Event
+from wire.ledger.records import PinnedKey
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from chaincode.contracts.execution.context import Context
-from chaincode.contracts.operations import Arguments
-from chaincode.contracts.records import Role
+from wire.ledger.operations import Arguments
+from wire.ledger.states import Role
 
 A = TypeVar("A", bound=Arguments)
 Names = Callable[[A], Iterable[str]]

@@ -1,9 +1,10 @@
 """Whose an operation's id is: nobody takes one that another participant, organisation or the controller needs."""
 
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.reading import Submitted
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.records import PinnedKey
+from wire.ledger.records import PinnedKey
+from wire.ledger.refusals import Refusal
 
 
 def require_own_id(submitted: Submitted, author: PinnedKey) -> None:

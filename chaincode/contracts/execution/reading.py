@@ -4,11 +4,12 @@ import json
 from dataclasses import dataclass
 
 from chaincode.contracts import checks
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.operations import Arguments
 from wire.codec import from_plain, parse_object
 from wire.errors import BadSignature, Malformed
+from wire.ledger.operations import Arguments
+from wire.ledger.refusals import Refusal
 from wire.signing import Jws, sha256_hex
 
 #: Of one operation as it is sent.

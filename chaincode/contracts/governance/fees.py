@@ -1,13 +1,16 @@
 """The fee policy: jobs keep the one that stood when they were created."""
 
-from chaincode.contracts import checks, keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed
-from chaincode.contracts.genesis import WHOLE_PPM
-from chaincode.contracts.operations import SetFees
-from chaincode.contracts.records import FeePolicy, Role
 from wire.codec import to_plain
+from wire.ledger import keys
+from wire.ledger.genesis import WHOLE_PPM
+from wire.ledger.operations import SetFees
+from wire.ledger.records import FeePolicy
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 
 
 class FeesContract(Contract):

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
-from chaincode.contracts import checks, keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed, transaction
-from chaincode.contracts.genesis import Genesis
 from chaincode.contracts.governance import pinning
-from chaincode.contracts.operations import OwnAccount, PinKey, RenounceKey, RevokeKey, RotateKey
-from chaincode.contracts.records import Owner, PinnedKey, Role
 from wire.errors import BadSignature
+from wire.ledger import keys
+from wire.ledger.genesis import Genesis
+from wire.ledger.operations import OwnAccount, PinKey, RenounceKey, RevokeKey, RotateKey
+from wire.ledger.records import Owner, PinnedKey
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 from wire.signing import ENROLMENT
 
 

@@ -1,12 +1,15 @@
 """Who runs peers and shares in the commission: both organisations decide."""
 
-from chaincode.contracts import accounts, checks, keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts, checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed
-from chaincode.contracts.operations import RegisterOperator
-from chaincode.contracts.records import Operator, PinnedKey, Role
 from wire.codec import to_plain
+from wire.ledger import keys
+from wire.ledger.operations import RegisterOperator
+from wire.ledger.records import Operator, PinnedKey
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 
 #: An epoch is closed in one operation, which reads an attestation of each.
 MOST_OPERATORS = 500

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
-from chaincode.contracts import checks, keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
-from chaincode.contracts.records import Operator, Owner, PinnedKey, Provider, Role, RoleKeys
+from wire.ledger import keys
+from wire.ledger.records import Operator, Owner, PinnedKey, Provider, RoleKeys
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 
 #: Roles of persons: each has one current key, on a record of its own.
 PERSONAL = (Role.PROVIDER, Role.OWNER, Role.OPERATOR)

@@ -4,15 +4,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from chaincode.contracts import checks, keys
-from chaincode.contracts.clocks import PROPOSAL_MS
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, Transaction, transaction
-from chaincode.contracts.genesis import Genesis
-from chaincode.contracts.operations import Approve, Arguments, Reject
-from chaincode.contracts.records import Proposal, ProposalState, Role
 from wire.codec import from_plain, to_plain
+from wire.ledger import keys
+from wire.ledger.clocks import PROPOSAL_MS
+from wire.ledger.genesis import Genesis
+from wire.ledger.operations import Approve, Arguments, Reject
+from wire.ledger.records import Proposal
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import ProposalState, Role
 
 LONGEST_REASON = 200
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaincode.contracts import accounts, checks, keys, ownership
-from chaincode.contracts.clocks import NOTICE_MS
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts, checks, ownership
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
-from chaincode.contracts.operations import Deposit, GiveNotice, WithdrawDeposit
-from chaincode.contracts.records import Notice
+from wire.ledger import keys
+from wire.ledger.clocks import NOTICE_MS
+from wire.ledger.operations import Deposit, GiveNotice, WithdrawDeposit
+from wire.ledger.records import Notice
+from wire.ledger.refusals import Refusal
 
 
 def _reads(arguments: Deposit | GiveNotice | WithdrawDeposit) -> Iterator[str]:

@@ -7,15 +7,18 @@ and whoever differs shows. One epoch is open at a time.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaincode.contracts import accounts, checks, keys
-from chaincode.contracts.clocks import EPOCH_GRACE_MS, EPOCH_MS
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts, checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.governance.operators import MOST_OPERATORS
-from chaincode.contracts.operations import AttestEpoch, CheckpointEpoch, CloseEpoch
-from chaincode.contracts.records import Attestation, Epoch, EpochState, Operator, PinnedKey, Role
 from wire.codec import to_plain
+from wire.ledger import keys
+from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
+from wire.ledger.operations import AttestEpoch, CheckpointEpoch, CloseEpoch
+from wire.ledger.records import Attestation, Epoch, Operator, PinnedKey
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import EpochState, Role
 
 
 def _epoch_reads(_arguments: CheckpointEpoch | AttestEpoch) -> Iterator[str]:

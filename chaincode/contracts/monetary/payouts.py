@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from chaincode.contracts import accounts, checks, keys, ownership
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts, checks, ownership
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
-from chaincode.contracts.operations import AskPayout
-from chaincode.contracts.records import Payout, PayoutState
 from wire.codec import to_plain
+from wire.ledger import keys
+from wire.ledger.operations import AskPayout
+from wire.ledger.records import Payout
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import PayoutState
 
 
 def asked(ctx: Context, payout_id: str) -> Payout:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaincode.contracts import accounts, checks, keys, ownership
-from chaincode.contracts.errors import Refusal
+from chaincode.contracts import accounts, checks, ownership
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
-from chaincode.contracts.operations import Fold, Transfer
-from chaincode.contracts.records import Account, Role
+from wire.ledger import keys
+from wire.ledger.operations import Fold, Transfer
+from wire.ledger.records import Account
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 
 
 def _transfer_reads(arguments: Transfer) -> Iterator[str]:

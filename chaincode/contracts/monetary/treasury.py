@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaincode.contracts import accounts, checks, keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts, checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed, transaction
 from chaincode.contracts.monetary import payouts
-from chaincode.contracts.operations import BurnPayout, Mint, RefusePayout
-from chaincode.contracts.records import PayoutState, Reference, Role, Supply
+from wire.ledger import keys
+from wire.ledger.operations import BurnPayout, Mint, RefusePayout
+from wire.ledger.records import Reference, Supply
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import PayoutState, Role
 from wire.money import MAX_MICRO
 
 

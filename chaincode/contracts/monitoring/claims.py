@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
-from chaincode.contracts import accounts, checks, keys
-from chaincode.contracts.clocks import CLAIM_MS
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts, checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.monitoring import evidence, settlement
-from chaincode.contracts.operations import ClaimJob, PayClaim, RefuseClaim
-from chaincode.contracts.records import FeePolicy, Job, JobState, Provider, Role
+from wire.ledger import keys
+from wire.ledger.clocks import CLAIM_MS
+from wire.ledger.operations import ClaimJob, PayClaim, RefuseClaim
+from wire.ledger.records import FeePolicy, Job, Provider
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import JobState, Role
 from wire.messages import Receipt, Ticket
 from wire.money import MAX_MICRO, cost_of
 from wire.outcomes import PROVIDER_FAULTS

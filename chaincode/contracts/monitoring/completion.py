@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from chaincode.contracts import checks, keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.monitoring import evidence, settlement
-from chaincode.contracts.operations import ConfirmResult, SubmitReceipt
-from chaincode.contracts.records import JobState, Role
+from wire.ledger import keys
+from wire.ledger.operations import ConfirmResult, SubmitReceipt
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import JobState, Role
 from wire.outcomes import PROVIDER_FAULTS
 
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
-from chaincode.contracts import accounts, checks, keys
-from chaincode.contracts.clocks import EARLIEST_PLACED_MS, LATEST_PLACED_MS, LONGEST_PAY_MS
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts, checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.monitoring import settlement
-from chaincode.contracts.operations import CreateJob
-from chaincode.contracts.records import FeePolicy, Invocation, Job, JobState, Provider, Role, Spent, Version
 from wire.codec import to_plain
+from wire.ledger import keys
+from wire.ledger.clocks import EARLIEST_PLACED_MS, LATEST_PLACED_MS, LONGEST_PAY_MS
+from wire.ledger.operations import CreateJob
+from wire.ledger.records import FeePolicy, Invocation, Job, Provider, Spent, Version
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import JobState, Role
 from wire.money import cost_of
 
 #: Jobs of one invocation that may settle.

@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from chaincode.contracts import checks, keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import checks
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.keyring import public_key
-from chaincode.contracts.operations import ClaimJob
-from chaincode.contracts.records import PinnedKey, Role
 from wire.envelope import parse_as
 from wire.errors import BadSignature, OutOfRange, WireError
+from wire.ledger import keys
+from wire.ledger.operations import ClaimJob
+from wire.ledger.records import PinnedKey
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 from wire.messages import Acknowledgement, Message, Receipt, Ticket, WorkingKey
 from wire.receipts import check_values
 from wire.signing import (

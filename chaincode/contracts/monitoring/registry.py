@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
-from chaincode.contracts import accounts, checks, keys, ownership
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts, checks, ownership
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
-from chaincode.contracts.operations import PublishVersion, RegisterProvider
-from chaincode.contracts.records import PinnedKey, Provider, Role, Version
 from wire import limits
 from wire.codec import to_plain
 from wire.errors import Malformed
+from wire.ledger import keys
+from wire.ledger.operations import PublishVersion, RegisterProvider
+from wire.ledger.records import PinnedKey, Provider, Version
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import Role
 from wire.money import MAX_MICRO, cost_of
 from wire.signing import PublicKey
 

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from chaincode.contracts import accounts, keys
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts import accounts
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
-from chaincode.contracts.records import Invocation, Job, JobState, Spent
 from wire.codec import to_plain
+from wire.ledger import keys
+from wire.ledger.records import Invocation, Job, Spent
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import JobState
 from wire.messages import Receipt
 from wire.money import billed_ms as billed
 from wire.money import cost_of

@@ -5,12 +5,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chaincode.fabric.names import CHAINCODE
 from deploy.fabric.channel.package import Package
 from deploy.fabric.network import Network, Node, Places, Role
 from deploy.fabric.nodes.chaincode import tell_peer
 from deploy.fabric.nodes.peers import CommandFailed, PeerCommand, orderer_options
 from deploy.fabric.tools import Tools
+from wire.ledger.names import CHAINCODE
 
 _THREADS = 4
 #: What passes by itself: the orderers elect a leader; a peer is a block behind another and endorses something else.

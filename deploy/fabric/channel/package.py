@@ -7,10 +7,10 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaincode.fabric.names import CHAINCODE
 from deploy.fabric import files
 from deploy.fabric.network import Network, Places
 from wire.codec import canonical_json
+from wire.ledger.names import CHAINCODE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from chaincode.contracts.genesis import Genesis
 from deploy.errors import DeployError
 from deploy.fabric import readiness, supervision
 from deploy.fabric.__main__ import plainly, say
@@ -22,10 +21,11 @@ from deploy.fabric.network import PORTS, Role, load
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
 from fabric_client.profile import Profile
-from portal.ledger.errors import LedgerError
-from portal.ledger.fabric.ledger import FabricLedger
+from ledger.errors import LedgerError
+from ledger.fabric.ledger import FabricLedger
 from wire import logs
 from wire.joining import JoinKit
+from wire.ledger.genesis import Genesis
 
 _VAR = NETWORK_DIRECTORY.parent / "var"
 _LOG_LINES = 200

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from chaincode.blocks import OperationResult, OperationStatus, TransactionBody, TransactionRecord
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import EPOCH_GRACE_MS, EPOCH_MS
-from chaincode.contracts.operations import Arguments, AttestEpoch, CloseEpoch, operation_text
-from chaincode.contracts.records import Epoch, EpochState, Operator
 from deploy.fabric.joining.home import Home
 from deploy.fabric.nodes.daemons import Daemon
-from portal.ledger.errors import LedgerError
-from portal.ledger.ports import BlockSource
-from portal.ledger.read_model.arriving import blocks_between
+from ledger.arriving import blocks_between
+from ledger.errors import LedgerError
+from ledger.ports import BlockSource
 from wire.codec import decode, encode
+from wire.ledger import keys
+from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody, TransactionRecord
+from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
+from wire.ledger.operations import Arguments, AttestEpoch, CloseEpoch, operation_text
+from wire.ledger.records import Epoch, Operator
+from wire.ledger.states import EpochState
 from wire.signing import OPERATION, TRANSACTION, SigningKey
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chaincode.contracts import keys
-from chaincode.fabric.names import CHAINCODE
 from deploy.errors import DeployError
 from deploy.fabric import files, network, readiness
 from deploy.fabric.channel.lifecycle import Lifecycle
@@ -22,9 +20,11 @@ from deploy.servers.waiting import wait_for
 from fabric_client.errors import FabricError
 from fabric_client.gateway import Gateway
 from fabric_client.profile import Profile
-from portal.ledger.errors import LedgerError
-from portal.ledger.fabric.ledger import FabricReader
+from ledger.errors import LedgerError
+from ledger.fabric.ledger import FabricReader
 from wire.joining import JoinKit
+from wire.ledger import keys
+from wire.ledger.names import CHAINCODE
 
 _CALL_SECONDS = 20
 _DEFINITION_SECONDS = 120

@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from chaincode.contracts.records import Role
 from portal.api.serializers.base import Order
 from portal.api.serializers.ledger import LedgerJobView
+from wire.ledger.states import Role
 
 _REPEAT = "A repeat with the same id changes nothing."
 

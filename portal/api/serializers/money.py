@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from portal.api.serializers.base import Order
-from portal.ledger.models import GovernedRequest
-from portal.ledger.requests import content
+from portal.governance import content
+from portal.governance.models import GovernedRequest
 from wire.money import MAX_MICRO
 
 REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"

@@ -22,9 +22,9 @@ from portal.api.serializers.money import (
     RefusalOrder,
     WholeRequestView,
 )
-from portal.ledger.models import GovernedRequest
-from portal.ledger.money import standing
-from portal.ledger.requests import approving, asking, proposing, queries
+from portal.books import records
+from portal.governance import approving, asking, proposing, queries
+from portal.governance.models import GovernedRequest
 from wire.money import Micro
 
 
@@ -97,7 +97,7 @@ class Fees(APIView):
     def get(self, request: Request) -> Response:
         """List fee policies, the one that stands first."""
         account_of(request)
-        return Response(FeeView(standing.fee_history(), many=True).data)
+        return Response(FeeView(records.fee_history(), many=True).data)
 
     @extend_schema(request=FeesOrder, responses={202: WholeRequestView})
     def post(self, request: Request) -> Response:

@@ -12,9 +12,9 @@ from portal.accounts.models import Account
 from portal.api.authentication import account_of
 from portal.api.pages import AccountList
 from portal.api.serializers.functions import FunctionOrder, FunctionView, NumberOrder, VersionOrder, VersionView
+from portal.custody import publishing
 from portal.functions import operations, queries
 from portal.functions.models import Function, FunctionVersion
-from portal.ledger import publishing
 
 
 class Functions(AccountList[Function]):

@@ -22,8 +22,8 @@ from portal.api.serializers.governing import (
     RevocationOrder,
 )
 from portal.api.serializers.money import WholeRequestView
-from portal.ledger.models import LedgerJob
-from portal.ledger.requests import keys, mismatches
+from portal.books.models import LedgerJob
+from portal.governance import keys, mismatches
 
 
 class Keys(APIView):

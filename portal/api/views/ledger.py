@@ -21,7 +21,9 @@ from portal.api.serializers.ledger import (
     StatementLineView,
     TransactionDetailView,
 )
-from portal.ledger import operations, queries, visibility
+from portal.books import queries, statement, visibility
+from portal.custody import topping_up
+from portal.outbox import queries as outbox
 from wire.money import Micro
 
 
@@ -41,7 +43,7 @@ class Statement(APIView):
     def get(self, request: Request) -> Response:
         """List movements, newest first."""
         page = PageOrder.read_query(request)
-        return Response(StatementLineView(queries.statement(account_of(request).id, **page), many=True).data)
+        return Response(StatementLineView(statement.statement(account_of(request).id, **page), many=True).data)
 
 
 class Deposits(APIView):
@@ -52,10 +54,10 @@ class Deposits(APIView):
         """Move money from available to deposit; the ledger decides within seconds."""
         account, order, now = account_of(request), DepositOrder.read(request), timezone.now()
         throttle.limit_deposits(account, now)
-        operation_id = operations.deposit(
+        operation_id = topping_up.deposit(
             account.id, amount=Micro(order["amount_micro"]), deposit_id=order.get("deposit_id") or uuid4(), now=now
         )
-        return Response(OperationView(queries.operation(operation_id)).data, status=202)
+        return Response(OperationView(outbox.operation(operation_id)).data, status=202)
 
 
 class LedgerJob(APIView):

@@ -26,12 +26,13 @@ from portal.api.serializers.money import (
     TransferOrder,
     WithdrawalOrder,
 )
+from portal.books import records, statement_csv
+from portal.custody import moving
 from portal.errors import Invalid, NotThere
-from portal.ledger import queries
-from portal.ledger.models import GovernedRequest
-from portal.ledger.money import moving, standing, statement
-from portal.ledger.requests import asking
-from portal.ledger.requests import queries as requests
+from portal.governance import asking
+from portal.governance import queries as requests
+from portal.governance.models import GovernedRequest
+from portal.outbox import queries
 from portal.streaming import streamed
 from wire.money import Micro
 
@@ -47,7 +48,7 @@ class StatementFile(APIView):
     def get(self, request: Request) -> StreamingHttpResponse:
         """Download movements, newest first, with times in UTC and in the account's time zone."""
         account, page = account_of(request), PageOrder.read_query(request)
-        parts = statement.csv_pages(account.id, zone=zone_of(account), before=page.get("before"))
+        parts = statement_csv.csv_pages(account.id, zone=zone_of(account), before=page.get("before"))
         return streamed(request._request, parts, content_type="text/csv; charset=utf-8", name="statement.csv")  # noqa: SLF001 - REST framework keeps Django's request there
 
 
@@ -83,7 +84,7 @@ class DepositNotices(APIView):
     @extend_schema(responses=NoticeView(many=True))
     def get(self, request: Request) -> Response:
         """Show the notice that runs, if one does."""
-        notice = standing.notice(account_of(request).id)
+        notice = records.notice(account_of(request).id)
         return Response(NoticeView([notice] if notice else [], many=True).data)
 
     @extend_schema(request=NoticeOrder, responses={202: OperationView})

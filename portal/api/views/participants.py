@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 from portal.accounts import throttle
 from portal.api.authentication import account_of
 from portal.api.serializers.ledger import OperationOrder, OperationView, OwnKeyOrder, StandingView
-from portal.ledger import queries
-from portal.ledger.models import OutboxState
-from portal.ledger.participants import owners, submissions
+from portal.custody import handing_over, submissions
+from portal.outbox import queries
+from portal.outbox.models import OutboxState
 
 _WAITING = (OutboxState.PENDING, OutboxState.SUBMITTED)
 
@@ -46,7 +46,7 @@ class OwnKey(APIView):
         """Hand the account over to its owner's own key: nobody can take it back but both organisations."""
         account, order, now = account_of(request), OwnKeyOrder.read(request), timezone.now()
         throttle.confirm_password(account, password=order.pop("password"), now=now)
-        operation_id = owners.hand_over(account.id, **order, now=now)
+        operation_id = handing_over.hand_over(account.id, **order, now=now)
         view = OperationView(queries.operation(operation_id)).data
         return Response(view, status=202, headers=_where(operation_id))
 

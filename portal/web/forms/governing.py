@@ -2,9 +2,9 @@
 
 from django import forms
 
-from chaincode.contracts.records import Role
 from portal.web.forms.base import PageForm
 from portal.web.templatetags.wording import KEY_ROLES
+from wire.ledger.states import Role
 
 _NOTE = {"max_length": 200, "help_text": "In one line. The other organisation reads it before it approves."}
 _PAY, _RELEASE = "pay", "release"

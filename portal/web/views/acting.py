@@ -12,10 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.accounts.errors import AdministratorsOnly
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
+from portal.custody.ownership import SignatureNeeded
 from portal.errors import NotAllowed, NotThere, PortalError
-from portal.ledger.errors import LedgerError, OperationConflict
-from portal.ledger.keys import KeyUnusable
-from portal.ledger.participants.custody import SignatureNeeded
+from portal.keys import KeyUnusable
 from portal.request_ids import request_id
 from portal.web.forms.base import PageForm
 
@@ -68,23 +67,16 @@ def attempt(request: HttpRequest, done: str, act: Callable[[], object], *, form:
         act()
     except (NotThere, NotAllowed, SignatureNeeded):
         raise
+    except KeyUnusable as failure:
+        _note(request, failure)
+        messages.error(request, "The keys that have to sign this are not on this machine.")
+        return False
     except PortalError as refused:
         if form is not None and refused.fields:
             form.show(refused)
             return False
         problems = [problem for field in refused.fields.values() for problem in field]
         messages.error(request, " ".join(problems) or refused.detail)
-        return False
-    except OperationConflict:
-        messages.error(request, "This reference was used before, for something else.")
-        return False
-    except KeyUnusable as failure:
-        _note(request, failure)
-        messages.error(request, "The keys that have to sign this are not on this machine.")
-        return False
-    except LedgerError as failure:
-        _note(request, failure)
-        messages.error(request, "The ledger cannot be reached just now. Try again soon.")
         return False
     messages.success(request, done)
     return True

@@ -7,13 +7,13 @@ from django.utils import timezone
 
 from portal.accounts import operations as accounts
 from portal.accounts import queries
+from portal.books import queries as ledger
+from portal.books import set_aside
+from portal.books.audit.oversight import oversight
 from portal.errors import PortalError
+from portal.governance import asking, mismatches, proposing
+from portal.governance import queries as money
 from portal.invocations import queries as invocations
-from portal.ledger import operations
-from portal.ledger import queries as ledger
-from portal.ledger.requests import asking, mismatches, proposing
-from portal.ledger.requests import queries as money
-from portal.ledger.service.oversight import oversight
 from portal.providers import queries as providers
 from portal.web.costs import amount_text
 from portal.web.forms.money import TopUpForm
@@ -50,7 +50,7 @@ def _overview(request: HttpRequest, form: TopUpForm) -> HttpResponse:
 @for_administrators
 def send_again(request: HttpRequest) -> HttpResponse:
     """Send an operation that was set aside to the ledger again."""
-    if operations.retry_set_aside(request.POST.get("operation_id", "")):
+    if set_aside.retry_set_aside(request.POST.get("operation_id", "")):
         messages.success(request, "It goes to the ledger again. Look here in a minute.")
     else:
         messages.error(request, "It is not set aside any more.")
@@ -61,7 +61,7 @@ def send_again(request: HttpRequest) -> HttpResponse:
 @for_administrators
 def give_up(request: HttpRequest) -> HttpResponse:
     """Give an operation up that was set aside."""
-    if operations.drop_set_aside(request.POST.get("operation_id", ""), now=timezone.now()):
+    if set_aside.drop_set_aside(request.POST.get("operation_id", ""), now=timezone.now()):
         messages.success(request, "Given up. What its job had reserved is free again.")
     else:
         messages.error(request, "It is not set aside any more.")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from portal.custody.ownership import SignatureNeeded
 from portal.errors import PortalError
-from portal.ledger.participants.custody import SignatureNeeded
 from portal.request_ids import request_id
 from portal.web.views.asking_to_sign import signing_page
 from wire.problems import PROBLEMS

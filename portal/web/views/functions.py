@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 from portal import composition
 from portal.accounts.models import Role
 from portal.accounts.operations import require_role
+from portal.custody import publishing
 from portal.errors import PortalError
 from portal.functions import operations, queries
 from portal.functions.models import Function, FunctionVersion
 from portal.invocations import queries as invocations
-from portal.ledger import publishing
 from portal.providers.queries import asked_prices
 from portal.web.costs import cost_example
 from portal.web.forms.functions import DeleteForm, FunctionForm, NumberForm, VersionForm, first_prices, initial_of

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.ledger import queries, visibility
+from portal.books import queries, statement, visibility
 from portal.web.pagination import before_of
 from portal.web.views.acting import account_of, page
 
@@ -48,5 +48,5 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
 def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Show an account's money."""
     balance = visibility.balance_for(account_of(request), str(account_id))
-    shown = {"balance": balance, "lines": queries.statement(account_id)}
+    shown = {"balance": balance, "lines": statement.statement(account_id)}
     return render(request, "web/ledger/account.html", shown)

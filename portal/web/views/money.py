@@ -9,24 +9,26 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from chaincode.contracts.operations import Deposit
 from portal.accounts import queries as accounts
 from portal.accounts import throttle
 from portal.accounts.models import Account
 from portal.accounts.zones import zone_of
+from portal.books import queries, records, statement, statement_csv
+from portal.books.statement import StatementLine
+from portal.custody import moving, topping_up
+from portal.custody.ownership import own_key_of
 from portal.errors import Invalid, NotThere
-from portal.ledger import operations, queries
-from portal.ledger.models import GovernedRequest
-from portal.ledger.money import moving, standing, statement
-from portal.ledger.participants.custody import own_key_of
-from portal.ledger.queries import StatementLine
-from portal.ledger.requests import asking
-from portal.ledger.requests import queries as requests
+from portal.governance import asking
+from portal.governance import queries as requests
+from portal.governance.models import GovernedRequest
+from portal.outbox import operations
+from portal.outbox import queries as outbox
 from portal.streaming import streamed
 from portal.web.costs import amount_text
 from portal.web.forms.money import AskPayoutForm, AskTopUpForm, DepositForm, MoneyForm, NoticeForm, TransferForm
 from portal.web.pagination import before_of
 from portal.web.views.acting import account_of, action, attempt, page
+from wire.ledger.operations import Deposit
 from wire.money import Micro
 
 #: An event may make two lines: paid and earned, by an account that is both.
@@ -44,7 +46,7 @@ def money(request: HttpRequest) -> HttpResponse:
 def _money_page(request: HttpRequest, failed: MoneyForm | None = None) -> HttpResponse:
     owner = account_of(request)
     before = before_of(request)
-    lines, older = _older(queries.statement(owner.id, before=before, limit=_EVENTS + 1))
+    lines, older = _older(statement.statement(owner.id, before=before, limit=_EVENTS + 1))
     forms = {form.name: form() for form in _FORMS}
     if failed is not None:
         forms[failed.name] = failed
@@ -52,14 +54,14 @@ def _money_page(request: HttpRequest, failed: MoneyForm | None = None) -> HttpRe
         "balance": queries.balance(owner.id),
         "forms": forms,
         "failed": failed.name if failed else "",
-        "notice": standing.notice(owner.id),
+        "notice": records.notice(owner.id),
         "now": timezone.now(),
         "requests": [_asked(item) for item in requests.requests_of(owner).select_related("account")[:_REQUESTS]],
         "has_own_key": own_key_of(str(owner.id)) is not None,
         "lines": lines,
         "older": older,
         "is_first": before is None,
-        "waiting": queries.waiting_operations(owner.id),
+        "waiting": outbox.waiting_operations(owner.id),
     }
     return render(request, "web/money.html", shown, status=422 if failed else 200)
 
@@ -84,7 +86,7 @@ def _older(lines: Sequence[StatementLine]) -> tuple[Sequence[StatementLine], int
 def statement_file(request: HttpRequest) -> StreamingHttpResponse:
     """Download the statement as CSV."""
     owner = account_of(request)
-    parts = statement.csv_pages(owner.id, zone=zone_of(owner), before=before_of(request))
+    parts = statement_csv.csv_pages(owner.id, zone=zone_of(owner), before=before_of(request))
     return streamed(request, parts, content_type="text/csv; charset=utf-8", name="statement.csv")
 
 
@@ -94,11 +96,11 @@ def deposit(request: HttpRequest) -> HttpResponse:
     owner, form = account_of(request), DepositForm(request.POST)
 
     def act(amount: Micro, move_id: UUID) -> object:
-        if queries.operation(operations.operation_id_of(Deposit, move_id)) is None:
+        if outbox.operation(operations.operation_id_of(Deposit, move_id)) is None:
             moving.check_amount(owner, amount)
         now = timezone.now()
         throttle.limit_deposits(owner, now)
-        return operations.deposit(owner.id, amount=amount, deposit_id=move_id, now=now)
+        return topping_up.deposit(owner.id, amount=amount, deposit_id=move_id, now=now)
 
     return _move(request, form, "{amount} on the way to your deposit: the ledger confirms it in a moment.", act)
 

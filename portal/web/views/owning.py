@@ -8,16 +8,16 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
-from chaincode.contracts.operations import OwnAccount, PublishVersion
 from portal.accounts import throttle
+from portal.custody import handing_over, submissions
+from portal.custody.ownership import own_key_of
 from portal.errors import PortalError
-from portal.ledger import queries as ledger
-from portal.ledger.participants import owners, submissions
-from portal.ledger.participants.custody import own_key_of
-from portal.ledger.requests import asking, queries
+from portal.governance import asking, queries
+from portal.outbox import queries as ledger
 from portal.web.forms.owning import OwnKeyForm, SignedForm
 from portal.web.views.acting import account_of, action, attempt, form_page, page
 from portal.web.views.asking_to_sign import signing_page
+from wire.ledger.operations import OwnAccount, PublishVersion
 
 _REQUESTS = 10
 
@@ -32,7 +32,7 @@ def own_key(request: HttpRequest) -> HttpResponse:
 
         def act() -> None:
             throttle.confirm_password(owner, password=values["password"], now=now)
-            owners.hand_over(owner.id, public_key_pem=values["public_key_pem"], proof=values["proof"], now=now)
+            handing_over.hand_over(owner.id, public_key_pem=values["public_key_pem"], proof=values["proof"], now=now)
 
         attempt(request, "Your account goes over to your own key: the ledger confirms it in a moment.", act, form=form)
         if not form.errors:

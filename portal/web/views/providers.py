@@ -10,9 +10,9 @@ from django.utils import timezone
 from portal import composition
 from portal.accounts.models import Role
 from portal.accounts.operations import require_role
+from portal.books import earnings as ledger
 from portal.errors import PortalError
 from portal.invocations import queries as invocations
-from portal.ledger import queries as ledger
 from portal.providers import operations, queries
 from portal.web.forms.providers import MachineForm
 from portal.web.pagination import page_of

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_safe
 
 from portal.accounts import queries as accounts
 from portal.accounts.models import Account, RoleState
+from portal.books import queries as ledger
 from portal.functions import queries as functions
 from portal.invocations import queries as invocations
-from portal.ledger import queries as ledger
 from portal.providers import queries as providers
 from portal.providers.models import Provider
 

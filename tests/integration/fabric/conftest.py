@@ -7,7 +7,7 @@ import pytest
 
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
-from portal.ledger.fabric.ledger import FabricLedger
+from ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.network import FabricNetwork, OnFabric, fabric_network, fabric_programs
 from tests.support.fabric.report import report
 from tests.support.ledger import World, marketplace

@@ -7,8 +7,6 @@ from functools import partial
 
 import pytest
 
-from chaincode.contracts.operations import Deposit, Mint, operation_text
-from chaincode.fabric import names
 from chaincode.fabric.functions import FUNCTIONS
 from deploy.fabric.identities.enrolment import Enrolment
 from deploy.fabric.network import Role
@@ -16,15 +14,17 @@ from fabric_client.errors import AlreadyKnown, CommitRefused, FabricError, NotPe
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
 from fabric_client.proposals import propose
-from portal.ledger.errors import TransactionRefused
-from portal.ledger.fabric.errors import NotAdmitted
-from portal.ledger.fabric.ledger import FabricLedger
+from ledger.errors import TransactionRefused
+from ledger.fabric.errors import NotAdmitted
+from ledger.fabric.ledger import FabricLedger
 from portal.membership.ports import Kind
 from tests.support.fabric.certificates import admitted, certified_until, self_certified
 from tests.support.fabric.network import FabricNetwork, connects_to_chaincode, health, transaction
 from tests.support.fabric.proposals import SECONDS, call, complete, endorsed_by, now_ms, submission
 from tests.support.ledger import KEYS, World
 from tests.support.waiting import wait_for
+from wire.ledger import names
+from wire.ledger.operations import Deposit, Mint, operation_text
 from wire.signing import OPERATION, SigningKey
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.contracts.operations import Mint, operation_text
-from chaincode.fabric import names
 from chaincode.fabric.functions import FUNCTIONS
 from fabric_client import committing
 from fabric_client.blocks import chaincode_transaction
@@ -32,6 +30,8 @@ from tests.support.tickets import now_ms
 from tests.support.waiting import wait_for
 from wire.codec import encode
 from wire.enrolment import JobQuery, KnownPeer
+from wire.ledger import names
+from wire.ledger.operations import Mint, operation_text
 from wire.signing import QUERY, SigningKey
 
 

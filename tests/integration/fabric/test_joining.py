@@ -11,11 +11,6 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import EPOCH_MS
-from chaincode.contracts.operations import CheckpointEpoch, RegisterOperator
-from chaincode.contracts.records import Attestation
-from chaincode.fabric.names import PROBE
 from deploy.fabric.joining.home import Home
 from deploy.fabric.joining.peer import JoinedPeer
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
@@ -23,10 +18,10 @@ from deploy.servers.ports import free_ports, is_free
 from fabric_client.peers import Peer
 from fabric_client.profile import Profile
 from fabric_client.proposals import propose
+from ledger.arriving import blocks_between
+from ledger.fabric.ledger import FabricLedger
 from portal import composition
 from portal.accounts.models import Account
-from portal.ledger.fabric.ledger import FabricLedger
-from portal.ledger.read_model.arriving import blocks_between
 from portal.peers import operations
 from tests.support.fabric.network import BINARIES, FabricNetwork
 from tests.support.fabric.proposals import call, complete
@@ -34,6 +29,11 @@ from tests.support.ledger import World
 from tests.support.people import People
 from tests.support.waiting import wait_for
 from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.clocks import EPOCH_MS
+from wire.ledger.names import PROBE
+from wire.ledger.operations import CheckpointEpoch, RegisterOperator
+from wire.ledger.records import Attestation
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.operations import SetFees
-from chaincode.contracts.records import FeePolicy
 from deploy.servers.waiting import wait_for
-from portal.ledger.fabric.ledger import FabricLedger, FabricReader
+from ledger.fabric.ledger import FabricLedger, FabricReader
 from tests.support.fabric.load import CLIENTS, Watch, at_once, deposits, world_on
 from tests.support.fabric.network import FabricNetwork, running_network
 from tests.support.fabric.payments import PAY, Developer, naive_servers, pay_naively
 from tests.support.fabric.report import Report
 from tests.support.ledger import KEYS, World
+from wire.ledger import keys
+from wire.ledger.operations import SetFees
+from wire.ledger.records import FeePolicy
 
 #: Of a payment: provider, platform, peers.
 SPLIT = (PAY * 93 // 100, PAY * 5 // 100, PAY * 2 // 100)

@@ -13,7 +13,7 @@ from deploy.fabric.identities.expiry import ending
 from deploy.fabric.network import Role
 from deploy.fabric.readiness import height
 from deploy.fabric.tools import NETWORK_DIRECTORY
-from portal.ledger.fabric.ledger import FabricLedger
+from ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.certificates import certified_until
 from tests.support.fabric.network import FabricNetwork, processes
 from tests.support.ledger import World

@@ -11,28 +11,21 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chaincode.blocks import TransactionRecord
-from chaincode.contracts.operations import (
-    Arguments,
-    ConfirmResult,
-    Fold,
-    OwnAccount,
-    SubmitReceipt,
-    Transfer,
-    operation_text,
-)
-from portal.ledger import leadership
-from portal.ledger.errors import LedgerError, Retry, Superseded
-from portal.ledger.fabric.ledger import FabricLedger
-from portal.ledger.models import OutboxOperation, OutboxState
-from portal.ledger.read_model.outcomes import settle
-from portal.ledger.recorder import Recorder
+from ledger.errors import LedgerError, Retry
+from ledger.fabric.ledger import FabricLedger
+from portal.books.read_model.outcomes import settle
+from portal.outbox import leadership
+from portal.outbox.errors import Superseded
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.recorder import Recorder
 from tests.support import environment
 from tests.support.fabric.network import FabricNetwork, transaction
 from tests.support.fabric.proposals import now_ms
 from tests.support.fabric.report import Report
 from tests.support.ledger import KEYS, MINUTE, OUTPUT, World, job_arguments, receipt_jws
 from tests.support.waiting import wait_for
+from wire.ledger.blocks import TransactionRecord
+from wire.ledger.operations import Arguments, ConfirmResult, Fold, OwnAccount, SubmitReceipt, Transfer, operation_text
 from wire.signing import ENROLMENT, SigningKey
 
 pytestmark = [

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.contracts.records import Job, JobState
-from portal.ledger.fabric.ledger import FabricLedger
+from ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.network import FabricNetwork, running_network
 from tests.support.outbox.ledger_process import Driver, LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode
+from wire.ledger.records import Job
+from wire.ledger.states import JobState
 
 JOBS = 60
 KILLS = 3

@@ -14,18 +14,16 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from chaincode.contracts import keys
-from chaincode.contracts.operations import RegisterProvider
-from chaincode.contracts.records import Account, Invocation, Job
+from ledger.testing import MemoryLedger
 from portal.accounts.models import Account as Person
+from portal.books.follower import Follower
+from portal.governance.settling import settle_requests
 from portal.invocations.placing import moment
 from portal.invocations.store import DjangoStore
-from portal.ledger import leadership
-from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName
-from portal.ledger.models import OutboxOperation, OutboxState
-from portal.ledger.recorder import Recorder
-from portal.ledger.testing import MemoryLedger
+from portal.keys import KeyName
+from portal.outbox import leadership
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.recorder import Recorder
 from portal.providers.models import Provider
 from scheduler.ports import Change, ProviderSpec, SeenProvider, TakeOver, Verdict, VersionSpec
 from scheduler.testing import InMemoryStore
@@ -34,6 +32,9 @@ from tests.support.outbox.market import CREDIT, Market, genesis, signing_keys
 from tests.support.scheduling.marketplace import FakeProvider, ManualClock
 from tests.support.scheduling.stage import Stage
 from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.operations import RegisterProvider
+from wire.ledger.records import Account, Invocation, Job
 from wire.messages import Finished, InvocationReply, InvocationRequest, Refused
 from wire.outcomes import ExitState, RefusalReason
 from wire.signing import SigningKey
@@ -119,7 +120,7 @@ class Exchange:
         epoch = leadership.take_over(leadership.RECORDER, now=clock())
         key = signing_keys()[KeyName.RECORDER]
         self._recorder = Recorder(ledger=self.ledger, key=key, epoch=epoch, clock=clock)
-        self._follower = Follower(ledger=self.ledger, epoch=epoch)
+        self._follower = Follower(ledger=self.ledger, epoch=epoch, listeners=[settle_requests])
         self.record()
 
     def record(self) -> None:

@@ -4,11 +4,12 @@ import pytest
 from django.utils import timezone
 
 from portal.accounts.models import Account
+from portal.books.models import Balance, Reservation
 from portal.functions.models import Function, FunctionVersion
 from portal.invocations.models import DailySpending, Invocation, Job, Result
 from portal.invocations.placing import moment
 from portal.invocations.store import DjangoStore
-from portal.ledger.models import Balance, OutboxOperation, Reservation
+from portal.outbox.models import OutboxOperation
 from portal.providers.models import Provider
 from scheduler.ports import StoreInvocation, Verdict, VersionSpec
 from scheduler.states import JobState

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from portal.books.models import Balance
 from portal.invocations.store import DjangoStore
-from portal.ledger.models import Balance
 from scheduler.ports import AcceptJob, Change, EndInvocation, FailJob, PlaceJob, StartJob, StoreInvocation
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.testing import InMemoryStore

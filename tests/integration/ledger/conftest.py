@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from portal.ledger import leadership
-from portal.ledger.embedded import EmbeddedWriter
-from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName, load_genesis, signing_key
-from portal.ledger.recorder import Recorder
-from portal.ledger.service.chores import Chores
+from ledger.embedded import EmbeddedWriter
+from portal.books.follower import Follower
+from portal.governance.settling import settle_requests
+from portal.keys import KeyName, load_genesis, signing_key
+from portal.ledgerd.chores import Chores
+from portal.outbox import leadership
+from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import ManualClock, Market
 from tests.support.outbox.provider import ClaimingProvider
 from tests.support.tickets import Controller
@@ -40,7 +41,7 @@ def epoch(db: None, clock: ManualClock) -> int:  # noqa: ARG001 - a fixture
 def work(written: EmbeddedWriter, epoch: int, clock: ManualClock) -> Callable[[], None]:
     """Let recorder, follower and chores turn until none finds anything to do; the chores at every call."""
     recorder = Recorder(ledger=written, key=signing_key(KeyName.RECORDER), epoch=epoch, clock=clock)
-    follower = Follower(ledger=written, epoch=epoch)
+    follower = Follower(ledger=written, epoch=epoch, listeners=[settle_requests])
 
     def until_idle() -> None:
         chores = Chores(ledger=written, epoch=epoch, clock=clock)

@@ -8,13 +8,13 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS
+from ledger.embedded import EmbeddedWriter
+from portal.books import queries
+from portal.books.audit.reconcile import confirm, survey
 from portal.functions.drafts import check_version
 from portal.functions.models import FunctionVersion
-from portal.ledger import queries
-from portal.ledger.embedded import EmbeddedWriter
-from portal.ledger.keys import load_genesis
-from portal.ledger.models import OutboxOperation, OutboxState
-from portal.ledger.reconcile import confirm, survey
+from portal.keys import load_genesis
+from portal.outbox.models import OutboxOperation, OutboxState
 from provider_agent.claims.drafts import signed
 from provider_agent.claims.evidence import Evidence
 from tests.support.outbox.market import CREDIT, MAX_MS, ManualClock, Market

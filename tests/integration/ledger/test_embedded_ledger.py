@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.contracts.records import FeePolicy
-from portal.ledger.embedded import EmbeddedReader, EmbeddedWriter
-from portal.ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnavailable
-from portal.ledger.keys import KeyName
+from ledger.embedded import EmbeddedReader, EmbeddedWriter
+from ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnavailable
+from portal.keys import KeyName
 from tests.support.outbox.ledger_contract import LedgerContract, mint
 from tests.support.outbox.market import ManualClock, genesis, signing_keys
+from wire.ledger.records import FeePolicy
 from wire.signing import SigningKey
 
 BLOCK_KEY = signing_keys()[KeyName.BLOCK]

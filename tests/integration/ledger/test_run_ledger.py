@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.records import Account, Job, JobState
-from portal.ledger.embedded import EmbeddedReader
-from portal.ledger.errors import LedgerMissing
+from ledger.embedded import EmbeddedReader
+from ledger.errors import LedgerMissing
 from tests.support.outbox.driver import DEPOSIT
 from tests.support.outbox.ledger_process import LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.records import Account, Job
+from wire.ledger.states import JobState
 
 JOBS = 100
 JOBS_A_KILL = 10
@@ -25,10 +26,10 @@ LONGEST_LIFE = 0.4
 #: No file of a process whose disk is full grows beyond its log and this, in bytes.
 ROOM_FOR_LOGS = 16_384
 CREDIT = 1_000_000
-CUT_SHORT = "from portal.ledger.models import Checkpoint; Checkpoint.objects.update(rebuilding='emptying')"
+CUT_SHORT = "from portal.books.models import Checkpoint; Checkpoint.objects.update(rebuilding='emptying')"
 TAKE_OVER = """
 from django.utils import timezone
-from portal.ledger import leadership
+from portal.outbox import leadership
 leadership.take_over("recorder", now=timezone.now())
 """
 MAKE_BOB = """

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from deploy.servers.ports import free_ports
-from portal.ledger.keys import KeyName
-from portal.ledger.signer.signer import SIGNERS
+from portal.governance.signers.signer import SIGNERS
+from portal.keys import KeyName
 from tests.support.outbox.ledger_process import ROOT, LedgerInstallation
 from tests.support.waiting import wait_for
 

@@ -8,7 +8,19 @@ from uuid import uuid4
 
 import pytest
 
-from chaincode.contracts.operations import (
+from portal.accounts import throttle
+from portal.accounts.models import Account
+from portal.accounts.throttle import Bound
+from portal.books import queries
+from portal.custody import submissions
+from portal.custody.ownership import own_key_of
+from portal.functions.models import Function
+from portal.keys import KeyName
+from portal.outbox.models import OutboxOperation
+from tests.support.outbox.market import CREDIT, Market
+from tests.support.outbox.provider import PATH, send
+from tests.support.people import PASSWORD, People, signed_in
+from wire.ledger.operations import (
     Arguments,
     CreateJob,
     Deposit,
@@ -20,18 +32,6 @@ from chaincode.contracts.operations import (
     Transfer,
     operation_text,
 )
-from portal.accounts import throttle
-from portal.accounts.models import Account
-from portal.accounts.throttle import Bound
-from portal.functions.models import Function
-from portal.ledger import queries
-from portal.ledger.keys import KeyName
-from portal.ledger.models import OutboxOperation
-from portal.ledger.participants import submissions
-from portal.ledger.participants.custody import own_key_of
-from tests.support.outbox.market import CREDIT, Market
-from tests.support.outbox.provider import PATH, send
-from tests.support.people import PASSWORD, People, signed_in
 from wire.signing import ENROLMENT, OPERATION, RECEIPT, SigningKey
 
 Work = Callable[[], None]

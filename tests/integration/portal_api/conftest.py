@@ -9,11 +9,11 @@ from django.test import Client
 
 from portal import composition
 from portal.accounts.models import Account
+from portal.custody.announcing import announce_provider
 from portal.functions import operations as functions
 from portal.functions import queries
 from portal.functions.models import Function
 from portal.invocations.models import Invocation, Job
-from portal.ledger.operations import announce_provider
 from portal.providers import operations as providers
 from portal.providers.models import Provider
 from portal.providers.statements import read_application

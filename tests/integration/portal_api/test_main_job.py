@@ -13,7 +13,7 @@ from portal.accounts.models import Role
 from portal.functions.addresses import RegistryList
 from portal.functions.testing import FakeRegistry
 from portal.invocations.models import Job
-from portal.ledger.models import OutboxOperation
+from portal.outbox.models import OutboxOperation
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.integration.portal_api.conftest import Clients
 from tests.support.machines import Machine

@@ -9,8 +9,9 @@ import pytest
 from django.db import connections
 
 from portal.errors import PortalError
-from portal.ledger.models import GovernedRequest, OutboxOperation, RequestSignature, RequestState
-from portal.ledger.requests import approving, asking, content
+from portal.governance import approving, asking, content
+from portal.governance.models import GovernedRequest, RequestSignature, RequestState
+from portal.outbox.models import OutboxOperation
 from tests.support.environment import on_postgresql
 from tests.support.outbox.bank import Bank, wish
 from tests.support.outbox.market import CREDIT

@@ -12,12 +12,12 @@ from django.db import connections
 from portal import composition
 from portal.accounts import operations as accounts
 from portal.accounts import throttle
+from portal.custody.announcing import announce_provider
 from portal.errors import PortalError
 from portal.functions import operations as functions
 from portal.functions import queries
 from portal.functions.models import Function
 from portal.functions.testing import FakeRegistry
-from portal.ledger.operations import announce_provider
 from portal.providers import operations as providers
 from portal.providers.models import Provider
 from portal.providers.statements import read_application

@@ -10,10 +10,12 @@ from django.urls import get_resolver
 
 from portal.accounts import operations as accounts
 from portal.accounts.models import ApiToken, Role
+from portal.books.models import LedgerJob
 from portal.functions.models import Function
+from portal.governance import asking
+from portal.governance.models import GovernedRequest
 from portal.invocations.models import Job
-from portal.ledger.models import GovernedRequest, LedgerJob, OutboxOperation
-from portal.ledger.requests import asking
+from portal.outbox.models import OutboxOperation
 from portal.providers.models import Provider
 from tests.integration.portal_api.conftest import Clients
 from tests.support.outbox.bank import wish

@@ -9,18 +9,20 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
+from ledger.testing import MemoryLedger
 from portal import composition
 from portal.accounts.models import Account
+from portal.books.follower import Follower
+from portal.custody import publishing
+from portal.custody.announcing import announce_provider
 from portal.functions import queries
 from portal.functions.models import Function
+from portal.governance.settling import settle_requests
 from portal.invocations.models import Invocation, Job, Result
-from portal.ledger import leadership, publishing
-from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName
-from portal.ledger.models import OutboxOperation
-from portal.ledger.operations import announce_provider
-from portal.ledger.recorder import Recorder
-from portal.ledger.testing import MemoryLedger
+from portal.keys import KeyName
+from portal.outbox import leadership
+from portal.outbox.models import OutboxOperation
+from portal.outbox.recorder import Recorder
 from portal.providers import operations as providers
 from portal.providers.models import Provider
 from portal.providers.statements import read_application
@@ -127,7 +129,7 @@ def _follow(clock: ManualClock) -> None:
     ledger = MemoryLedger(genesis=genesis(), block_key=keys[KeyName.BLOCK], clock=clock.ms)
     epoch = leadership.take_over(leadership.RECORDER, now=clock())
     recorder = Recorder(ledger=ledger, key=keys[KeyName.RECORDER], epoch=epoch, clock=clock)
-    follower = Follower(ledger=ledger, epoch=epoch)
+    follower = Follower(ledger=ledger, epoch=epoch, listeners=[settle_requests])
     while recorder.step() or follower.step():
         pass
 

@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 
 from portal.accounts.models import Account
-from portal.ledger.models import GovernedRequest, LedgerJob, RequestState
-from portal.ledger.requests import content, keys
+from portal.books.models import LedgerJob
+from portal.governance import content, keys
+from portal.governance.models import GovernedRequest, RequestState
 from portal.providers.models import Provider
 from tests.integration.web.conftest import Browser
 from tests.support.outbox.bank import Bank

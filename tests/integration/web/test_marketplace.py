@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from portal.accounts.models import Account, Role
+from portal.governance.models import GovernedRequest
 from portal.invocations.models import Job
-from portal.ledger.models import GovernedRequest, OutboxOperation
+from portal.outbox.models import OutboxOperation
 from portal.providers.models import Provider, ProviderState
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.integration.web.conftest import Browser

@@ -10,9 +10,11 @@ import pytest
 
 from portal.accounts import operations as accounts
 from portal.accounts.models import Account
-from portal.ledger.models import GovernedRequest, LedgerEvent, OutboxOperation, RequestState
-from portal.ledger.money import statement
-from portal.ledger.requests import content
+from portal.books import statement_csv
+from portal.books.models import LedgerEvent
+from portal.governance import content
+from portal.governance.models import GovernedRequest, RequestState
+from portal.outbox.models import OutboxOperation
 from tests.integration.web.conftest import Browser
 from tests.support.outbox.bank import Bank
 from tests.support.outbox.market import CREDIT
@@ -200,8 +202,8 @@ def test_a_statement_is_a_file_that_no_spreadsheet_runs(bank: Bank, dora: Browse
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1"])
 def test_a_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
-    assert statement.harmless(text) == f"'{text}"
-    assert statement.harmless("bank-1") == "bank-1"
+    assert statement_csv.harmless(text) == f"'{text}"
+    assert statement_csv.harmless("bank-1") == "bank-1"
 
 
 def test_a_statement_has_every_movement_once_and_an_end(
@@ -209,11 +211,11 @@ def test_a_statement_has_every_movement_once_and_an_end(
 ) -> None:
     for _ in range(5):
         bank.give(people.developer, 1)
-    monkeypatch.setattr("portal.ledger.queries.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("portal.books.statement_csv.MOST_AT_ONCE", 2)
     rows = b"".join(dora.get("/money/statement.csv")).decode().splitlines()
     assert len(set(rows)) == len(rows) == 6
 
-    monkeypatch.setattr(statement, "MOST_LINES", 3)
+    monkeypatch.setattr(statement_csv, "MOST_LINES", 3)
     assert len(b"".join(dora.get("/money/statement.csv")).splitlines()) == 5
     before = rows[3].rpartition(",")[2]
     assert len(b"".join(dora.get(f"/money/statement.csv?before={before}")).splitlines()) == 3

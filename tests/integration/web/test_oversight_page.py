@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from portal.accounts.models import Account
-from portal.ledger.models import Audit, OutboxOperation, OutboxState
-from portal.ledger.reconcile import Reconciliation
-from portal.ledger.service import oversight
+from portal.books.audit import oversight
+from portal.books.audit.reconcile import Reconciliation
+from portal.books.models import Audit
+from portal.outbox.models import OutboxOperation, OutboxState
 from tests.integration.web.conftest import Browser
 from tests.support.outbox.market import CREDIT
 from tests.support.people import NOW, People

@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from portal.accounts.models import Account
-from portal.ledger.models import GovernedRequest, OutboxOperation, RequestState
-from portal.ledger.participants.custody import own_key_of
+from portal.custody.ownership import own_key_of
+from portal.governance.models import GovernedRequest, RequestState
+from portal.outbox.models import OutboxOperation
 from tests.integration.web.conftest import Browser
 from tests.support.outbox.bank import Bank
 from tests.support.outbox.market import CREDIT

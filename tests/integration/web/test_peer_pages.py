@@ -5,12 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import EPOCH_MS
-from chaincode.contracts.records import Epoch, Operator
 from portal import composition
 from portal.accounts.models import Account
-from portal.ledger.models import LedgerBlock, LedgerEvent, LedgerTransaction, WorldState
+from portal.books.models import LedgerBlock, LedgerEvent, LedgerTransaction, WorldState
 from portal.membership.testing import InMemoryRegistrar
 from portal.peers import operations
 from portal.peers.models import JoinCode
@@ -19,6 +16,9 @@ from tests.integration.web.conftest import Browser
 from tests.support.people import NOW, People
 from tests.support.portal.joining import JoiningMachine, known_network
 from wire.codec import encode
+from wire.ledger import keys
+from wire.ledger.clocks import EPOCH_MS
+from wire.ledger.records import Epoch, Operator
 
 pytestmark = pytest.mark.django_db
 EPOCH = int(NOW.timestamp() * 1000) // EPOCH_MS

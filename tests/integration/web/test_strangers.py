@@ -8,9 +8,10 @@ from django.test import Client
 
 from portal.accounts.models import Account, ApiToken
 from portal.accounts.operations import make_token
+from portal.books.models import LedgerTransaction
 from portal.functions.models import Function
 from portal.invocations.models import Job
-from portal.ledger.models import LedgerTransaction, OutboxOperation
+from portal.outbox.models import OutboxOperation
 from portal.providers.models import Provider
 from portal.web.urls import urlpatterns
 from tests.integration.web.conftest import HOST, Browser

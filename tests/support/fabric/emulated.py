@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaincode.blocks import Event, OperationResult, TransactionBody
-from chaincode.fabric import names
-from chaincode.fabric.packing import packed
 from tests.support.embedded import signed, signing_key
 from tests.support.fabric.fake_peer import FakePeer
 from wire.codec import from_plain
+from wire.ledger import names
+from wire.ledger.blocks import Event, OperationResult, TransactionBody
+from wire.ledger.packing import packed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from chaincode.contracts.operations import Deposit, operation_text
-from portal.ledger.errors import LedgerError
-from portal.ledger.fabric.ledger import FabricLedger
+from ledger.errors import LedgerError
+from ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.network import FabricNetwork, OnFabric, committed
 from tests.support.fabric.proposals import now_ms
 from tests.support.ledger import KEYS, World
+from wire.ledger.operations import Deposit, operation_text
 from wire.signing import OPERATION
 
 CLIENTS = 16

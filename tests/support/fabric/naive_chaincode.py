@@ -3,9 +3,10 @@
 For comparison only: no production server has it.
 """
 
-from chaincode.fabric import functions, names, state
+from chaincode.fabric import functions, state
 from chaincode.fabric.__main__ import main
 from chaincode.fabric.functions import Answer, Call, Function
+from wire.ledger import names
 
 FUNCTION = "pay_naively"
 #: Beside the contracts' state, which it must not touch.

@@ -16,7 +16,6 @@ import grpc
 import httpx
 import pytest
 
-from chaincode.blocks import TransactionBody, TransactionRecord
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
 from deploy.fabric.nodes.chaincode import server_address
 from deploy.fabric.operator import Operator
@@ -25,10 +24,11 @@ from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.process import MARKER
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peer
-from portal.ledger.errors import LedgerError, Retry
-from portal.ledger.fabric.ledger import FabricLedger
+from ledger.errors import LedgerError, Retry
+from ledger.fabric.ledger import FabricLedger
 from tests.support.embedded import signed, signing_key
 from tests.support.ledger import KEYS
+from wire.ledger.blocks import TransactionBody, TransactionRecord
 from wire.signing import SigningKey
 
 _ROOT = NETWORK_DIRECTORY.parent

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from chaincode.contracts.operations import Arguments, ConfirmResult, SubmitReceipt, operation_text
 from deploy.fabric.network import Role
 from deploy.fabric.nodes.chaincode import server_name
 from deploy.fabric.nodes.daemons import Daemon
 from fabric_client.errors import EndorsementsDiffer, FabricError, ReadConflict
 from fabric_client.proposals import propose
-from portal.ledger.fabric.ledger import FabricLedger
+from ledger.fabric.ledger import FabricLedger
 from tests.support.claims import acknowledgement, claim, digest_of, ticket, working_key
 from tests.support.fabric.load import Watch, until_committed
 from tests.support.fabric.naive_chaincode import FUNCTION
@@ -21,6 +20,7 @@ from tests.support.fabric.network import FabricNetwork
 from tests.support.fabric.proposals import call, complete, now_ms
 from tests.support.ledger import KEYS, MINUTE, OUTPUT, World, job_arguments, receipt_jws
 from tests.support.waiting import wait_for
+from wire.ledger.operations import Arguments, ConfirmResult, SubmitReceipt, operation_text
 from wire.signing import OPERATION, sha256_hex
 
 #: Of a job here: 12 ms at one credit a second.

@@ -7,10 +7,10 @@ from typing import Any
 from fabric_protos.common import common_pb2
 from fabric_protos.peer import proposal_response_pb2, transaction_pb2
 
-from chaincode.fabric import names
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
 from fabric_client.proposals import Call, Proposal
+from wire.ledger import names
 
 SECONDS = 20
 

@@ -5,10 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import CLAIM_MS, EPOCH_MS, NOTICE_MS
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.operations import (
+from chaincode.contracts.testing import MemoryLedger
+from tests.support.claims import acknowledgement, claim, digest_of, ticket, working_key
+from tests.support.ledger import CREDIT, IMAGE, KEYS, MINUTE, OUTPUT, PRICE, World, job_arguments, marketplace
+from tests.support.ledger import receipt_jws as receipt
+from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.clocks import CLAIM_MS, EPOCH_MS, NOTICE_MS
+from wire.ledger.operations import (
     Approve,
     Arguments,
     AskPayout,
@@ -45,12 +50,8 @@ from chaincode.contracts.operations import (
     WithdrawDeposit,
     operation_text,
 )
-from chaincode.contracts.records import Epoch, FeePolicy, Job, JobState
-from chaincode.contracts.testing import MemoryLedger
-from tests.support.claims import acknowledgement, claim, digest_of, ticket, working_key
-from tests.support.ledger import CREDIT, IMAGE, KEYS, MINUTE, OUTPUT, PRICE, World, job_arguments, marketplace
-from tests.support.ledger import receipt_jws as receipt
-from wire.codec import decode
+from wire.ledger.records import Epoch, FeePolicy, Job
+from wire.ledger.states import JobState
 from wire.outcomes import ExitState
 from wire.signing import ENROLMENT, OPERATION, SigningKey, sha256_hex
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.operations import RegisterOperator, operation_text
 from tests.support.ledger import KEYS, World
 from tests.support.operations.examples import PINNED, UNKNOWN, Example, examples
 from wire.codec import canonical_json
+from wire.ledger.operations import RegisterOperator, operation_text
 from wire.signing import OPERATION, SigningKey
 
 #: Of another type than any argument, or out of what it may say.

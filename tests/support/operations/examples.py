@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chaincode.contracts.clocks import EPOCH_MS
-from chaincode.contracts.operations import (
+from tests.support.claims import claim, ticket
+from tests.support.ledger import IMAGE, KEYS, OUTPUT, job_arguments, receipt_jws
+from wire.ledger.clocks import EPOCH_MS
+from wire.ledger.operations import (
     Approve,
     Arguments,
     AskPayout,
@@ -39,8 +41,6 @@ from chaincode.contracts.operations import (
     Transfer,
     WithdrawDeposit,
 )
-from tests.support.claims import claim, ticket
-from tests.support.ledger import IMAGE, KEYS, OUTPUT, job_arguments, receipt_jws
 from wire.signing import ENROLMENT, SigningKey
 
 #: Everybody with a key on the ledger of `World`, once Olga runs peers, and three that it does not know.

@@ -5,23 +5,25 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chaincode.contracts.operations import ConfirmResult
+from ledger.testing import MemoryLedger
 from portal.accounts.models import Account
-from portal.ledger import leadership, queries
-from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName, load_genesis, load_signing_key
-from portal.ledger.models import GovernedRequest
-from portal.ledger.operations import top_up
-from portal.ledger.participants import submissions
-from portal.ledger.participants.owners import hand_over
-from portal.ledger.queries import BalanceView
-from portal.ledger.recorder import Recorder
-from portal.ledger.requests import approving, asking, content
-from portal.ledger.signer.signer import SIGNERS, Signer
-from portal.ledger.testing import MemoryLedger
+from portal.books import queries
+from portal.books.follower import Follower
+from portal.books.queries import BalanceView
+from portal.custody import submissions
+from portal.custody.handing_over import hand_over
+from portal.custody.topping_up import top_up
+from portal.governance import approving, asking, content
+from portal.governance.models import GovernedRequest
+from portal.governance.settling import settle_requests
+from portal.governance.signers.signer import SIGNERS, Signer
+from portal.keys import KeyName, load_genesis, load_signing_key
+from portal.outbox import leadership
+from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import CREDIT, ManualClock, Market
 from tests.support.people import People
 from wire import signing
+from wire.ledger.operations import ConfirmResult
 from wire.money import Micro
 from wire.signing import SigningKey
 
@@ -38,7 +40,7 @@ class Bank:
         epoch = leadership.take_over(leadership.RECORDER, now=self.clock())
         key = load_signing_key(KeyName.RECORDER)
         self._recorder = Recorder(ledger=self.ledger, key=key, epoch=epoch, clock=self.clock)
-        self._follower = Follower(ledger=self.ledger, epoch=epoch)
+        self._follower = Follower(ledger=self.ledger, epoch=epoch, listeners=[settle_requests])
         self.signers = {name: self.signer(name) for name in SIGNERS}
         self.settle()
 

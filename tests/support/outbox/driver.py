@@ -27,7 +27,7 @@ def main() -> None:
     django.setup()
     from django.db import transaction  # noqa: PLC0415 - after Django's setup
 
-    from portal.ledger.keys import KeyName, signing_key  # noqa: PLC0415 - as above
+    from portal.keys import KeyName, signing_key  # noqa: PLC0415 - as above
     from tests.support.outbox.market import CREDIT, Market  # noqa: PLC0415 - as above
 
     market = Market(clock=SystemClock(), keys={name: signing_key(name) for name in KeyName})

@@ -2,15 +2,15 @@
 
 import pytest
 
-from chaincode.blocks import OperationStatus, TransactionBody, TransactionRecord
-from chaincode.contracts import keys
-from chaincode.contracts.operations import Approve, Deposit, Mint, operation_text
-from portal.ledger.errors import Retry, TransactionRefused
-from portal.ledger.keys import AUTHORITIES, KeyName
-from portal.ledger.ports import Ledger
+from ledger.errors import Retry, TransactionRefused
+from ledger.ports import Ledger
+from portal.keys import AUTHORITIES, KeyName
 from tests.support.outbox.market import ManualClock, signing_keys
 from wire import signing
 from wire.codec import encode
+from wire.ledger import keys
+from wire.ledger.blocks import OperationStatus, TransactionBody, TransactionRecord
+from wire.ledger.operations import Approve, Deposit, Mint, operation_text
 from wire.signing import SigningKey
 
 

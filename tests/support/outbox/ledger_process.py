@@ -72,7 +72,7 @@ class LedgerInstallation:
 
     def confirmations(self) -> dict[str, int]:
         """Return how many `job.confirm` the outbox has in each state, asked of the database itself."""
-        query = "SELECT state, count(*) FROM ledger_outboxoperation WHERE kind = 'job.confirm' GROUP BY state"
+        query = "SELECT state, count(*) FROM outbox_outboxoperation WHERE kind = 'job.confirm' GROUP BY state"
         url = self.environment["CHAINFAAS_DATABASE_URL"]
         if url.startswith("sqlite:"):
             with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)) as lite:

@@ -7,8 +7,12 @@ from functools import cache
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from chaincode.contracts.genesis import Genesis
-from chaincode.contracts.operations import (
+from portal.custody.topping_up import approve_as_all
+from portal.keys import AUTHORITIES, KeyName
+from portal.outbox.operations import enqueue, operation_id_of
+from wire import envelope, signing
+from wire.ledger.genesis import Genesis
+from wire.ledger.operations import (
     Arguments,
     ConfirmResult,
     CreateJob,
@@ -18,10 +22,7 @@ from chaincode.contracts.operations import (
     RegisterProvider,
     SubmitReceipt,
 )
-from chaincode.contracts.records import FeePolicy
-from portal.ledger.keys import AUTHORITIES, KeyName
-from portal.ledger.operations import approve_as_all, enqueue, operation_id_of
-from wire import envelope, signing
+from wire.ledger.records import FeePolicy
 from wire.messages import Receipt
 from wire.money import cost_of
 from wire.outcomes import ExitState

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.test import Client
 
-from chaincode.contracts.operations import CreateJob
 from provider_agent.claims.claiming import Claimant
 from provider_agent.claims.evidence import EvidenceStore
 from provider_agent.jobs.journal import Journal
@@ -16,6 +15,7 @@ from tests.support.outbox.market import MAX_MS, PRICE, Market
 from tests.support.tickets import Controller, a_ticket
 from wire import envelope, signing
 from wire.codec import decode
+from wire.ledger.operations import CreateJob
 from wire.limits import Limits
 from wire.messages import Acknowledgement, Receipt, Ticket
 from wire.outcomes import ExitState

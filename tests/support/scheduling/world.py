@@ -20,7 +20,7 @@ PRICE_CEILING = 1_000
 def main() -> None:
     django.setup()
     from portal.accounts.models import Account  # noqa: PLC0415 - after django.setup()
-    from portal.ledger.models import Balance  # noqa: PLC0415
+    from portal.books.models import Balance  # noqa: PLC0415
     from portal.providers.models import Provider  # noqa: PLC0415
     from wire.signing import PublicKey  # noqa: PLC0415
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from chaincode.blocks import OperationStatus
-from chaincode.contracts.errors import RETRYABLE, SENTENCES, Refusal
 from chaincode.contracts.execution import batch, registered
-from chaincode.contracts.operations import Approve, ConfirmResult, CreateJob, SetFees, SubmitReceipt, operation_text
-from chaincode.contracts.records import Job
 from chaincode.contracts.testing import MemoryLedger
 from tests.support.ledger import CREDIT, KEYS, OUTPUT, World, job_arguments, receipt_jws
 from tests.support.operations import everybody
+from wire.ledger.blocks import OperationStatus
+from wire.ledger.operations import Approve, ConfirmResult, CreateJob, SetFees, SubmitReceipt, operation_text
+from wire.ledger.records import Job
+from wire.ledger.refusals import RETRYABLE, SENTENCES, Refusal
 from wire.signing import OPERATION, TRANSACTION, sha256_hex
 
 

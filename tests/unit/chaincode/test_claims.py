@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import CLAIM_MS
-from chaincode.contracts.operations import ConfirmResult, PayClaim, RefuseClaim, Transfer
-from chaincode.contracts.records import Account, JobState
 from tests.support.claims import RUN_IS_OVER, acknowledgement, claim, digest_of, ticket, working_key
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, World, receipt_jws
+from wire.ledger import keys
+from wire.ledger.clocks import CLAIM_MS
+from wire.ledger.operations import ConfirmResult, PayClaim, RefuseClaim, Transfer
+from wire.ledger.records import Account
+from wire.ledger.states import JobState
 from wire.outcomes import ExitState
 
 TICKET = ticket()

@@ -5,18 +5,12 @@ from typing import Any
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.operations import (
-    CancelJob,
-    ConfirmResult,
-    ExpireJob,
-    SubmitReceipt,
-    SupersedeJob,
-    operation_text,
-)
-from chaincode.contracts.records import Account, FeePolicy, JobState
 from chaincode.contracts.testing import MemoryLedger
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, PRICE, World, marketplace, receipt_jws
+from wire.ledger import keys
+from wire.ledger.operations import CancelJob, ConfirmResult, ExpireJob, SubmitReceipt, SupersedeJob, operation_text
+from wire.ledger.records import Account, FeePolicy
+from wire.ledger.states import JobState
 from wire.outcomes import PROVIDER_FAULTS, ExitState
 
 Step = Callable[[], str]

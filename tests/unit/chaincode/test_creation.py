@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.operations import PublishVersion
-from chaincode.contracts.records import Account, JobState, Spent
 from tests.support.ledger import CREDIT, IMAGE, KEYS, NOON, PRICE, TICKET, World, job_arguments
+from wire.ledger import keys
+from wire.ledger.operations import PublishVersion
+from wire.ledger.records import Account, Spent
+from wire.ledger.states import JobState
 
 
 def test_a_created_job_holds_its_largest_cost(world: World) -> None:

@@ -1,7 +1,8 @@
 """The example of document 002, number for number, on both ledgers."""
 
-from chaincode.contracts.records import Account, JobState
 from tests.support.ledger import CREDIT, KEYS, World, job_arguments
+from wire.ledger.records import Account
+from wire.ledger.states import JobState
 
 
 def test_job6_is_paid_and_job7_which_nobody_received_is_not(world: World) -> None:

@@ -11,11 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.blocks import OperationStatus, TransactionBody
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import NOTICE_MS
-from chaincode.contracts.genesis import BadGenesis, Genesis
-from chaincode.contracts.operations import GiveNotice, RotateKey, WithdrawDeposit, operation_text
 from chaincode.embedded import store
 from chaincode.embedded.errors import (
     LedgerDamaged,
@@ -29,6 +24,11 @@ from chaincode.embedded.lock import WriterLock
 from chaincode.embedded.reader import LedgerReader
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import CREDIT, KEYS, NOON, World, job_arguments, marketplace
+from wire.ledger import keys
+from wire.ledger.blocks import OperationStatus, TransactionBody
+from wire.ledger.clocks import NOTICE_MS
+from wire.ledger.genesis import BadGenesis, Genesis
+from wire.ledger.operations import GiveNotice, RotateKey, WithdrawDeposit, operation_text
 from wire.signing import OPERATION
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from chaincode.contracts.operations import CancelJob, DecideJob
-from chaincode.contracts.records import Account, JobState
 from tests.support.ledger import CREDIT, KEYS, NOON, World
+from wire.ledger.operations import CancelJob, DecideJob
+from wire.ledger.records import Account
+from wire.ledger.states import JobState
 
 
 def cancel(world: World, used_ms: int, job_id: str = "job6") -> str:

@@ -2,12 +2,13 @@
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import PROPOSAL_MS
-from chaincode.contracts.operations import Approve, Mint, PinKey, Reject, RevokeKey, SetFees, operation_text
-from chaincode.contracts.records import FeePolicy, Proposal, ProposalState, Supply
 from chaincode.contracts.testing import MemoryLedger
 from tests.support.ledger import CREDIT, KEYS, World, marketplace
+from wire.ledger import keys
+from wire.ledger.clocks import PROPOSAL_MS
+from wire.ledger.operations import Approve, Mint, PinKey, Reject, RevokeKey, SetFees, operation_text
+from wire.ledger.records import FeePolicy, Proposal, Supply
+from wire.ledger.states import ProposalState
 from wire.signing import OPERATION, SigningKey, sha256_hex
 
 MINT = Mint(account_id="bob", amount_micro=5 * CREDIT, reference="bank-1")

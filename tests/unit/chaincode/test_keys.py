@@ -2,8 +2,9 @@
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.operations import (
+from tests.support.ledger import CREDIT, IMAGE, KEYS, World, receipt_jws
+from wire.ledger import keys
+from wire.ledger.operations import (
     Deposit,
     OwnAccount,
     PinKey,
@@ -13,8 +14,8 @@ from chaincode.contracts.operations import (
     RotateKey,
     Transfer,
 )
-from chaincode.contracts.records import JobState, PinnedKey, Provider
-from tests.support.ledger import CREDIT, IMAGE, KEYS, World, receipt_jws
+from wire.ledger.records import PinnedKey, Provider
+from wire.ledger.states import JobState
 from wire.signing import ENROLMENT, SigningKey
 
 NEW = SigningKey.generate()

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.operations import Deposit, Mint
-from chaincode.contracts.records import Account, Supply
 from tests.support.ledger import CREDIT, KEYS, World
+from wire.ledger import keys
+from wire.ledger.operations import Deposit, Mint
+from wire.ledger.records import Account, Supply
 from wire.money import MAX_MICRO
 
 KINDS = (Mint(account_id="bob", amount_micro=5, reference="wire-x"), Deposit(account_id="bob", amount_micro=5))

@@ -4,19 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from chaincode.contracts import accounts, keys
-from chaincode.contracts.clocks import CLAIM_MS, LONGEST_PAY_MS, NOTICE_MS
-from chaincode.contracts.operations import (
-    AskPayout,
-    BurnPayout,
-    Fold,
-    GiveNotice,
-    RefusePayout,
-    Transfer,
-    WithdrawDeposit,
-)
-from chaincode.contracts.records import Account, Payout, PayoutState, Supply
+from chaincode.contracts import accounts
 from tests.support.ledger import CREDIT, KEYS, World
+from wire.ledger import keys
+from wire.ledger.clocks import CLAIM_MS, LONGEST_PAY_MS, NOTICE_MS
+from wire.ledger.operations import AskPayout, BurnPayout, Fold, GiveNotice, RefusePayout, Transfer, WithdrawDeposit
+from wire.ledger.records import Account, Payout, Supply
+from wire.ledger.states import PayoutState
 from wire.money import MAX_MICRO
 
 

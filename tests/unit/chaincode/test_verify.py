@@ -10,10 +10,6 @@ from typing import Any
 
 import pytest
 
-from chaincode.blocks import TransactionBody
-from chaincode.contracts import keys
-from chaincode.contracts.operations import ConfirmResult, SubmitReceipt, operation_text
-from chaincode.contracts.records import Account
 from chaincode.embedded import chain, store
 from chaincode.embedded.errors import LedgerDamaged
 from chaincode.embedded.reader import LedgerReader
@@ -21,6 +17,10 @@ from chaincode.embedded.verification import Verified
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import KEYS, NOON, OUTPUT, Keys, World, job_arguments, marketplace, receipt_jws
 from wire.codec import encode
+from wire.ledger import keys
+from wire.ledger.blocks import TransactionBody
+from wire.ledger.operations import ConfirmResult, SubmitReceipt, operation_text
+from wire.ledger.records import Account
 from wire.signing import BLOCK
 
 #: The block that the tests alter: a job from creation to payment; one block follows it.

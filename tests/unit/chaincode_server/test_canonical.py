@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaincode import blocks
-from chaincode.canonical import ledger_json
-from chaincode.contracts import operations, records
 from tests.support.ledger import marketplace
 from wire.codec import canonical_json, to_plain
+from wire.ledger import blocks, operations, records, states
+from wire.ledger.canonical import ledger_json
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(records.JobState),
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(states.JobState),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.lists(inner).map(tuple),
 )
 fee_policies = st.builds(records.FeePolicy, version=st.integers(), platform_ppm=st.integers(), peers_ppm=st.integers())

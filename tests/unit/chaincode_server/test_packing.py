@@ -5,11 +5,11 @@ import zlib
 
 import pytest
 
-from chaincode.fabric import names
-from chaincode.fabric.packing import opened, packed, unpacked
 from tests.support.fabric.fake_peer import FakePeer
 from tests.support.ledger import KEYS
 from wire.errors import Malformed
+from wire.ledger import names
+from wire.ledger.packing import opened, packed, unpacked
 from wire.signing import TRANSACTION, Jws
 
 LARGE = KEYS.controller.sign(b'{"operations":["' + b"all of them are alike " * 1_000 + b'"]}', TRANSACTION)

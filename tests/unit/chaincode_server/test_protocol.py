@@ -7,9 +7,6 @@ from pathlib import Path
 import pytest
 from fabric_protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 
-from chaincode.blocks import TransactionBody
-from chaincode.contracts.operations import Mint, operation_text
-from chaincode.fabric import names
 from chaincode.fabric.errors import ChaincodeError
 from chaincode.fabric.server import ChaincodeServer
 from chaincode.fabric.transactions import Transactions
@@ -18,6 +15,9 @@ from tests.support.fabric.emulated import Emulated, results_of
 from tests.support.fabric.fake_peer import FakePeer
 from tests.support.ledger import KEYS, NOON, World, marketplace
 from tests.support.waiting import wait_for
+from wire.ledger import names
+from wire.ledger.blocks import TransactionBody
+from wire.ledger.operations import Mint, operation_text
 from wire.signing import OPERATION
 
 GENESIS = KEYS.genesis().text()

@@ -4,14 +4,14 @@ import os
 
 import pytest
 
-from chaincode.blocks import TransactionBody
-from chaincode.contracts.records import FeePolicy
-from chaincode.fabric import names
 from chaincode.fabric.functions import FUNCTIONS
 from tests.support.embedded import signed
 from tests.support.fabric.emulated import Emulated
 from tests.support.fabric.fake_peer import FakePeer
 from tests.support.ledger import KEYS, NOON
+from wire.ledger import names
+from wire.ledger.blocks import TransactionBody
+from wire.ledger.records import FeePolicy
 
 GENESIS = KEYS.genesis().text()
 #: Nested deeper than Python's parser goes.

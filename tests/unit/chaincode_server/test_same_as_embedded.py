@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.contracts import operations
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.operations import Arguments
 from tests.support.embedded import Recorded
 from tests.support.fabric.emulated import Emulated
 from tests.support.fabric.fake_peer import FakePeer
 from tests.support.operations.anything import GENESIS, MAKERS, Play, Sent
 from wire.errors import WireError
+from wire.ledger import operations
+from wire.ledger.operations import Arguments
 from wire.signing import payload_of
 
 

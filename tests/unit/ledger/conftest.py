@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.ledger import leadership
-from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName
-from portal.ledger.recorder import Recorder
-from portal.ledger.testing import MemoryLedger
+from ledger.testing import MemoryLedger
+from portal.books.follower import Follower
+from portal.governance.settling import settle_requests
+from portal.keys import KeyName
+from portal.outbox import leadership
+from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import ManualClock, Market, genesis, signing_keys
 
 Turn = Callable[[], bool]
@@ -41,7 +42,7 @@ def recorder(ledger: MemoryLedger, epoch: int, clock: ManualClock) -> Recorder:
 
 @pytest.fixture
 def follower(ledger: MemoryLedger, epoch: int) -> Follower:
-    return Follower(ledger=ledger, epoch=epoch)
+    return Follower(ledger=ledger, epoch=epoch, listeners=[settle_requests])
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-import portal.ledger.fabric.ledger as module
+import ledger.fabric.ledger as module
 from fabric_client import deliver
 from fabric_client.deliver import BlockReader
-from portal.ledger.fabric.ledger import FabricReader
+from ledger.fabric.ledger import FabricReader
 from tests.support.waiting import wait_for
 
 _HEIGHT = 60

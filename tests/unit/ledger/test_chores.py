@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from chaincode.contracts import keys
-from portal.ledger import leadership, queries
-from portal.ledger.errors import Superseded
-from portal.ledger.models import OutboxOperation, OutboxState
-from portal.ledger.service import chores as module
-from portal.ledger.service.chores import INTERVAL_SECONDS, Chores
-from portal.ledger.testing import MemoryLedger
+from ledger.testing import MemoryLedger
+from portal.books import queries
+from portal.ledgerd import chores as module
+from portal.ledgerd.chores import INTERVAL_SECONDS, Chores
+from portal.outbox import leadership
+from portal.outbox.errors import Superseded
+from portal.outbox.models import OutboxOperation, OutboxState
 from tests.support.outbox.market import CREDIT, ManualClock, Market
+from wire.ledger import keys
 
 Work = Callable[[], None]
 pytestmark = pytest.mark.django_db

@@ -7,16 +7,17 @@ from contextlib import nullcontext
 import pytest
 from django.db import OperationalError
 
-from chaincode.blocks import TransactionRecord
-from portal.ledger import leadership
-from portal.ledger.errors import CommitUnknown, ReadConflict, Superseded, TransactionRefused
-from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName
-from portal.ledger.models import OutboxOperation, OutboxState
-from portal.ledger.recorder import Recorder, Submission
-from portal.ledger.testing import MemoryLedger
+from ledger.errors import CommitUnknown, ReadConflict, TransactionRefused
+from ledger.testing import MemoryLedger
+from portal.books.follower import Follower
+from portal.keys import KeyName
+from portal.outbox import leadership
+from portal.outbox.errors import Superseded
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.recorder import Recorder, Submission
 from tests.support.outbox.crashes import Crash, crashing_at
 from tests.support.outbox.market import ManualClock, Market, signing_keys
+from wire.ledger.blocks import TransactionRecord
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +63,7 @@ def way() -> Way:
 
 @pytest.fixture(autouse=True)
 def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.ledger.recorder.MAX_OPERATIONS", AT_ONCE)
+    monkeypatch.setattr("portal.outbox.recorder.MAX_OPERATIONS", AT_ONCE)
 
 
 @pytest.fixture
@@ -199,7 +200,7 @@ def test_a_claim_whose_outcome_the_database_did_not_tell_is_taken_back(
         raise OperationalError("the connection was lost after the commit")
 
     with monkeypatch.context() as patched:
-        patched.setattr("portal.ledger.recorder._Claimed", lost)
+        patched.setattr("portal.outbox.recorder._Claimed", lost)
         with pytest.raises(OperationalError):
             recorder.step()
     assert submitted() == ids[: 2 * AT_ONCE]

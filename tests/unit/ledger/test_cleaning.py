@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from portal.ledger import leadership
-from portal.ledger.errors import Superseded
-from portal.ledger.models import OutboxOperation, OutboxState, Reservation
-from portal.ledger.service import cleaning
-from portal.ledger.service.cleaning import Cleaner
+from portal.books.models import Reservation
+from portal.ledgerd import cleaning
+from portal.ledgerd.cleaning import Cleaner
+from portal.outbox import leadership
+from portal.outbox.errors import Superseded
+from portal.outbox.models import OutboxOperation, OutboxState
 from tests.support.outbox.market import ManualClock, Market
 
 Work = Callable[[], None]

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from chaincode.blocks import TransactionBody, TransactionRecord
-from chaincode.contracts.operations import Deposit, Transfer
-from portal.ledger.errors import LedgerUnavailable, ReadConflict
-from portal.ledger.keys import KeyName
-from portal.ledger.models import OutboxOperation, OutboxState
-from portal.ledger.operations import text_of
-from portal.ledger.recorder import Recorder
-from portal.ledger.service.contention import MOST_CONTENDED
-from portal.ledger.testing import MemoryLedger
+from ledger.errors import LedgerUnavailable, ReadConflict
+from ledger.testing import MemoryLedger
+from portal.keys import KeyName
+from portal.outbox.contention import MOST_CONTENDED
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.operations import text_of
+from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import CREDIT, ManualClock, Market, signing_keys
 from wire import signing
 from wire.codec import decode
+from wire.ledger.blocks import TransactionBody, TransactionRecord
+from wire.ledger.operations import Deposit, Transfer
 
 Work = Callable[[], None]
 pytestmark = pytest.mark.django_db

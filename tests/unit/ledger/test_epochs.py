@@ -1,22 +1,25 @@
 """Each epoch the controller names a block for operators to attest, and closes the epoch when it is over."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 
-from chaincode.blocks import Event
-from chaincode.contracts import keys
-from chaincode.contracts.operations import AttestEpoch, RegisterOperator
-from chaincode.contracts.records import Epoch, EpochState
-from portal.ledger.keys import KeyName
-from portal.ledger.models import Checkpoint, OutboxOperation
-from portal.ledger.operations import Outgoing, approve_as_all, enqueue, enqueue_all
-from portal.ledger.service.chores import Chores
-from portal.ledger.service.epochs import note_alarms
-from portal.ledger.testing import MemoryLedger
+from ledger.testing import MemoryLedger
+from portal.books.models import Checkpoint
+from portal.custody.topping_up import approve_as_all
+from portal.keys import KeyName
+from portal.ledgerd.chores import Chores
+from portal.ledgerd.epochs import note_alarms
+from portal.outbox.models import OutboxOperation
+from portal.outbox.operations import Outgoing, enqueue, enqueue_all
+from tests.support.outbox.blocks import block_of
 from tests.support.outbox.market import ManualClock, Market
 from wire.codec import decode
+from wire.ledger import keys
+from wire.ledger.blocks import Event
+from wire.ledger.operations import AttestEpoch, RegisterOperator
+from wire.ledger.records import Epoch
+from wire.ledger.states import EpochState
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +115,7 @@ def test_a_controller_that_was_away_closes_the_old_epoch_first(
 def test_a_contradiction_is_an_alarm(caplog: pytest.LogCaptureFixture) -> None:
     body = {"epoch": 1, "block_hash": "b" * 64}
 
-    note_alarms([Event(name="epoch.contradicted.v1", subject="peter", body=body)], datetime.now(UTC))
-    note_alarms([Event(name="epoch.attested.v1", subject="peter", body=body)], datetime.now(UTC))
+    note_alarms(block_of([Event(name="epoch.contradicted.v1", subject="peter", body=body)]))
+    note_alarms(block_of([Event(name="epoch.attested.v1", subject="peter", body=body)]))
 
     assert [(record.levelname, record.message) for record in caplog.records] == [("CRITICAL", "epoch.alarm")]

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from chaincode.blocks import Block
-from chaincode.contracts.records import FeePolicy
-from chaincode.fabric import names
-from portal.ledger.errors import LedgerDamaged, LedgerUnavailable
-from portal.ledger.fabric.ledger import FabricReader
-from portal.ledger.fabric.verification import verify
+from ledger.errors import LedgerDamaged, LedgerUnavailable
+from ledger.fabric.ledger import FabricReader
+from ledger.fabric.verification import verify
 from tests.support.embedded import Recorded
 from tests.support.ledger import KEYS, NO_FEES, World, marketplace
+from wire.ledger import names
+from wire.ledger.blocks import Block
+from wire.ledger.records import FeePolicy
 
 _GENESIS = KEYS.genesis(NO_FEES)
 

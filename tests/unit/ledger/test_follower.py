@@ -2,26 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 import pytest
 
-from chaincode.blocks import Block, Event, OperationStatus
-from portal.ledger import leadership
-from portal.ledger.errors import LedgerDamaged, Superseded
-from portal.ledger.follower import Follower
-from portal.ledger.models import (
-    Balance,
-    LedgerBlock,
-    LedgerEvent,
-    LedgerJob,
-    OutboxOperation,
-    OutboxState,
-    Reservation,
-)
-from portal.ledger.recorder import Recorder
-from portal.ledger.testing import MemoryLedger
+from ledger.errors import LedgerDamaged
+from ledger.testing import MemoryLedger
+from portal.books.follower import Follower
+from portal.books.models import Balance, LedgerBlock, LedgerEvent, LedgerJob, Reservation
+from portal.outbox import leadership
+from portal.outbox.errors import Superseded
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import CREDIT, ManualClock, Market
+from wire.ledger.blocks import Block, OperationStatus
 
 pytestmark = pytest.mark.django_db
 
@@ -80,17 +73,17 @@ def test_a_block_that_does_not_continue_the_chain_is_not_applied(
 
 
 def test_listeners_hear_each_blocks_events_in_the_same_database_transaction(
-    ledger: MemoryLedger, recorder: Recorder, epoch: int, market: Market, clock: ManualClock
+    ledger: MemoryLedger, recorder: Recorder, epoch: int, market: Market
 ) -> None:
-    heard: list[tuple[list[str], datetime]] = []
+    heard: list[tuple[int, list[str]]] = []
 
     class Broken(Exception):
         """The listener fails."""
 
-    def listen(events: Sequence[Event], at: datetime) -> None:
-        heard.append(([event.name for event in events], at))
+    def listen(block: Block) -> None:
+        heard.append((block.number, [event.name for event in block.events()]))
 
-    def fail(_events: Sequence[Event], _at: datetime) -> None:
+    def fail(_block: Block) -> None:
         raise Broken
 
     market.mints(1)
@@ -102,7 +95,7 @@ def test_listeners_hear_each_blocks_events_in_the_same_database_transaction(
     Follower(ledger=ledger, epoch=epoch, listeners=[listen]).step()
     (block,) = ledger.blocks(1, 1)
     assert block.transactions[0].events
-    assert heard == [([], clock()), ([event.name for event in block.transactions[0].events], clock())]
+    assert heard == [(0, []), (1, [event.name for event in block.transactions[0].events])]
 
 
 def test_a_reservation_ends_when_its_job_is_created_or_refused(work: Callable[[], None], market: Market) -> None:

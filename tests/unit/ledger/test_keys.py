@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from chaincode.contracts.records import FeePolicy
-from portal.ledger.keys import (
+from portal.keys import (
     CA_CERTIFICATE_FILE,
     CA_KEY_FILE,
     GENESIS_FILE,
@@ -21,8 +20,9 @@ from portal.ledger.keys import (
     load_signing_key,
     read_file,
 )
-from portal.ledger.keys.making import Outcome, make_keys
+from portal.keys.making import Outcome, make_keys
 from wire import envelope, signing
+from wire.ledger.records import FeePolicy
 from wire.messages import WorkingKey
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

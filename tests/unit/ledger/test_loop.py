@@ -10,15 +10,16 @@ import httpx
 import pytest
 from django.db import OperationalError
 
-from portal.ledger.errors import CommitUnknown, LedgerDamaged, LedgerUnavailable, Superseded
-from portal.ledger.follower import Follower
-from portal.ledger.models import OutboxOperation, OutboxState
-from portal.ledger.recorder import Recorder
-from portal.ledger.service.auditor import Auditor
-from portal.ledger.service.http import serving
-from portal.ledger.service.loop import LedgerLoop
-from portal.ledger.service.metrics import Metrics
-from portal.ledger.testing import MemoryLedger
+from ledger.errors import CommitUnknown, LedgerDamaged, LedgerUnavailable
+from ledger.testing import MemoryLedger
+from portal.books.follower import Follower
+from portal.ledgerd.auditor import Auditor
+from portal.ledgerd.http import serving
+from portal.ledgerd.loop import LedgerLoop
+from portal.ledgerd.metrics import Metrics
+from portal.outbox.errors import Superseded
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import ManualClock, Market
 from tests.support.waiting import wait_for
 
@@ -75,7 +76,7 @@ def test_the_loop_survives_what_may_pass(error: Exception) -> None:
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("after_seconds", [0, 0.05], ids=["during a turn", "while idle"])
 def test_the_loop_turns_again_when_the_bell_rings(monkeypatch: pytest.MonkeyPatch, after_seconds: float) -> None:
-    monkeypatch.setattr("portal.ledger.service.loop.SHORTEST_WAIT", 3_600.0)
+    monkeypatch.setattr("portal.ledgerd.loop.SHORTEST_WAIT", 3_600.0)
     bell = threading.Event()
     recorder = Scripted()
     loop = loop_of(recorder, bell=bell)

@@ -4,23 +4,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chaincode.contracts.operations import ExpireJob, Mint, SupersedeJob
-from portal.ledger.errors import OperationConflict
-from portal.ledger.keys import KeyName
-from portal.ledger.models import OutboxOperation, OutboxState
-from portal.ledger.operations import (
-    Outgoing,
-    deposit,
-    enqueue,
-    enqueue_all,
-    mint,
-    operation_id_of,
-    retry_set_aside,
-    text_of,
-)
+from portal.books.set_aside import retry_set_aside
+from portal.custody.topping_up import deposit, mint
+from portal.keys import KeyName
+from portal.outbox.errors import OperationConflict
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.operations import Outgoing, enqueue, enqueue_all, operation_id_of, text_of
 from tests.support.outbox.market import ManualClock, signing_keys
 from wire import signing
 from wire.codec import parse_object
+from wire.ledger.operations import ExpireJob, Mint, SupersedeJob
 from wire.money import Micro
 
 pytestmark = pytest.mark.django_db

@@ -10,18 +10,20 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chaincode.blocks import TransactionBody, TransactionRecord
-from portal.ledger import leadership
-from portal.ledger.errors import CommitUnknown, LedgerUnavailable, Superseded, TransactionRefused
-from portal.ledger.follower import Follower
-from portal.ledger.keys import KeyName
-from portal.ledger.models import Balance, LedgerJob, OutboxOperation, OutboxState
-from portal.ledger.recorder import MAX_OPERATIONS, MOST_SET_ASIDE, Recorder, Submission
-from portal.ledger.testing import MemoryLedger
+from ledger.errors import CommitUnknown, LedgerUnavailable, TransactionRefused
+from ledger.testing import MemoryLedger
+from portal.books.follower import Follower
+from portal.books.models import Balance, LedgerJob
+from portal.keys import KeyName
+from portal.outbox import leadership
+from portal.outbox.errors import Superseded
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.recorder import MAX_OPERATIONS, MOST_SET_ASIDE, Recorder, Submission
 from tests.support.outbox.crashes import Crash, crashing_at
 from tests.support.outbox.market import CREDIT, ManualClock, Market, signing_keys
 from wire import signing
 from wire.codec import decode
+from wire.ledger.blocks import TransactionBody, TransactionRecord
 
 pytestmark = pytest.mark.django_db
 

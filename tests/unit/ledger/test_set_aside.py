@@ -9,19 +9,20 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chaincode.blocks import Block, OperationStatus
-from chaincode.contracts.errors import Refusal
-from chaincode.contracts.operations import ExpireJob
-from portal.ledger import queries
-from portal.ledger.models import Balance, OutboxOperation, OutboxState, Reservation
-from portal.ledger.operations import retry_set_aside
-from portal.ledger.read_model.outcomes import MOST_PATIENCE, settle
-from portal.ledger.read_model.reservations import lock_balances
-from portal.ledger.recorder import Recorder
-from portal.ledger.service.metrics import Metrics
-from portal.ledger.testing import MemoryLedger
+from ledger.testing import MemoryLedger
+from portal.books import queries
+from portal.books.models import Balance, Reservation
+from portal.books.read_model.outcomes import MOST_PATIENCE, settle
+from portal.books.read_model.reservations import lock_balances
+from portal.books.set_aside import retry_set_aside
+from portal.ledgerd.metrics import Metrics
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.recorder import Recorder
 from tests.support.environment import on_postgresql
 from tests.support.outbox.market import CREDIT, ManualClock, Market
+from wire.ledger.blocks import Block, OperationStatus
+from wire.ledger.operations import ExpireJob
+from wire.ledger.refusals import Refusal
 
 Work = Callable[[], None]
 pytestmark = pytest.mark.django_db

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from chaincode.contracts.operations import Transfer, operation_text
 from provider_agent.cli import main
 from wire import signing
+from wire.ledger.operations import Transfer, operation_text
 from wire.signing import PublicKey, SigningKey
 
 ACCOUNT = "b7d1e2a4-1111-4222-8333-444455556666"

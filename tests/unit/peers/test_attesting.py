@@ -6,23 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from chaincode.blocks import Block, TransactionBody, TransactionRecord
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import EPOCH_GRACE_MS, EPOCH_MS
-from chaincode.contracts.operations import (
-    Approve,
-    Arguments,
-    CheckpointEpoch,
-    RegisterOperator,
-    operation_text,
-)
-from chaincode.contracts.records import Attestation, Epoch, EpochState
 from deploy.fabric.joining.attesting import Attester, run
-from portal.ledger.errors import LedgerUnavailable
-from portal.ledger.keys import KeyName
-from portal.ledger.testing import MemoryLedger
+from ledger.errors import LedgerUnavailable
+from ledger.testing import MemoryLedger
+from portal.keys import KeyName
 from tests.support.outbox.market import ManualClock, genesis, signing_keys
 from wire.codec import decode, encode
+from wire.ledger import keys
+from wire.ledger.blocks import Block, TransactionBody, TransactionRecord
+from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
+from wire.ledger.operations import Approve, Arguments, CheckpointEpoch, RegisterOperator, operation_text
+from wire.ledger.records import Attestation, Epoch
+from wire.ledger.states import EpochState
 from wire.signing import OPERATION, TRANSACTION, SigningKey, sha256_hex
 
 PETER = SigningKey.generate()

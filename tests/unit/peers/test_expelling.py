@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.records import Operator, PinnedKey, Role
 from portal.accounts import operations as accounts
 from portal.accounts.errors import AdministratorsOnly, RoleMissing
 from portal.accounts.models import Account
 from portal.accounts.models import Role as PortalRole
-from portal.ledger.models import GovernedRequest, RequestState, WorldState
+from portal.books.models import WorldState
+from portal.governance.models import GovernedRequest, RequestState
 from portal.membership.errors import MemberExpelled, RegistrarUnavailable
 from portal.membership.testing import InMemoryRegistrar
 from portal.peers import expelling, operations
@@ -21,6 +20,9 @@ from tests.support.people import NOW, People
 from tests.support.portal.joining import JoiningMachine, known_network
 from wire.codec import encode
 from wire.joining import JoinKit, names_of
+from wire.ledger import keys
+from wire.ledger.records import Operator, PinnedKey
+from wire.ledger.states import Role
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db

@@ -6,20 +6,17 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from chaincode.contracts import keys
-from chaincode.contracts.operations import Arguments, RenounceKey, Transfer, operation_text
-from chaincode.contracts.records import Operator, PinnedKey, Role
 from portal.accounts import operations as accounts
 from portal.accounts.errors import RoleMissing
 from portal.accounts.models import Account, RoleGrant, RoleState
 from portal.accounts.models import Role as PortalRole
+from portal.books.records import record
+from portal.custody import submissions
+from portal.custody.submissions import NotYours, SignatureRefused
 from portal.errors import PortalError
-from portal.ledger.models import GovernedRequest, RequestKind, RequestState
-from portal.ledger.money.standing import record
-from portal.ledger.participants import submissions
-from portal.ledger.participants.submissions import NotYours, SignatureRefused
-from portal.ledger.requests import approving
-from portal.ledger.requests.errors import OwnMoney
+from portal.governance import approving
+from portal.governance.errors import OwnMoney
+from portal.governance.models import GovernedRequest, RequestKind, RequestState
 from portal.membership.errors import RegistrarUnavailable, RequestInvalid
 from portal.membership.testing import InMemoryRegistrar
 from portal.peers import operations, queries
@@ -34,6 +31,10 @@ from tests.support.people import NOW, PASSWORD, People
 from tests.support.portal.joining import GENESIS, JoiningMachine, known_network
 from wire.enrolment import certificate_request
 from wire.joining import JoinKit, names_of
+from wire.ledger import keys
+from wire.ledger.operations import Arguments, RenounceKey, Transfer, operation_text
+from wire.ledger.records import Operator, PinnedKey
+from wire.ledger.states import Role
 from wire.signing import OPERATION, SigningKey
 
 pytestmark = pytest.mark.django_db

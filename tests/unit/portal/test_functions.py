@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from portal.accounts.errors import RoleMissing
+from portal.custody import publishing
 from portal.functions import operations, queries
 from portal.functions.drafts import FunctionDraft, check_version
 from portal.functions.errors import (
@@ -23,8 +24,7 @@ from portal.functions.errors import (
 )
 from portal.functions.models import Access, Function, FunctionState
 from portal.functions.testing import FakeRegistry
-from portal.ledger import publishing
-from portal.ledger.models import OutboxOperation
+from portal.outbox.models import OutboxOperation
 from tests.support.people import DIGEST, IMAGE_LINK, NOW, OTHER_LINK, People, version_draft
 from wire.codec import canonical_json
 from wire.limits import ENVIRONMENT_MAX_BYTES, Limits

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.ledger.models import LedgerBlock, WorldState
+from portal.books.models import LedgerBlock, WorldState
 from tests.support.people import NOW
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,9 @@ from cryptography import x509
 from portal import composition
 from portal.accounts.errors import RoleMissing
 from portal.accounts.models import Account
+from portal.custody.announcing import announce_provider
 from portal.errors import PortalError
-from portal.ledger.models import OutboxOperation
-from portal.ledger.operations import announce_provider
+from portal.outbox.models import OutboxOperation
 from portal.providers import codes, operations, queries
 from portal.providers.broker_admin import ProviderAccess
 from portal.providers.errors import (

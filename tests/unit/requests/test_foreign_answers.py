@@ -5,21 +5,24 @@ from uuid import uuid4
 
 import pytest
 
-from chaincode.blocks import TransactionBody
-from chaincode.contracts.errors import Refusal, Refused
+from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution import registered
-from chaincode.contracts.operations import AskPayout, CreateJob, Mint, RefusePayout, operation_text
-from chaincode.contracts.records import PayoutState
-from portal.ledger.models import Balance, GovernedRequest, OutboxOperation, OutboxState, RequestState, Reservation
-from portal.ledger.money import standing
-from portal.ledger.operations import text_of
-from portal.ledger.participants.custody import SignatureNeeded
-from portal.ledger.requests import approving, asking
+from portal.books import records
+from portal.books.models import Balance, Reservation
+from portal.custody.ownership import SignatureNeeded
+from portal.governance import approving, asking
+from portal.governance.models import GovernedRequest, RequestState
+from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.operations import text_of
 from tests.support.outbox.bank import Bank, wish
 from tests.support.outbox.market import CREDIT
 from tests.support.people import People
 from wire import signing
 from wire.codec import encode
+from wire.ledger.blocks import TransactionBody
+from wire.ledger.operations import AskPayout, CreateJob, Mint, RefusePayout, operation_text
+from wire.ledger.refusals import Refusal
+from wire.ledger.states import PayoutState
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db
@@ -121,7 +124,7 @@ def test_a_payout_whose_refusal_failed_is_refused_again(
 
     assert request.state == RequestState.REFUSED
     assert bank.balance(people.developer).available_micro == 10 * CREDIT
-    held = standing.payout(request.payout_id or "")
+    held = records.payout(request.payout_id or "")
     assert held is not None
     assert held.state is PayoutState.REFUSED
     assert sorted(request.signatures.values_list("operation_id", flat=True)) == [

@@ -4,18 +4,18 @@ from uuid import uuid4
 
 import pytest
 
-from chaincode.contracts import keys as places
-from chaincode.contracts.records import PinnedKey
 from portal.accounts.models import Account
+from portal.books import records
+from portal.custody.ownership import own_key_of
 from portal.errors import Invalid, NotAllowed
-from portal.ledger.models import GovernedRequest, RequestState
-from portal.ledger.money import standing
-from portal.ledger.participants.custody import own_key_of
-from portal.ledger.requests import keys
-from portal.ledger.requests.errors import ApprovedBefore, OwnMoney
-from portal.ledger.requests.keys import KeyWish
+from portal.governance import keys
+from portal.governance.errors import ApprovedBefore, OwnMoney
+from portal.governance.keys import KeyWish
+from portal.governance.models import GovernedRequest, RequestState
 from tests.support.outbox.bank import Bank
 from tests.support.people import People
+from wire.ledger import keys as places
+from wire.ledger.records import PinnedKey
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,7 @@ def test_a_key_ends_once_two_organisations_approved(bank: Bank, people: People) 
     bank.sign()
 
     assert ids("custody") == [new]
-    record = standing.record(PinnedKey, places.key(old))
+    record = records.record(PinnedKey, places.key(old))
     assert record is not None
     assert record.revoked_at_ms == bank.clock.ms()
 

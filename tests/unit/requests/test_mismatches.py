@@ -5,11 +5,12 @@ from uuid import uuid4
 import pytest
 
 from portal.accounts.models import Account
+from portal.books.models import LedgerJob
 from portal.errors import Invalid, NotAllowed, NotThere
-from portal.ledger.models import GovernedRequest, LedgerJob, RequestState
-from portal.ledger.requests import mismatches
-from portal.ledger.requests.errors import DecisionWaits, OwnMoney
-from portal.ledger.requests.mismatches import DecisionWish
+from portal.governance import mismatches
+from portal.governance.errors import DecisionWaits, OwnMoney
+from portal.governance.mismatches import DecisionWish
+from portal.governance.models import GovernedRequest, RequestState
 from tests.support.outbox.bank import Bank
 from tests.support.outbox.market import CREDIT, OUTPUT
 from tests.support.people import People

@@ -5,11 +5,12 @@ from uuid import uuid4
 import pytest
 
 from portal.accounts.models import Account
+from portal.books import records
 from portal.errors import Conflict, Invalid, NotAllowed
-from portal.ledger.models import GovernedRequest, OutboxOperation, RequestSignature, RequestState
-from portal.ledger.money import standing
-from portal.ledger.requests import approving, asking, content, proposing, storing
-from portal.ledger.requests.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
+from portal.governance import approving, asking, content, proposing, storing
+from portal.governance.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
+from portal.governance.models import GovernedRequest, RequestSignature, RequestState
+from portal.outbox.models import OutboxOperation
 from tests.support.outbox.bank import Bank, wish
 from tests.support.outbox.market import CREDIT
 from tests.support.people import People
@@ -35,7 +36,7 @@ def test_a_top_up_is_minted_once_two_organisations_approved(bank: Bank, people: 
 
     assert state_of(request) == RequestState.DONE
     assert bank.balance(people.developer).available_micro == 5 * CREDIT
-    assert standing.reference_used("bank-1")
+    assert records.reference_used("bank-1")
     signed = RequestSignature.objects.filter(request=request).values_list("signer", flat=True)
     assert sorted(signed) == ["authority-controller", "authority-peers", "treasury"]
 
@@ -63,10 +64,10 @@ def test_fees_change_with_both_organisations(bank: Bank, people: People) -> None
     bank.sign()
 
     assert state_of(request) == RequestState.DONE
-    policy = standing.fee_policy()
+    policy = records.fee_policy()
     assert policy is not None
     assert (policy.version, policy.platform_ppm, policy.peers_ppm) == (2, 10_000, 5_000)
-    assert [view.version for view in standing.fee_history()] == [2, 1]
+    assert [view.version for view in records.fee_history()] == [2, 1]
 
 
 def test_a_second_fee_policy_for_the_same_version_is_refused_by_the_ledger(bank: Bank, people: People) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from portal.accounts.models import Account
-from portal.ledger.keys import KeyName, load_signing_key
-from portal.ledger.models import GovernedRequest, OutboxOperation, RequestSignature, RequestState, WorldState
-from portal.ledger.requests import content
-from portal.ledger.signer.loop import SignerLoop
-from portal.ledger.signer.signer import SIGNERS
+from portal.books.models import WorldState
+from portal.governance import content
+from portal.governance.models import GovernedRequest, RequestSignature, RequestState
+from portal.governance.signers.loop import SignerLoop
+from portal.governance.signers.signer import SIGNERS
+from portal.keys import KeyName, load_signing_key
+from portal.outbox.models import OutboxOperation
 from tests.support.outbox.bank import Bank
 from tests.support.outbox.market import CREDIT
 from tests.support.people import People

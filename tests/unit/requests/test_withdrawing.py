@@ -4,14 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from chaincode.contracts.operations import AskPayout, operation_text
-from portal.ledger.models import GovernedRequest, RequestKind, RequestState
-from portal.ledger.participants.custody import SignatureNeeded
-from portal.ledger.requests import asking
-from portal.ledger.requests.errors import NotWithdrawable, RequestMovedOn
+from portal.custody.ownership import SignatureNeeded
+from portal.governance import asking
+from portal.governance.errors import NotWithdrawable, RequestMovedOn
+from portal.governance.models import GovernedRequest, RequestKind, RequestState
 from tests.support.outbox.bank import Bank, wish
 from tests.support.outbox.market import CREDIT
 from tests.support.people import People
+from wire.ledger.operations import AskPayout, operation_text
 
 pytestmark = pytest.mark.django_db
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.contracts.records import FeePolicy
 from portal.invocations.working_key import WorkingKeyFiles
-from portal.ledger.keys import KeyName, KeyUnusable
-from portal.ledger.keys.making import make_keys
+from portal.keys import KeyName, KeyUnusable
+from portal.keys.making import make_keys
 from scheduler import clocks
 from tests.support.scheduling.marketplace import NOW_MS
 from tests.support.scheduling.stage import Stage
+from wire.ledger.records import FeePolicy
 
 _DAY_MS = 24 * 3_600_000
 

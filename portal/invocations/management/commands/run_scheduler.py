@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from portal.environment import SettingError, http_address_setting, integer_setting, secret_setting, setting
 from portal.invocations.store import DjangoStore
 from portal.invocations.working_key import WorkingKeyFiles
-from portal.ledger.keys import KeyUnusable, keys_directory
+from portal.keys import KeyUnusable, keys_directory
 from scheduler import clocks, metrics
 from scheduler.errors import EpochSuperseded
 from scheduler.group_commit import GroupCommit

@@ -6,15 +6,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from chaincode.contracts.records import Role
 from portal.accounts import queries as accounts
 from portal.accounts.models import Account
 from portal.errors import NotThere
-from portal.ledger.requests import keys
-from portal.ledger.requests.keys import KeyWish
+from portal.governance import keys
+from portal.governance.keys import KeyWish
 from portal.web.forms.base import PageForm
 from portal.web.forms.governing import FindKeysForm, PinKeyForm, RevokeKeyForm
 from portal.web.views.acting import account_of, action, attempt, for_administrators, page
+from wire.ledger.states import Role
 
 _PROPOSED = "Proposed, and approved for your organisation. The other organisation has to approve it, too."
 

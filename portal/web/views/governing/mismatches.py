@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from portal.ledger.requests import mismatches
-from portal.ledger.requests.mismatches import DecisionWish
-from portal.ledger.requests.parties import is_party_of_job
+from portal.governance import mismatches
+from portal.governance.mismatches import DecisionWish
+from portal.governance.parties import is_party_of_job
 from portal.web.forms.governing import DecisionForm
 from portal.web.pagination import page_of
 from portal.web.views.acting import account_of, action, attempt, for_administrators, page

@@ -7,10 +7,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from portal.accounts.models import Account
-from portal.ledger.models import OF_MONEY, GovernedRequest, RequestState
-from portal.ledger.money import standing
-from portal.ledger.requests import approving, content, mismatches, proposing, queries
-from portal.ledger.requests.parties import is_party
+from portal.books import records
+from portal.governance import approving, content, mismatches, proposing, queries
+from portal.governance.models import OF_MONEY, GovernedRequest, RequestState
+from portal.governance.parties import is_party
 from portal.web.forms.money import FeesForm
 from portal.web.pagination import page_of
 from portal.web.views.acting import account_of, action, attempt, for_administrators, page
@@ -92,7 +92,7 @@ def fees(request: HttpRequest) -> HttpResponse:
 
 
 def _fees_page(request: HttpRequest, form: FeesForm) -> HttpResponse:
-    history = standing.fee_history()
+    history = records.fee_history()
     shown = {"current": history[0] if history else None, "history": history, "form": form}
     return render(request, "web/governing/fees.html", shown, status=422 if form.errors else 200)
 

@@ -2,10 +2,13 @@
 
 import pytest
 
-from chaincode.contracts import keys
-from chaincode.contracts.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from chaincode.contracts.governance.operators import MOST_OPERATORS
-from chaincode.contracts.operations import (
+from chaincode.contracts.testing import MemoryLedger
+from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, World, marketplace
+from wire.codec import encode
+from wire.ledger import keys
+from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
+from wire.ledger.operations import (
     AttestEpoch,
     CheckpointEpoch,
     CloseEpoch,
@@ -16,10 +19,8 @@ from chaincode.contracts.operations import (
     RotateKey,
     operation_text,
 )
-from chaincode.contracts.records import Delta, Epoch, EpochState, FeePolicy, Operator, PinnedKey, Role
-from chaincode.contracts.testing import MemoryLedger
-from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, World, marketplace
-from wire.codec import encode
+from wire.ledger.records import Delta, Epoch, FeePolicy, Operator, PinnedKey
+from wire.ledger.states import EpochState, Role
 from wire.signing import OPERATION, SigningKey
 
 FEES = FeePolicy(version=1, platform_ppm=0, peers_ppm=50_000)

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from portal.accounts.models import Account
-from portal.ledger import queries
-from portal.ledger.models import Balance
+from portal.books import queries, statement
+from portal.books.models import Balance
+from portal.outbox import queries as outbox
 from portal.providers.models import Provider
 from tests.support.outbox.market import CREDIT, ManualClock, Market
 
@@ -48,8 +49,8 @@ def test_a_balance_says_what_new_jobs_may_cost(job_id: str, market: Market) -> N
 
 
 def test_a_statement_tells_each_side_its_movements_newest_first(job_id: str, market: Market) -> None:
-    developer = queries.statement(market.developer_id)
-    provider = queries.statement(market.owner_id)
+    developer = statement.statement(market.developer_id)
+    provider = statement.statement(market.owner_id)
 
     assert [(line.kind, line.amount_micro, line.moved_micro) for line in developer] == [
         ("spent", -12 * CREDIT, 12 * CREDIT),
@@ -57,7 +58,7 @@ def test_a_statement_tells_each_side_its_movements_newest_first(job_id: str, mar
         ("minted", 600 * CREDIT, 600 * CREDIT),
     ]
     assert [(line.kind, line.amount_micro, line.reference) for line in provider] == [("earned", 11_400_000, job_id)]
-    assert queries.statement(NOBODY) == []
+    assert statement.statement(NOBODY) == []
 
 
 def test_the_lines_of_a_statement_add_up_to_the_balance(job_id: str, market: Market, work: Callable[[], None]) -> None:
@@ -68,13 +69,13 @@ def test_the_lines_of_a_statement_add_up_to_the_balance(job_id: str, market: Mar
     for account_id in (market.developer_id, market.owner_id):
         balance = queries.balance(account_id)
         total = balance.available_micro + balance.deposit_micro + balance.held_micro
-        assert sum(line.amount_micro for line in queries.statement(account_id)) == total
+        assert sum(line.amount_micro for line in statement.statement(account_id)) == total
 
 
 def test_a_statement_is_read_page_by_page(job_id: str, market: Market) -> None:
     assert job_id
-    first = queries.statement(market.developer_id, limit=2)
-    second = queries.statement(market.developer_id, before=first[-1].id, limit=2)
+    first = statement.statement(market.developer_id, limit=2)
+    second = statement.statement(market.developer_id, before=first[-1].id, limit=2)
 
     assert [line.kind for line in (*first, *second)] == ["spent", "deposited", "minted"]
 
@@ -110,4 +111,4 @@ def test_blocks_and_transactions_are_shown_with_their_content(job_id: str) -> No
     assert first.number == 0
     assert queries.block(99) is None
     assert queries.transaction(uuid4().hex) is None
-    assert queries.operation("unknown") is None
+    assert outbox.operation("unknown") is None

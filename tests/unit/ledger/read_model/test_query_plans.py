@@ -10,8 +10,10 @@ import pytest
 from django.db import connection
 from django.db.models import QuerySet
 
+from portal.books.models import LedgerEvent, LedgerJob, WorldState
+from portal.governance.models import GovernedRequest
 from portal.invocations.models import Invocation, Job
-from portal.ledger.models import GovernedRequest, LedgerEvent, LedgerJob, OutboxOperation, WorldState
+from portal.outbox.models import OutboxOperation
 from scheduler.states import OPEN_JOB_STATES
 from tests.support.environment import on_postgresql
 

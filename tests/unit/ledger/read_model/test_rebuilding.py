@@ -5,26 +5,27 @@ from typing import Any
 
 import pytest
 
-from portal.ledger import leadership
-from portal.ledger.errors import ReadModelUnfinished, Superseded
-from portal.ledger.follower import Follower
-from portal.ledger.models import (
+from ledger.testing import MemoryLedger
+from portal.books.errors import ReadModelUnfinished
+from portal.books.follower import Follower
+from portal.books.models import (
     Balance,
     Checkpoint,
     LedgerBlock,
     LedgerEvent,
     LedgerJob,
     LedgerTransaction,
-    OutboxOperation,
     Rebuilding,
     Reservation,
     WorldState,
 )
-from portal.ledger.read_model import rebuilding
-from portal.ledger.read_model.rebuilding import rebuild, require_whole, under_way
-from portal.ledger.recorder import Recorder
-from portal.ledger.service.standing import standing
-from portal.ledger.testing import MemoryLedger
+from portal.books.read_model import rebuilding
+from portal.books.read_model.rebuilding import rebuild, require_whole, under_way
+from portal.ledgerd.status import standing
+from portal.outbox import leadership
+from portal.outbox.errors import Superseded
+from portal.outbox.models import OutboxOperation
+from portal.outbox.recorder import Recorder
 from tests.support.outbox.crashes import Crash, crashing_at
 from tests.support.outbox.market import ManualClock, Market
 from wire.outcomes import ExitState
@@ -68,6 +69,7 @@ def again(ledger: MemoryLedger, clock: ManualClock) -> tuple[Said, Said]:
     rebuild(
         ledger,
         now=clock(),
+        listeners=[],
         emptied=lambda done, total: emptied.append((done, total)),
         applied=lambda done, total: applied.append((done, total)),
     )

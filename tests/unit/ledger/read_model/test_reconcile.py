@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from chaincode.contracts import keys
-from portal.ledger.models import Balance, Reservation, WorldState
-from portal.ledger.reconcile import Reconciliation, StillMoving, confirm, survey
-from portal.ledger.recorder import Recorder
-from portal.ledger.service.auditor import Auditor
-from portal.ledger.service.metrics import Metrics
-from portal.ledger.testing import MemoryLedger
+from ledger.testing import MemoryLedger
+from portal.books.audit.reconcile import Reconciliation, StillMoving, confirm, survey
+from portal.books.models import Balance, Reservation, WorldState
+from portal.ledgerd.auditor import Auditor
+from portal.ledgerd.metrics import Metrics
+from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import Market
+from wire.ledger import keys
 
 pytestmark = pytest.mark.django_db
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from chaincode.blocks import Block
-from chaincode.contracts import keys
-from portal.ledger import testing
-from portal.ledger.errors import LedgerUnavailable
-from portal.ledger.models import Balance, WorldState
-from portal.ledger.reconcile import Reconciliation, confirm
-from portal.ledger.service import rounds as module
-from portal.ledger.service.rounds import Rounds
-from portal.ledger.testing import MemoryLedger
+from ledger import testing
+from ledger.errors import LedgerUnavailable
+from ledger.testing import MemoryLedger
+from portal.books.audit import rounds as module
+from portal.books.audit.reconcile import Reconciliation, confirm
+from portal.books.audit.rounds import Rounds
+from portal.books.models import Balance, WorldState
 from tests.support.outbox.market import Market
+from wire.ledger import keys
+from wire.ledger.blocks import Block
 
 Work = Callable[[], None]
 pytestmark = pytest.mark.django_db

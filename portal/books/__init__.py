@@ -1,0 +1,1 @@
+"""What the ledger's blocks say: the read model, its queries, statements and audit."""

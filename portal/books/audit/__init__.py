@@ -1,0 +1,1 @@
+"""Books, ledger and read model compared."""

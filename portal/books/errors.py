@@ -1,0 +1,11 @@
+"""What stops the follower, or a comparison of the books."""
+
+from portal.errors import PortalError
+
+
+class CheckpointMoved(PortalError):
+    """Another process has advanced the read model meanwhile."""
+
+
+class ReadModelUnfinished(PortalError):
+    """The read model is being rebuilt, or a rebuild of it was cut short."""

@@ -1,0 +1,106 @@
+"""The movements of an account's money."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from portal.books.earnings import provider_share
+from portal.books.models import LedgerEvent, LedgerJob
+from portal.outbox.queries import MOST_AT_ONCE
+from portal.providers.models import Provider
+
+#: What pays for a job.
+_PAYMENTS = ("job.settled.v1", "job.cancelled.v1")
+#: What moves money inside an account only.
+_INSIDE = {
+    "account.deposited.v1": "deposited",
+    "deposit.withdrawn.v1": "withdrawn",
+    "payout.asked.v1": "payout_asked",
+    "payout.refused.v1": "payout_refused",
+}
+_OWN_EVENTS = (*_INSIDE, "account.minted.v1", "account.transferred.v1", "payout.burned.v1", "epoch.paid.v1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatementLine:
+    """One movement of an account's money."""
+
+    #: Of the event; lines are asked for before an id.
+    id: int
+    at: datetime
+    #: minted, deposited, withdrawn, spent, earned, shared, sent, received, payout_asked, paid_out or payout_refused.
+    kind: str
+    #: What it adds to all the account holds together; what only moves inside the account adds nothing.
+    amount_micro: int
+    #: What was moved, where the amount is 0.
+    moved_micro: int
+    #: The job, the reference of the payment outside, or the other account.
+    reference: str
+    transaction_id: str
+    block_number: int
+
+
+def statement(account_id: UUID, *, before: int | None = None, limit: int = 50) -> Sequence[StatementLine]:
+    """Return the movements of an account's money, newest first; `before`: the id of the last line seen so far."""
+    account = str(account_id)
+    providers = list(Provider.objects.filter(owner_id=account_id).values_list("id", flat=True))
+    jobs = LedgerJob.objects.filter(Q(developer_id=account_id) | Q(provider_id__in=providers), payment_done=True)
+    own = Q(subject=account, name__in=_OWN_EVENTS) | Q(recipient=account)
+    events = _page(
+        LedgerEvent.objects.filter(own | Q(subject__in=jobs.values("id"), name__in=_PAYMENTS)), before, limit
+    )
+    paid = [event.subject for event in events if event.name in _PAYMENTS]
+    records = dict(LedgerJob.objects.filter(id__in=paid).values_list("id", "record"))
+    return [line for event in events for line in _lines(account, event, records)]
+
+
+def _page(events: QuerySet[LedgerEvent], before: int | None, limit: int) -> QuerySet[LedgerEvent]:
+    if before is not None:
+        events = events.filter(id__lt=before)
+    return events.select_related("transaction").order_by("-id")[: min(limit, MOST_AT_ONCE)]
+
+
+def _lines(account: str, event: LedgerEvent, records: Mapping[str, Any]) -> Iterable[StatementLine]:
+    """Yield what an event moved on an account; `records` are those of the jobs that were paid."""
+    movements = _payment(account, records[event.subject]) if event.name in _PAYMENTS else _movements(account, event)
+    for kind, amount, moved, reference in movements:
+        yield StatementLine(
+            id=event.id,
+            at=event.at,
+            kind=kind,
+            amount_micro=amount,
+            moved_micro=moved,
+            reference=reference,
+            transaction_id=event.transaction_id,
+            block_number=event.transaction.block_id,
+        )
+
+
+def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int, str]]:
+    body = event.body
+    if event.name == "account.minted.v1":
+        yield "minted", body["amount_micro"], body["amount_micro"], body["reference"]
+    elif event.name == "epoch.paid.v1":
+        yield "shared", body["amount_micro"], body["amount_micro"], f"epoch {body['epoch']}"
+    elif event.name in _INSIDE:
+        yield _INSIDE[event.name], 0, body.get("amount_micro") or body["amount"], ""
+    elif event.name == "payout.burned.v1":
+        yield "paid_out", -body["amount"], body["amount"], body["reference"]
+    elif event.name == "account.transferred.v1":
+        amount = body["amount_micro"]
+        if event.subject == account:
+            yield "sent", -amount, amount, body["to_account_id"]
+        if event.recipient == account:
+            yield "received", amount, amount, body["account_id"]
+
+
+def _payment(account: str, record: Mapping[str, Any]) -> Iterable[tuple[str, int, int, str]]:
+    if (record["payer_id"] or record["developer_id"]) == account:
+        yield "spent", -record["cost_micro"], record["cost_micro"], record["job_id"]
+    if record["account_id"] == account:
+        share = provider_share(record)
+        yield "earned", share, share, record["job_id"]

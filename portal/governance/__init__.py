@@ -1,0 +1,1 @@
+"""What administrators of both organisations decide: requests, approvals, signers."""

@@ -1,0 +1,150 @@
+"""Owners ask for a top-up or a payout, and withdraw what they asked for."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from portal.accounts.models import Account
+from portal.custody import moving
+from portal.custody.ownership import unsigned_text
+from portal.errors import Invalid
+from portal.governance.errors import NotWithdrawable, RequestMissing, RequestMovedOn
+from portal.governance.models import GovernedRequest, RequestKind, RequestState
+from portal.governance.storing import Columns, checked_note, same, store
+from wire.ledger.operations import AskPayout
+from wire.money import MAX_MICRO, Micro
+
+log = logging.getLogger(__name__)
+
+WITHDRAWN = "Withdrawn by its owner."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """How much somebody asks for, and what they say about it."""
+
+    #: Made by who asks: the same twice is one request.
+    request_id: UUID
+    amount: Micro
+    #: How it was paid, or where it is to be paid to.
+    note: str
+
+    def columns(self, kind: RequestKind, account: Account) -> dict[str, object]:
+        """Return what a request stores of it.
+
+        :raises Invalid: when amount or note will not do.
+        """
+        fields: dict[str, list[str]] = {}
+        if not 0 < self.amount <= MAX_MICRO:
+            fields["amount_micro"] = ["Give more than nothing."]
+        note = ""
+        try:
+            note = checked_note(self.note)
+        except Invalid as refused:
+            fields |= {name: list(problems) for name, problems in refused.fields.items()}
+        if fields:
+            raise Invalid(fields=fields)
+        return {"kind": kind, "account": account, "amount_micro": self.amount, "note": note}
+
+
+def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
+    """Ask that what was paid outside is credited.
+
+    :raises Invalid: when amount or note will not do.
+    :raises TooManyRequests: when `MOST_OPEN` are open.
+    """
+    columns = wish.columns(RequestKind.TOP_UP, owner)
+    with transaction.atomic():
+        return store(owner, columns, request_id=wish.request_id, now=now)
+
+
+def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
+    """Ask for money outside; the ledger holds it at once.
+
+    :raises Invalid: when amount or note will not do, or it is more than is available.
+    :raises TooManyRequests: when `MOST_OPEN` are open.
+    :raises SignatureNeeded: when the account is its owner's own; the request waits until its operation is sent in.
+    """
+    columns = wish.columns(RequestKind.PAYOUT, owner) | {"payout_id": str(wish.request_id)}
+    request = GovernedRequest.objects.filter(id=wish.request_id).first()
+    if request is None:
+        moving.check_amount(owner, wish.amount)
+        request = _open(owner, columns, wish.request_id, now)
+    same(request, columns)
+    if request.state == RequestState.OPENING:
+        _hold(owner, request, now)
+    return request
+
+
+def _open(owner: Account, columns: Columns, request_id: UUID, now: datetime) -> GovernedRequest:
+    with transaction.atomic():
+        request = store(owner, {**columns, "state": RequestState.OPENING}, request_id=request_id, now=now)
+        if moving.is_in_custody(owner):
+            _hold(owner, request, now)
+        return request
+
+
+def _hold(owner: Account, request: GovernedRequest, now: datetime) -> None:
+    moving.ask_to_hold(owner, amount=Micro(request.amount_micro), payout_id=request.id, now=now)
+
+
+def needs_signature(request: GovernedRequest) -> bool:
+    """Return whether a payout waits for its owner's own key."""
+    if request.state != RequestState.OPENING or request.account is None or moving.is_in_custody(request.account):
+        return False
+    return not _is_under_way(request)
+
+
+def is_withdrawable(request: GovernedRequest) -> bool:
+    """Return whether its owner may still take a request back: no administrator can have paid it."""
+    match (request.kind, request.state):
+        case (RequestKind.TOP_UP, RequestState.ASKED | RequestState.APPROVED_ONCE):
+            return True
+        case (RequestKind.PAYOUT, RequestState.ASKED):
+            return True
+        case (RequestKind.PAYOUT, RequestState.OPENING):
+            return not _is_under_way(request)
+        case _:
+            return False
+
+
+def _is_under_way(request: GovernedRequest) -> bool:
+    """Return whether the ledger may still hold a payout's money: what it refused, or was set aside, does not count."""
+    return request.account is not None and moving.was_sent(AskPayout, request.payout_id, request.account)
+
+
+def text_to_sign(request: GovernedRequest) -> str:
+    """Return the operation that a payout waits for, as its owner's own key has to sign it.
+
+    :raises RequestMissing: when it waits for no signature.
+    """
+    if not needs_signature(request):
+        raise RequestMissing
+    arguments = AskPayout(
+        payout_id=request.payout_id or "", account_id=str(request.account_id), amount_micro=request.amount_micro
+    )
+    return unsigned_text(str(request.account_id), arguments, request.payout_id)
+
+
+def withdraw(request: GovernedRequest, *, by: Account, now: datetime) -> GovernedRequest:
+    """Take back one's own request; a payout's money is available again once the treasury's signer has seen it.
+
+    :raises NotWithdrawable: when it is another's, no request for money, or an administrator may have paid it.
+    :raises RequestMovedOn: when it was decided meanwhile.
+    """
+    columns: dict[str, object] = {"reason": WITHDRAWN, "refused_by": by}
+    if not is_withdrawable(request):
+        raise NotWithdrawable
+    if (request.kind, request.state) == (RequestKind.PAYOUT, RequestState.ASKED):
+        columns["state"] = RequestState.REFUSING
+    else:
+        # Signed and sent in after all, a payout is another request.
+        columns |= {"state": RequestState.REFUSED, "ended_at": now, "payout_id": None}
+    if not GovernedRequest.objects.filter(id=request.id, state=request.state, account=by).update(**columns):
+        raise RequestMovedOn
+    request.refresh_from_db()
+    log.info("request.withdrawn", extra={"request_id": str(request.id), "account_id": str(by.id)})
+    return request

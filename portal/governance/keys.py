@@ -1,0 +1,200 @@
+"""Administrators propose to pin a key on the ledger or to end one; what keys the ledger knows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from chaincode.contracts.governance.pinning import PERSONAL
+from portal.accounts import queries as accounts
+from portal.accounts.models import Account
+from portal.accounts.operations import require_administrator
+from portal.books import records
+from portal.errors import Invalid, NotThere
+from portal.governance.models import GovernedRequest, RequestKind
+from portal.governance.storing import checked_note, propose
+from portal.providers import queries as providers
+from wire.errors import Malformed
+from wire.ledger import keys
+from wire.ledger.genesis import ORGANISATIONS
+from wire.ledger.records import Operator, Owner, PinnedKey, Provider, RoleKeys
+from wire.ledger.states import Role
+from wire.signing import PublicKey
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyWish:
+    """Whose key is to be pinned, and for what."""
+
+    #: Made by who asks: the same twice is one request.
+    request_id: UUID
+    role: str
+    #: The organisation, the provider or the account; empty for the controller's own roles.
+    holder: str
+    public_key_pem: str
+    #: Why.
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyView:
+    """A key that may act on the ledger."""
+
+    key_id: str
+    role: str
+    holder: str
+    #: Who that is, where the id alone says nothing to people.
+    name: str = ""
+    #: The ledger lets no role be without any key.
+    is_last: bool = False
+
+
+def propose_pin(by: Account, *, wish: KeyWish, now: datetime) -> GovernedRequest:
+    """Propose to pin a key, and approve it for one's own organisation.
+
+    :raises AdministratorsOnly: when `by` is none.
+    :raises OwnMoney: when it is a key of their own account or machine.
+    :raises Invalid: naming what will not do.
+    """
+    require_administrator(by)
+    role, key = _role(wish.role), _key(wish.public_key_pem)
+    columns = {
+        "kind": RequestKind.PIN_KEY,
+        "account": _owner(role, wish.holder),
+        "role": role.value,
+        "holder": wish.holder,
+        "public_key_pem": key.pem,
+        "key_id": key.key_id,
+        "note": checked_note(wish.note),
+    }
+    if not GovernedRequest.objects.filter(id=wish.request_id).exists():
+        _refuse_pinned(key.key_id)
+    return propose(by, columns, request_id=wish.request_id, now=now)
+
+
+def propose_revocation(by: Account, *, key_id: str, note: str, request_id: UUID, now: datetime) -> GovernedRequest:
+    """Propose to end a key, and approve it for one's own organisation.
+
+    :raises AdministratorsOnly: when `by` is none.
+    :raises OwnMoney: when it is a key of their own account or machine.
+    :raises Invalid: when the ledger knows no such key, it ended before, or it is the last of its role.
+    """
+    require_administrator(by)
+    pinned = records.record(PinnedKey, keys.key(key_id))
+    if pinned is None:
+        raise Invalid.field("key_id", "The ledger knows no key with this id.")
+    columns = {
+        "kind": RequestKind.REVOKE_KEY,
+        "account": _owner(pinned.role, pinned.holder),
+        "role": pinned.role.value,
+        "holder": pinned.holder,
+        "key_id": key_id,
+        "note": checked_note(note),
+    }
+    if not GovernedRequest.objects.filter(id=request_id).exists():
+        _refuse_ended(key_id, pinned)
+    return propose(by, columns, request_id=request_id, now=now)
+
+
+def keys_of_roles() -> list[KeyView]:
+    """Return the keys of the controller's roles and of the organisations' authorities."""
+    places = [(role, holder) for role in Role if role not in PERSONAL for holder in _holders(role)]
+    return [view for role, holder in places for view in _team(role, holder)]
+
+
+def keys_of(account: Account) -> list[KeyView]:
+    """Return the keys of an account's owner, node and machines that the ledger knows; the newest of each."""
+    found = []
+    owner = records.record(Owner, keys.owner(str(account.id)))
+    if owner is not None:
+        found.append(
+            KeyView(key_id=owner.key_id, role=Role.OWNER, holder=str(account.id), name=f"account {account.username}")
+        )
+    operator = records.record(Operator, keys.operator(str(account.id)))
+    if operator is not None:
+        name = f"operator {account.username}"
+        found.append(KeyView(key_id=operator.key_id, role=Role.OPERATOR, holder=str(account.id), name=name))
+    for machine in providers.providers_of(account):
+        pinned = records.record(Provider, keys.provider(str(machine.id)))
+        if pinned is not None:
+            name = f"machine {machine.name}"
+            found.append(KeyView(key_id=pinned.key_id, role=Role.PROVIDER, holder=str(machine.id), name=name))
+    return [view for view in found if _is_active(view.key_id)]
+
+
+def _holders(role: Role) -> tuple[str, ...]:
+    return ORGANISATIONS if role is Role.AUTHORITY else ("",)
+
+
+def _team(role: Role, holder: str) -> Iterator[KeyView]:
+    team = records.record(RoleKeys, keys.role(role, holder))
+    for key_id in team.key_ids if team else ():
+        yield KeyView(key_id=key_id, role=role, holder=holder, is_last=team is not None and len(team.key_ids) == 1)
+
+
+def _is_active(key_id: str) -> bool:
+    pinned = records.record(PinnedKey, keys.key(key_id))
+    return pinned is not None and pinned.active
+
+
+def _role(name: str) -> Role:
+    try:
+        return Role(name)
+    except ValueError:
+        raise Invalid.field("role", f"Choose one of {', '.join(Role)}.") from None
+
+
+def _key(pem: str) -> PublicKey:
+    try:
+        return PublicKey.from_pem(pem)
+    except Malformed:
+        raise Invalid.field("public_key_pem", "Expected a P-256 public key in PEM.") from None
+
+
+def _owner(role: Role, holder: str) -> Account | None:
+    """Return the account whose key it is; none for keys of organisations and of the controller.
+
+    :raises Invalid: when the ledger knows no such holder.
+    """
+    if role is Role.OWNER:
+        if records.record(Owner, keys.owner(holder)) is None:
+            raise Invalid.field("holder", "No account of this id has a key of its own: it is in custody.")
+        return _account(holder)
+    if role is Role.OPERATOR:
+        if records.record(Operator, keys.operator(holder)) is None:
+            raise Invalid.field("holder", "The ledger knows no operator of this id.")
+        return _account(holder)
+    if role is Role.PROVIDER:
+        provider = records.record(Provider, keys.provider(holder))
+        if provider is None:
+            raise Invalid.field("holder", "The ledger knows no provider of this id.")
+        return _account(provider.account_id)
+    if holder not in _holders(role):
+        names = " or ".join(ORGANISATIONS)
+        is_authority = role is Role.AUTHORITY
+        raise Invalid.field("holder", f"Name the organisation: {names}." if is_authority else "Leave it empty.")
+    return None
+
+
+def _account(account_id: str) -> Account | None:
+    """Return an account of this portal; the ledger may know others."""
+    try:
+        return accounts.account(UUID(account_id))
+    except (ValueError, NotThere):
+        return None
+
+
+def _refuse_pinned(key_id: str) -> None:
+    pinned = records.record(PinnedKey, keys.key(key_id))
+    if pinned is not None:
+        raise Invalid.field("public_key_pem", f"The ledger knows this key already, as that of a {pinned.role}.")
+
+
+def _refuse_ended(key_id: str, pinned: PinnedKey) -> None:
+    if pinned.revoked_at_ms is not None:
+        raise Invalid.field("key_id", "This key was ended before.")
+    if pinned.role in PERSONAL:
+        return
+    team = records.record(RoleKeys, keys.role(pinned.role, pinned.holder))
+    if team is not None and team.key_ids == (key_id,):
+        raise Invalid.field("key_id", "It is the last key of its role. Pin another one first.")

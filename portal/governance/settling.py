@@ -1,0 +1,134 @@
+"""What the ledger made of requests; called by the follower only, inside its database transaction."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from portal.accounts.models import Account
+from portal.books.read_model.moments import moment
+from portal.governance.content import OPERATIONS
+from portal.governance.models import GovernedRequest, RequestKind, RequestState
+from portal.outbox.models import OutboxOperation, OutboxState
+from wire.ledger.blocks import Block, OperationResult, OperationStatus, TransactionRecord
+from wire.ledger.operations import Approve, AskPayout, RefusePayout
+
+log = logging.getLogger(__name__)
+
+_REASON_LENGTH = 300
+#: Requests that no page made get their id from the payout's, so that a block read again finds the same one.
+_PAYOUTS = UUID("0b7c7f0a-33c5-4f0f-8f5e-0e5b0a4a9a52")
+_PROPOSALS = tuple(arguments.kind for arguments in OPERATIONS.values())
+_WATCHED = frozenset({*_PROPOSALS, Approve.kind, AskPayout.kind, RefusePayout.kind})
+#: An operation that was applied moves its request so.
+_APPLIED = {RefusePayout.kind: ((RequestState.REFUSING, RequestState.FAILED), RequestState.REFUSED)}
+#: One that was refused for good, or set aside, moves it so.
+_REFUSED = {
+    AskPayout.kind: ((RequestState.OPENING,), RequestState.REFUSED),
+    RefusePayout.kind: ((RequestState.REFUSING,), RequestState.FAILED),
+    Approve.kind: ((RequestState.PROPOSED,), RequestState.FAILED),
+    **dict.fromkeys(_PROPOSALS, ((RequestState.PROPOSED,), RequestState.FAILED)),
+}
+_ASKED = "payout.asked.v1"
+_ENACTED = "proposal.enacted.v1"
+_REJECTED = "proposal.rejected.v1"
+_ENDED = (RequestState.REFUSED, RequestState.FAILED)
+_CLOSED = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
+
+
+def settle_requests(block: Block) -> None:
+    """Move the requests that a block's operations belong to, once their outbox rows are closed."""
+    at = moment(block.timestamp_ms)
+    for record in block.transactions:
+        _note_payouts((event.body for event in record.events if event.name == _ASKED), at)
+        _end_proposals(((event.name, event.subject) for event in record.events), at)
+        for result in _heeded(record):
+            _follow(result, at)
+
+
+def _heeded(record: TransactionRecord) -> list[OperationResult]:
+    """Return what was applied, and refusals of what the recorder sent: anybody may be refused under any id."""
+    results = [result for result in record.results if result.kind in _WATCHED]
+    refused = [result.operation_id for result in results if result.status is OperationStatus.REFUSED]
+    if not refused:
+        return results
+    rows = OutboxOperation.objects.filter(transaction_id=record.transaction_id, state__in=_CLOSED)
+    closed = set(rows.filter(operation_id__in=refused).values_list("operation_id", flat=True))
+    return [item for item in results if item.status is not OperationStatus.REFUSED or item.operation_id in closed]
+
+
+def _note_payouts(held: Iterable[Mapping[str, Any]], at: datetime) -> None:
+    """Let administrators decide on what the ledger holds for payouts, asked for here or by an owner's own key alone."""
+    for payout in held:
+        asked = GovernedRequest.objects.filter(
+            kind=RequestKind.PAYOUT,
+            payout_id=payout["payout_id"],
+            account_id=payout["account_id"],
+            amount_micro=payout["amount"],
+        )
+        if not asked.filter(state=RequestState.OPENING).update(state=RequestState.ASKED) and not asked.exists():
+            _ask_for_owner(payout, at)
+
+
+def _ask_for_owner(payout: Mapping[str, Any], at: datetime) -> None:
+    """Store the request of an owner who signed it without the portal's help: it says nothing of where to pay to."""
+    ids = {"payout_id": payout["payout_id"], "account_id": payout["account_id"]}
+    owner = next((found for id_ in _identity(payout["account_id"]) for found in Account.objects.filter(id=id_)), None)
+    if owner is None:
+        log.warning("request.of_nobody", extra=ids)
+        return
+    columns = {
+        "kind": RequestKind.PAYOUT,
+        "account": owner,
+        "amount_micro": payout["amount"],
+        "payout_id": payout["payout_id"],
+        "state": RequestState.ASKED,
+        "asked_by": owner,
+        "asked_at": at,
+    }
+    GovernedRequest.objects.get_or_create(id=uuid5(_PAYOUTS, payout["payout_id"]), defaults=columns)
+    log.info("request.found", extra=ids)
+
+
+def _end_proposals(events: Iterable[tuple[str, str]], at: datetime) -> None:
+    for name, subject in events:
+        if name == _ENACTED:
+            open_or_failed = (RequestState.PROPOSED, RequestState.FAILED)
+            if _move(subject, open_or_failed, {"state": RequestState.DONE, "reason": "", "ended_at": at}):
+                log.info("request.moved", extra={"operation_id": subject, "state": RequestState.DONE.value})
+        elif name == _REJECTED:
+            reason = "The proposal was rejected on the ledger."
+            _move(subject, (RequestState.PROPOSED,), {"state": RequestState.FAILED, "reason": reason, "ended_at": at})
+
+
+def _follow(result: OperationResult, at: datetime) -> None:
+    refused = result.status is OperationStatus.REFUSED
+    moves = (_REFUSED if refused else _APPLIED).get(result.kind)
+    if moves is None:
+        return
+    old, new = moves
+    columns: dict[str, object] = {"state": new}
+    if new in _ENDED:
+        columns["ended_at"] = at
+    if refused:
+        columns["reason"] = f"The ledger refused it: {result.detail or result.reason}"[:_REASON_LENGTH]
+    operation_id = result.operation_id
+    if result.kind == Approve.kind:
+        _, _, operation_id = operation_id.partition(":")[2].partition(":")
+    if _move(operation_id, old, columns):
+        log.info("request.moved", extra={"operation_id": result.operation_id, "state": new.value})
+
+
+def _move(operation_id: str, old: tuple[RequestState, ...], columns: dict[str, object]) -> bool:
+    """Move the request of an operation `<kind>:<request's id>`, or of a later try of it; others have none."""
+    for request_id in _identity(operation_id.partition(":")[2].partition(":")[0]):
+        return bool(GovernedRequest.objects.filter(id=request_id, state__in=old).update(**columns))
+    return False
+
+
+def _identity(text: str) -> Iterator[UUID]:
+    try:
+        yield UUID(text)
+    except ValueError:
+        return

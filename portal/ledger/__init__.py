@@ -1,1 +1,0 @@
-"""The way to the ledger and back: outbox, recorder, follower, read model."""

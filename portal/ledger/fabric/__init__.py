@@ -1,1 +1,0 @@
-"""Hyperledger Fabric behind the ledger's port."""

@@ -1,1 +1,0 @@
-"""`manage.py make_keys`, `ledger`, `top_up`."""

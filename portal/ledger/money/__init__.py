@@ -1,1 +1,0 @@
-"""What owners do with their money, and what the ledger holds about it besides balances."""

@@ -1,1 +1,0 @@
-"""The read model: what blocks change in it. Called by the follower only, inside one database transaction."""

@@ -1,1 +1,0 @@
-"""What needs administrators of both organisations: asked for, approved or refused, and what the ledger made of it."""

@@ -1,0 +1,1 @@
+"""The ledger's process: its loop, its chores, its commands."""

@@ -1,0 +1,68 @@
+"""How far recorder and follower are, and what waits or is set aside."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Count
+
+from ledger.ports import LedgerReader
+from portal.books.models import Checkpoint
+from portal.outbox.leadership import RECORDER
+from portal.outbox.models import Leadership, OutboxOperation, OutboxState
+
+_MOST_LISTED = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Where everything stands."""
+
+    ledger_block: int
+    read_model_block: int
+    #: Of the recorder in charge, and since when; none when there never was one.
+    epoch: int
+    in_charge_since: datetime | None
+    #: The step of a rebuild that is under way or was cut short; empty when the read model is whole.
+    rebuilding: str = ""
+    #: Operations by state.
+    operations: dict[str, int] = field(default_factory=dict)
+    #: The oldest of those that wait for the administrator, each with its reason.
+    set_aside: tuple[str, ...] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing waits for the administrator, and the read model is whole."""
+        return not self.set_aside and not self.rebuilding
+
+    def lines(self) -> Iterator[tuple[str, object]]:
+        """Yield what people are shown."""
+        yield "ledger_block", self.ledger_block
+        yield "read_model_block", self.read_model_block
+        if self.rebuilding:
+            yield "rebuild not done", f"{self.rebuilding}: run `manage.py ledger rebuild`"
+        yield "recorder_epoch", self.epoch
+        yield "in_charge_since", self.in_charge_since.isoformat() if self.in_charge_since else "never"
+        for state in OutboxState:
+            yield f"operations {state.value}", self.operations.get(state.value, 0)
+        for item in self.set_aside:
+            yield "set aside", item
+
+
+def standing(ledger: LedgerReader) -> Standing:
+    """Return where everything stands."""
+    checkpoint = Checkpoint.objects.filter(id=1).first()
+    leader = Leadership.objects.filter(name=RECORDER).first()
+    counts = OutboxOperation.objects.values_list("state").annotate(count=Count("id")).order_by()
+    waiting = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")[
+        :_MOST_LISTED
+    ]
+    return Standing(
+        ledger_block=ledger.height - 1,
+        read_model_block=checkpoint.block_number if checkpoint else -1,
+        epoch=leader.epoch if leader else 0,
+        in_charge_since=leader.taken_at if leader else None,
+        rebuilding=checkpoint.rebuilding if checkpoint else "",
+        operations=dict(counts),
+        set_aside=tuple(f"{row.operation_id}: {row.reason}" for row in waiting),
+    )

@@ -1,0 +1,1 @@
+"""What waits for the ledger, and the recorder that brings it there."""

@@ -1,0 +1,1 @@
+"""The ledger's words, spelt once for contracts, portal, agent and operators."""
