@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import wraps
 from importlib import import_module
@@ -15,7 +15,8 @@ import click
 from provider_agent import __version__, daemon, own_key
 from provider_agent.claims.claiming import Claimant, Ledger, standing
 from provider_agent.claims.evidence import Evidence, EvidenceStore
-from provider_agent.containers.docker_runner import DockerRunner
+from provider_agent.containers.engine import DockerEngine
+from provider_agent.containers.ports import EngineFacts
 from provider_agent.errors import AgentError
 from provider_agent.machine import config as configs
 from provider_agent.machine import doctor as doctors
@@ -209,8 +210,8 @@ def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, through: str | N
     config, store = configs.load(place), EvidenceStore(place.journal)
     found = store.all() if all_jobs else [_evidence(store, job_id or "")]
     refused = False
-    with ExitStack() as closing:
-        claimant = _claimant(place, config, _ledger(place, config, through, closing))
+    with ExitStack() as stack:
+        claimant = _claimant(place, config, _ledger(place, config, through, stack))
         for evidence in found:
             told = claimant.claim(evidence, dry_run=dry_run)
             click.echo(f"{told.job_id}  {told.text}")
@@ -228,8 +229,8 @@ def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, through: str | N
 def claim_status(job_id: str, *, home: Path) -> None:
     """Ask a peer of the network what became of a job of this machine. Exit code 1 when its claim was refused."""
     place = Home(home)
-    with ExitStack() as closing:
-        state = _peers(place, closing).job_state(job_id)
+    with ExitStack() as stack:
+        state = _peers(place, stack).job_state(job_id)
     told = standing(job_id, state)
     click.echo(f"{told.job_id}  {told.text}")
     if told.is_refused:
@@ -254,13 +255,13 @@ def renew(*, home: Path) -> None:
         click.echo(f"On the Fabric network: until {until:%Y-%m-%d}, {len(done.membership.peers)} peers known.")
 
 
-def _ledger(home: Home, config: Config, through: str | None, closing: ExitStack) -> Ledger:
+def _ledger(home: Home, config: Config, through: str | None, stack: ExitStack) -> Ledger:
     """Return the way to the ledger that was chosen, or the one that this machine has."""
     chosen = through or ("peers" if home.fabric.exists() else "portal")
-    return _peers(home, closing) if chosen == "peers" else daemon.portal(home, config)
+    return _peers(home, stack) if chosen == "peers" else daemon.portal(home, config)
 
 
-def _peers(home: Home, closing: ExitStack) -> "PeerLedger":
+def _peers(home: Home, stack: ExitStack) -> "PeerLedger":
     membership = memberships.load(home)
     if membership is None:
         raise AgentError("this machine is no member of a Fabric network: chainfaas-agent renew, or --through portal")
@@ -272,7 +273,7 @@ def _peers(home: Home, closing: ExitStack) -> "PeerLedger":
             f"{error.name} is not installed: pip install 'chainfaas[fabric]', or claim with --through portal"
         ) from error
     ledger: PeerLedger = peers.PeerLedger(membership, keys.load(home).signing, clock=daemon.now_ms, pause=Event().wait)
-    return closing.enter_context(ledger)
+    return stack.enter_context(ledger)
 
 
 def _claimant(home: Home, config: Config, ledger: Ledger) -> Claimant:
@@ -297,8 +298,9 @@ def _evidence(store: EvidenceStore, job_id: str) -> Evidence:
 def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doctors.Check]]:
     authority = home.authority if home.authority.exists() else None
 
-    def docker() -> DockerRunner:
-        return daemon.docker_runner(config, docker_host)
+    def docker() -> EngineFacts:
+        with closing(DockerEngine(docker_host)) as engine:
+            return engine.facts()
 
     return [
         ("home", lambda: doctors.check_home(home)),
@@ -307,7 +309,7 @@ def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doc
         ("portal", lambda: doctors.check_clock(Portal(config.portal_url, authority).clock_ms)),
         ("broker", lambda: doctors.check_broker(lambda: try_login(daemon.login(home, config)), config)),
         ("network", lambda: doctors.check_network(memberships.load(home), renewal.utc_now())),
-        ("docker", lambda: doctors.check_docker(lambda: docker().facts(), config)),
+        ("docker", lambda: doctors.check_docker(docker, config)),
         ("registries", lambda: doctors.check_registries(config)),
     ]
 

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 
 from provider_agent.agent import Agent, Parts
-from provider_agent.containers.docker_runner import DockerRunner
+from provider_agent.containers.engine import DockerEngine
 from provider_agent.containers.registries import listed
+from provider_agent.containers.running import ContainerRunner
 from provider_agent.errors import AgentError
 from provider_agent.jobs.journal import Journal
 from provider_agent.local_http import LOOPBACK, Answer, LocalHttp, json_answer
@@ -64,19 +65,6 @@ def portal(home: Home, config: Config) -> Portal:
     return Portal(config.portal_url, home.authority if home.authority.exists() else None)
 
 
-def docker_runner(config: Config, docker_host: str) -> DockerRunner:
-    """Return a runner of containers.
-
-    :raises AgentError: when Docker Engine does not answer.
-    """
-    return DockerRunner(
-        provider_id=config.provider_id,
-        allowed_registries=listed(config.allowed_registries),
-        clock=now_ms,
-        address=docker_host,
-    )
-
-
 def run(home: Home, *, docker_host: str, drain_seconds: int, port: int) -> None:
     """Run an agent until a signal ends it.
 
@@ -91,7 +79,12 @@ def run(home: Home, *, docker_host: str, drain_seconds: int, port: int) -> None:
                 signing_key=keys.load(home).signing,
                 journal=Journal(home.journal),
                 broker=RabbitBroker(login(home, config), prefetch=config.offer.slots),
-                runner=docker_runner(config, docker_host),
+                runner=ContainerRunner(
+                    DockerEngine(docker_host),
+                    provider_id=config.provider_id,
+                    allowed_registries=listed(config.allowed_registries),
+                    clock=now_ms,
+                ),
                 clock=now_ms,
             )
         )

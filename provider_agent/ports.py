@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event as Flag
-from typing import Protocol
+from typing import Protocol, Self
 
 from wire.messages import Accepted, Finished, Heartbeat, Refused, Started, Ticket
-from wire.outcomes import ExitState
+from wire.outcomes import EXIT_SENTENCES, ExitState
 
 #: Milliseconds since 1970 UTC.
 Clock = Callable[[], int]
@@ -59,6 +59,11 @@ class RunReport:
     #: The last lines on standard error, or what failed on this machine.
     log_tail: str = ""
 
+    @classmethod
+    def failed(cls, exit_state: ExitState) -> Self:
+        """Return the report of a run that this machine could not make or bring to its end."""
+        return cls(exit_state=exit_state, log_tail=EXIT_SENTENCES[exit_state])
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
@@ -69,7 +74,7 @@ class Work:
 
 
 class Runner(Protocol):
-    """Docker Engine, as the agent sees it. A failure is a report, never an exception."""
+    """What runs containers, as the agent sees it. A failure is a report, never an exception."""
 
     def run(self, work: Work, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
         """Run a ticket's container to its end; `started` is told the milliseconds of the pull once it runs."""

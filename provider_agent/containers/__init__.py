@@ -1,1 +1,1 @@
-"""Running a container: the sandbox, its streams, the registries it may come from, and Docker."""
+"""Running a container: the engine, its images, the sandbox, the streams, and what came of it."""

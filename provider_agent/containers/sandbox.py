@@ -9,6 +9,8 @@ from wire.messages import Ticket
 #: On each container: whose it is, and for which job.
 PROVIDER_LABEL = "chainfaas.provider"
 JOB_LABEL = "chainfaas.job"
+#: The runtime that keeps containers in better, where the engine has it.
+GVISOR = "runsc"
 
 _SCRATCH_MAX_BYTES = 16 * MIB
 _OPEN_FILES = 1024

@@ -6,7 +6,7 @@ from provider_agent.ports import RunReport
 from wire import signing
 from wire.envelope import dump
 from wire.messages import Finished, Receipt, Refused
-from wire.outcomes import EXIT_SENTENCES, ExitState, RefusalReason
+from wire.outcomes import ExitState, RefusalReason
 from wire.signing import SigningKey, sha256_hex
 
 
@@ -30,8 +30,7 @@ class ReceiptWriter:
 
     def crashed(self, job_id: str, ticket: str, *, now_ms: int) -> Finished:
         """Return the event for a job that this agent took and lost."""
-        report = RunReport(exit_state=ExitState.CRASHED, log_tail=EXIT_SENTENCES[ExitState.CRASHED])
-        return self.finished(job_id, ticket, report=report, now_ms=now_ms)
+        return self.finished(job_id, ticket, report=RunReport.failed(ExitState.CRASHED), now_ms=now_ms)
 
     def refused(self, job_id: str, ticket: str, *, reason: RefusalReason, now_ms: int) -> Refused:
         """Return the event for a trusted ticket that is not taken."""

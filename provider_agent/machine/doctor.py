@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from provider_agent.containers.docker_runner import DockerFacts
+from provider_agent.containers.ports import EngineFacts
 from provider_agent.containers.registries import listed, may_be_public
+from provider_agent.containers.sandbox import GVISOR
 from provider_agent.errors import AgentError
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config
@@ -115,7 +116,7 @@ def check_network(known: Membership | None, now: datetime) -> Iterable[Finding]:
         yield _ok("network", text)
 
 
-def check_docker(ask: Callable[[], DockerFacts], config: Config) -> Iterable[Finding]:
+def check_docker(ask: Callable[[], EngineFacts], config: Config) -> Iterable[Finding]:
     """Docker answers, enforces limits, and this machine has what is offered."""
     facts = ask()
     yield _ok("docker", f"version {facts.version}, runtimes {', '.join(facts.runtimes)}")
@@ -128,8 +129,10 @@ def check_docker(ask: Callable[[], DockerFacts], config: Config) -> Iterable[Fin
         yield Finding(name="limits", level=Level.WARN, text=text)
     else:
         yield _ok("limits", "memory, swap, processors and processes can be limited")
-    if "runsc" not in facts.runtimes:
-        yield Finding(name="gVisor", level=Level.WARN, text="not installed: with runsc containers are kept in better")
+    if GVISOR not in facts.runtimes:
+        yield Finding(
+            name="gVisor", level=Level.WARN, text=f"not installed: with {GVISOR} containers are kept in better"
+        )
     yield _offer_finding(facts, config)
 
 
@@ -145,7 +148,7 @@ def check_root_key(config: Config) -> Iterable[Finding]:
     yield _ok("root key", f"pinned, {PublicKey.from_pem(config.root_key_pem).key_id}")
 
 
-def _offer_finding(facts: DockerFacts, config: Config) -> Finding:
+def _offer_finding(facts: EngineFacts, config: Config) -> Finding:
     offer = config.offer
     if offer.cpu_millis > facts.cpus * _MILLIS or offer.memory_mb * offer.slots > facts.memory_mb:
         has = f"the machine has {facts.cpus} processors and {facts.memory_mb} MB"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.architecture.sources import Source, sources
 
 #: Which library only modules of which name may import.
-ONLY_IN = {"pika": "rabbitmq", "docker": "docker_runner"}
+ONLY_IN = {"pika": "rabbitmq", "docker": "engine"}
 _ISSUE = re.compile(r"#\d+|TODO\(\d+\)")
 
 

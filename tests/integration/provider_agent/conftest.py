@@ -4,6 +4,7 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event as Flag
 
@@ -12,8 +13,9 @@ import pytest
 
 from deploy.servers.docker_engine import DockerEngine
 from deploy.servers.registry import Registry
-from provider_agent.containers.docker_runner import DockerRunner
+from provider_agent.containers import engine as engines
 from provider_agent.containers.registries import listed
+from provider_agent.containers.running import ContainerRunner
 from provider_agent.ports import RunReport
 from tests.support.images import Images
 from tests.support.tickets import PROVIDER_ID, a_ticket, now_ms, work_of
@@ -24,12 +26,16 @@ Run = Callable[..., RunReport]
 
 
 @pytest.fixture
-def runner(docker_engine: DockerEngine, registry: Registry) -> Iterator[DockerRunner]:
-    made = DockerRunner(
-        provider_id=PROVIDER_ID, allowed_registries=listed([registry.url]), clock=now_ms, address=docker_engine.url
+def agents_engine(docker_engine: DockerEngine) -> Iterator[engines.DockerEngine]:
+    with closing(engines.DockerEngine(docker_engine.url)) as made:
+        yield made
+
+
+@pytest.fixture
+def runner(agents_engine: engines.DockerEngine, registry: Registry) -> ContainerRunner:
+    return ContainerRunner(
+        agents_engine, provider_id=PROVIDER_ID, allowed_registries=listed([registry.url]), clock=now_ms
     )
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def engine(docker_engine: DockerEngine) -> Iterator[docker.APIClient]:
 
 
 @pytest.fixture
-def run(runner: DockerRunner, engine: docker.APIClient) -> Run:
+def run(runner: ContainerRunner, engine: docker.APIClient) -> Run:
     """Runs a ticket and removes what is left, as the agent does; nothing may be there afterwards."""
 
     def run_ticket(ticket: Ticket) -> RunReport:

@@ -19,7 +19,7 @@ from provider_agent.machine import config as configs
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config, Offer
 from provider_agent.machine.home import Home
-from tests.support.agent_far_side import AgentFarSide
+from tests.support.agent.far_side import AgentFarSide
 from tests.support.images import Images
 from tests.support.servers import Broker
 from tests.support.tickets import PROVIDER_ID, Controller, a_ticket

@@ -7,8 +7,8 @@ import pytest
 from deploy.servers.tls import server_tls
 from provider_agent.ports import Event
 from provider_agent.rabbitmq import BrokerRefused, BrokerUnreachable, RabbitBroker, try_login
-from tests.support.agent_broker import SECONDS, BrokerContract, Collector, a_heartbeat
-from tests.support.agent_far_side import AgentFarSide
+from tests.support.agent.broker import SECONDS, BrokerContract, Collector, a_heartbeat
+from tests.support.agent.far_side import AgentFarSide
 from tests.support.servers import Broker
 from tests.support.tls_proxy import tls_proxy
 from tests.support.waiting import wait_for

@@ -8,7 +8,7 @@ from provider_agent.agent import Agent, Parts
 from provider_agent.jobs.heartbeat import HeartbeatLoop
 from provider_agent.jobs.journal import Journal
 from provider_agent.testing import InMemoryBroker, InMemoryRunner
-from tests.support.agent_broker import a_heartbeat
+from tests.support.agent.broker import a_heartbeat
 from tests.support.tickets import Controller, a_ticket, now_ms
 from tests.support.waiting import wait_for
 from wire.envelope import dump, parse_as

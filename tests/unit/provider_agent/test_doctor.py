@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from provider_agent.containers.docker_runner import DockerFacts, DockerUnreachable
+from provider_agent.containers.ports import EngineFacts, EngineFailed
 from provider_agent.machine import doctor
 from provider_agent.machine.config import Config, Offer
 from provider_agent.machine.doctor import Finding, Level
@@ -25,9 +25,7 @@ CONFIG = Config(
     allowed_registries=("http://localhost:5000", "ghcr.io"),
     offer=Offer(price_nano_per_ms=10, slots=2, memory_mb=256, cpu_millis=2000),
 )
-FACTS = DockerFacts(
-    version="28", runtimes=("runc", "runsc"), cpus=2, memory_mb=4096, warnings=(), data_directory="/var/lib/docker"
-)
+FACTS = EngineFacts(version="28", runtimes=("runc", "runsc"), cpus=2, memory_mb=4096, warnings=())
 
 
 def levels(findings: Iterable[Finding]) -> dict[str, Level]:
@@ -56,9 +54,7 @@ def test_a_sound_docker_is_fine() -> None:
     ],
 )
 def test_limits_that_docker_cannot_enforce_are_found(warnings: tuple[str, ...], level: Level) -> None:
-    facts = DockerFacts(
-        version="28", runtimes=("runc",), cpus=2, memory_mb=4096, warnings=warnings, data_directory="/x"
-    )
+    facts = EngineFacts(version="28", runtimes=("runc",), cpus=2, memory_mb=4096, warnings=warnings)
 
     found = levels(doctor.check_docker(lambda: facts, CONFIG))
 
@@ -67,7 +63,7 @@ def test_limits_that_docker_cannot_enforce_are_found(warnings: tuple[str, ...], 
 
 
 def test_more_offered_than_there_is_is_found() -> None:
-    facts = DockerFacts(version="28", runtimes=("runc",), cpus=1, memory_mb=4096, warnings=(), data_directory="/x")
+    facts = EngineFacts(version="28", runtimes=("runc",), cpus=1, memory_mb=4096, warnings=())
 
     assert levels(doctor.check_docker(lambda: facts, CONFIG))["offer"] is Level.FAIL
 
@@ -77,8 +73,8 @@ def test_a_broker_without_tls_is_a_warning() -> None:
 
 
 def test_a_check_that_cannot_be_made_is_a_failure_with_its_reason() -> None:
-    def fail() -> DockerFacts:
-        raise DockerUnreachable("Docker Engine does not answer")
+    def fail() -> EngineFacts:
+        raise EngineFailed("Docker Engine does not answer")
 
     found = list(doctor.examine([("docker", lambda: doctor.check_docker(fail, CONFIG))]))
 

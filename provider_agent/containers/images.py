@@ -1,11 +1,11 @@
 """Getting an image: once for all who wait, only from where it may come, in time, and no more than the disk can take."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from threading import Event as Flag
 from threading import Lock
-from typing import Protocol
 
+from provider_agent.containers.ports import EngineFailed, Images
 from provider_agent.containers.registries import RegistryNotPublic, Resolve, registry_of, require_public, resolve
 from provider_agent.errors import AgentError
 from wire.limits import MIB
@@ -18,19 +18,6 @@ DISK_RESERVE_BYTES = 2048 * MIB
 
 class PullFailed(AgentError):
     """The image is not here and could not be had in time."""
-
-
-class Images(Protocol):
-    """The images of a container engine. Each method raises `PullFailed` when the engine does not answer."""
-
-    def has(self, image: str) -> bool:
-        """Return whether an image is here."""
-
-    def pull(self, image: str, seconds: float) -> Iterator[Mapping[str, object]]:
-        """Pull an image and yield the engine's words on it; leaving the iteration ends the pull."""
-
-    def free_bytes(self) -> int | None:
-        """Return how much room is left for images; None when that cannot be seen."""
 
 
 class Puller:
@@ -55,6 +42,8 @@ class Puller:
             try:
                 if not self._images.has(image):
                     self._pull(image, until, cancelled)
+            except EngineFailed as error:
+                raise PullFailed(str(error)) from error
             finally:
                 lock.release()
         finally:

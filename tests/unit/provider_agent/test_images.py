@@ -5,7 +5,7 @@ from threading import Event as Flag
 
 import pytest
 
-from provider_agent.containers.pulling import DISK_RESERVE_BYTES, IMAGE_MAX_BYTES, Puller, PullFailed
+from provider_agent.containers.images import DISK_RESERVE_BYTES, IMAGE_MAX_BYTES, Puller, PullFailed
 from tests.support.tickets import IMAGE
 from tests.support.waiting import wait_for
 

@@ -1,42 +1,57 @@
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Event as Flag
-from threading import Thread
+from typing import Any
 
 import docker
 import pytest
 from requests import ReadTimeout
 
-from provider_agent.containers.docker_runner import DockerRunner
+from provider_agent.containers.engine import DockerEngine
+from provider_agent.containers.running import ContainerRunner
 from provider_agent.ports import RunReport
+from tests.support.agent.engine import EngineContract
 from tests.support.images import Images
 from tests.support.tickets import PROVIDER_ID, a_ticket, now_ms, work_of
-from tests.support.waiting import wait_for
 from wire.messages import Ticket
 from wire.outcomes import ExitState
 
 Program = Callable[..., Ticket]
 Run = Callable[[Ticket], RunReport]
 
-ECHO = "import sys; sys.stdout.write(sys.stdin.read().upper())"
+SOURCES = {
+    "upper": "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read().upper())",
+    "copy": "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())",
+    "fail": "import sys; sys.stderr.write('x' * 9000 + 'the end'); sys.exit(3)",
+    "endless": "while True: pass",
+}
 
 
-def test_the_input_goes_in_and_the_output_comes_out(program: Program, run: Run) -> None:
-    report = run(program(ECHO, stdin=b"hello"))
+class DockerBay:
+    """Docker Engine, and programs in Python."""
 
-    assert report.exit_state is ExitState.SUCCEEDED
-    assert report.output == b"HELLO"
-    assert report.exit_code == 0
-    assert 1 <= report.run_ms < 60_000
+    def __init__(self, runner: ContainerRunner, engine: DockerEngine, client: docker.APIClient, images: Images) -> None:
+        self.runner, self.engine = runner, engine
+        self.unknown = f"{images.demo.partition('@')[0]}@sha256:{'0' * 64}"
+        self._client, self._images = client, images
+
+    def ticket(self, name: str, **changes: Any) -> Ticket:
+        return a_ticket(image=self._images.python, environment={"PROGRAM": SOURCES[name]}, **changes)
+
+    def forget(self, image: str) -> None:
+        if self._client.images(image):
+            self._client.remove_image(image, force=True)
 
 
-def test_input_and_output_of_the_largest_size_pass_whole(program: Program, run: Run) -> None:
-    largest = bytes(range(256)) * 1024
+@pytest.fixture
+def bay(runner: ContainerRunner, agents_engine: DockerEngine, engine: docker.APIClient, images: Images) -> DockerBay:
+    return DockerBay(runner, agents_engine, engine, images)
 
-    report = run(program("import os,sys; sys.stdout.buffer.write(sys.stdin.buffer.read())", stdin=largest))
 
-    assert report.output == largest
+class TestDockerEngine(EngineContract):
+    """The real one."""
 
 
 def test_a_function_that_does_not_read_its_input_still_ends(program: Program, run: Run) -> None:
@@ -53,29 +68,6 @@ def test_the_environment_of_the_ticket_is_the_functions(program: Program, run: R
     assert report.output == b"good day"
 
 
-def test_an_image_that_is_not_there_is_pulled_and_started_is_told_after_it(
-    runner: DockerRunner, engine: docker.APIClient, images: Images
-) -> None:
-    if engine.images(images.demo):
-        engine.remove_image(images.demo, force=True)
-    told: list[int] = []
-    ticket = a_ticket(image=images.demo, input=b"one two")
-
-    report = runner.run(work_of(ticket), cancelled=Flag(), started=told.append)
-    runner.remove(ticket.job_id)
-
-    assert report.exit_state is ExitState.SUCCEEDED
-    assert told == [report.pull_ms]
-    assert report.pull_ms > 0
-    assert images.demo.rpartition("@")[2] in runner.images()
-
-
-def test_an_image_that_does_not_exist_is_a_failed_pull(images: Images, run: Run) -> None:
-    report = run(a_ticket(image=f"{images.demo.partition('@')[0]}@sha256:{'0' * 64}"))
-
-    assert report.exit_state is ExitState.PULL_FAILED
-
-
 def test_nothing_is_pulled_from_a_private_network_that_is_not_on_the_list(run: Run) -> None:
     report = run(a_ticket(image=f"10.0.0.1:5000/secret@sha256:{'0' * 64}"))
 
@@ -88,27 +80,12 @@ def test_a_pull_that_is_not_done_in_time_fails(images: Images, run: Run) -> None
     assert report.exit_state is ExitState.PULL_FAILED
 
 
-def test_an_error_of_the_function_keeps_its_exit_code_and_its_last_lines(program: Program, run: Run) -> None:
-    report = run(program("import sys; sys.stderr.write('x' * 9000 + 'the end'); sys.exit(3)"))
-
-    assert (report.exit_state, report.exit_code) == (ExitState.FUNCTION_ERROR, 3)
-    assert report.log_tail.endswith("the end")
-    assert len(report.log_tail) <= 4096
-
-
 def test_an_image_that_can_start_nowhere_is_its_developers_error(compiled: Callable[..., str], run: Run) -> None:
     image = compiled("unstartable", "int main(void) { return 0; }", changes=('ENTRYPOINT ["/absent"]',))
 
     report = run(a_ticket(image=image))
 
     assert (report.exit_state, report.exit_code) == (ExitState.FUNCTION_ERROR, 127)
-
-
-def test_a_function_that_runs_for_ever_is_stopped_in_time(program: Program, run: Run) -> None:
-    report = run(program("while True: pass", timeout_ms=500))
-
-    assert report.exit_state is ExitState.TIMED_OUT
-    assert 400 <= report.run_ms < 30_000
 
 
 def test_a_function_that_closes_its_output_and_runs_on_is_stopped_in_time(program: Program, run: Run) -> None:
@@ -118,17 +95,17 @@ def test_a_function_that_closes_its_output_and_runs_on_is_stopped_in_time(progra
 
 
 def test_an_end_that_docker_tells_late_is_the_functions_own(
-    program: Program, run: Run, runner: DockerRunner, monkeypatch: pytest.MonkeyPatch
+    program: Program, run: Run, agents_engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait = runner._patient.wait
+    wait, calls = agents_engine._patient.wait, count()
 
-    def late(container: str, timeout: float | None = None) -> object:
-        ended = wait(container)
-        if timeout is not None:
+    def late(container: str, timeout: float) -> object:
+        ended = wait(container, timeout=timeout)
+        if next(calls) == 0:
             raise ReadTimeout
         return ended
 
-    monkeypatch.setattr(runner._patient, "wait", late)
+    monkeypatch.setattr(agents_engine._patient, "wait", late)
 
     report = run(program("print('done')"))
 
@@ -155,14 +132,6 @@ def test_giant_output_is_cut_off(program: Program, run: Run) -> None:
 
     assert report.exit_state is ExitState.OUTPUT_TOO_LARGE
     assert report.output == b""
-
-
-def test_output_of_exactly_the_limit_is_delivered_and_one_byte_more_is_not(program: Program, run: Run) -> None:
-    exact = run(program("import sys; sys.stdout.write('x' * 1000)", output_bytes=1000))
-    over = run(program("import sys; sys.stdout.write('x' * 1001)", output_bytes=1000))
-
-    assert (exact.exit_state, len(exact.output)) == (ExitState.SUCCEEDED, 1000)
-    assert over.exit_state is ExitState.OUTPUT_TOO_LARGE
 
 
 def test_giant_errors_are_kept_to_their_end(program: Program, run: Run) -> None:
@@ -276,43 +245,13 @@ for line in open('/proc/self/status'):
     }
 
 
-def test_a_cancelled_run_ends_at_once_and_is_nobodys_debt(program: Program, runner: DockerRunner) -> None:
-    cancelled, ticket, reports = Flag(), program("import time; time.sleep(60)", timeout_ms=60_000), list[RunReport]()
-    is_running = Flag()
-
-    def follow() -> None:
-        reports.append(runner.run(work_of(ticket), cancelled=cancelled, started=lambda _: is_running.set()))
-
-    thread = Thread(target=follow)
-    thread.start()
-    wait_for("the container to run", is_running.is_set, 60)
-    cancelled.set()
-    thread.join(60)
-    runner.remove(ticket.job_id)
-
-    assert reports[0].exit_state is ExitState.CRASHED
-
-
-def test_what_an_earlier_process_left_is_removed_and_others_containers_stay(
-    program: Program, runner: DockerRunner, engine: docker.APIClient
+def test_a_dead_docker_is_a_crash_of_the_machine(
+    runner: ContainerRunner, agents_engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine, other = program("pass"), replace(program("pass"), provider_id="another")
-    for ticket in (mine, other):
-        runner.run(work_of(ticket), cancelled=Flag(), started=lambda _: None)
-
-    removed = runner.remove_leftovers()
-
-    left = engine.containers(all=True, filters={"label": "chainfaas.job"})
-    runner.remove(other.job_id)
-    assert removed == 1
-    assert [item["Labels"]["chainfaas.job"] for item in left] == [other.job_id]
-
-
-def test_a_dead_docker_is_a_crash_of_the_machine(runner: DockerRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no such socket")
 
-    monkeypatch.setattr(runner._patient, "create_container_from_config", refuse)
+    monkeypatch.setattr(agents_engine._patient, "create_container_from_config", refuse)
     runner._volumes[a_ticket().image] = frozenset()
 
     report = runner.run(work_of(a_ticket()), cancelled=Flag(), started=lambda _: None)
