@@ -270,7 +270,7 @@ def _peers(home: Home, stack: ExitStack) -> "PeerLedger":
         peers = import_module("provider_agent.claims.peers")
     except ModuleNotFoundError as error:
         raise AgentError(
-            f"{error.name} is not installed: pip install 'chainfaas[fabric]', or claim with --through portal"
+            f"{error.name} is not installed: pip install 'chainfaas-agent[fabric]', or claim with --through portal"
         ) from error
     ledger: PeerLedger = peers.PeerLedger(membership, keys.load(home).signing, clock=daemon.now_ms, pause=Event().wait)
     return stack.enter_context(ledger)

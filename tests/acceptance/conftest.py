@@ -12,7 +12,7 @@ from deploy.errors import DeployError, Missing
 from deploy.marketplace.fabric import FabricChoice
 from tests.acceptance.town import Town
 from tests.support.fabric.network import BINARIES, fabric_programs
-from tests.support.servers import in_ci
+from tests.support.servers import untested
 
 __all__ = ["fabric_programs"]
 
@@ -75,9 +75,7 @@ def _started(directory: Path, database: str, ledger: str) -> Town:
     try:
         return Town.start(directory, database=database, fabric=fabric)
     except Missing as error:
-        if in_ci():
-            pytest.fail(f"a real server is missing: {error}", pytrace=False)
-        pytest.skip(f"NOT TESTED, a real server is missing: {error}")
+        untested(f"a real server is missing: {error}")
     except DeployError as error:
         # With the end of the log, which is removed with the directory.
         pytest.fail(error.explained(), pytrace=False)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from provider_agent import __version__
 from wire import signing
 from wire.codec import canonical_json
 from wire.enrolment import code_digest
@@ -23,6 +24,6 @@ class Machine:
             "public_key_pem": self.key.public.pem,
             "sealing_key": self.sealing_key,
             "architecture": "amd64",
-            "agent_version": "0.1.0",
+            "agent_version": __version__,
         }
         return self.key.sign(canonical_json(said | changes), signing.ENROLMENT)

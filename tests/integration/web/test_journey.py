@@ -31,7 +31,7 @@ from portal.gateway.testing import echo
 from portal.gateway.waiting import Waiting
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler
 from tests.support.people import IMAGE_LINK, PASSWORD
-from tests.support.servers import Broker, in_ci
+from tests.support.servers import Broker, untested
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
@@ -129,8 +129,7 @@ def chromium() -> Iterator[Browser]:
     """A real browser."""
     program = shutil.which("chromium")
     if program is None:
-        message = "NOT TESTED, a real browser is missing: chromium"
-        pytest.fail(message) if in_ci() else pytest.skip(message)
+        untested("a real browser is missing: chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
         yield browser

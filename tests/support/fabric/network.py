@@ -28,6 +28,7 @@ from ledger.errors import LedgerError, Retry
 from ledger.fabric.ledger import FabricLedger
 from tests.support.embedded import signed, signing_key
 from tests.support.ledger import KEYS
+from tests.support.servers import untested
 from wire.ledger.blocks import TransactionBody, TransactionRecord
 from wire.signing import SigningKey
 
@@ -116,10 +117,7 @@ def fabric_programs() -> None:
     """Fabric's programs, or the means to build them; skips at a desk without Go, fails so in CI."""
     missing = [program for program in ("go", "gcc") if shutil.which(program) is None]
     if missing and not (BINARIES / "peer").exists():
-        reason = f"NOT TESTED, Fabric's programs cannot be built without {' and '.join(missing)}"
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        untested(f"Fabric's programs cannot be built without {' and '.join(missing)}")
 
 
 @pytest.fixture(scope="session")

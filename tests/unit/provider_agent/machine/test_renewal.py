@@ -211,7 +211,7 @@ def test_claiming_without_grpc_names_the_cure(home: Home, monkeypatch: pytest.Mo
     told = command(home, "claim-status", "job")
 
     assert told.exit_code == 1
-    assert "pip install 'chainfaas[fabric]'" in told.output
+    assert "pip install 'chainfaas-agent[fabric]'" in told.output
     assert "--through portal" in told.output
 
 

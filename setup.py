@@ -1,0 +1,13 @@
+"""Which packages the agent's wheel has: all inside `chainfaas_agent`. Everything else is in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+#: What the agent imports, each a package of this repository's root.
+ROOMS = ("wire", "fabric_client", "provider_agent")
+_WITHIN = "chainfaas_agent.rooms"
+
+found = find_packages(include=[pattern for room in ROOMS for pattern in (room, f"{room}.*")], exclude=["*.installed"])
+setup(
+    packages=["chainfaas_agent", *(f"{_WITHIN}.{package}" for package in found)],
+    package_dir={"chainfaas_agent": "provider_agent/installed"} | {f"{_WITHIN}.{room}": room for room in ROOMS},
+)
