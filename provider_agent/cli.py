@@ -296,8 +296,6 @@ def _evidence(store: EvidenceStore, job_id: str) -> Evidence:
 
 
 def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doctors.Check]]:
-    authority = home.authority if home.authority.exists() else None
-
     def docker() -> EngineFacts:
         with closing(DockerEngine(docker_host)) as engine:
             return engine.facts()
@@ -306,7 +304,7 @@ def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doc
         ("home", lambda: doctors.check_home(home)),
         ("root key", lambda: doctors.check_root_key(config)),
         ("disk", lambda: doctors.check_disk(home.path)),
-        ("portal", lambda: doctors.check_clock(Portal(config.portal_url, authority).clock_ms)),
+        ("portal", lambda: doctors.check_clock(daemon.portal(home, config).clock_ms)),
         ("broker", lambda: doctors.check_broker(lambda: try_login(daemon.login(home, config)), config)),
         ("network", lambda: doctors.check_network(memberships.load(home), renewal.utc_now())),
         ("docker", lambda: doctors.check_docker(docker, config)),

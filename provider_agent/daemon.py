@@ -56,13 +56,13 @@ def login(home: Home, config: Config) -> BrokerLogin:
         provider_id=config.id,
         jobs_queue=config.jobs_queue,
         control_queue=config.control_queue,
-        authority=home.authority if home.authority.exists() else None,
+        authority=home.own_authority,
     )
 
 
 def portal(home: Home, config: Config) -> Portal:
     """Return this machine's portal."""
-    return Portal(config.portal_url, home.authority if home.authority.exists() else None)
+    return Portal(config.portal_url, home.own_authority)
 
 
 def run(home: Home, *, docker_host: str, drain_seconds: int, port: int) -> None:

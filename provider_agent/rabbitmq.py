@@ -96,10 +96,9 @@ class BrokerLogin:
 class RabbitBroker:
     """Keeps one connection. `prefetch` tickets may be delivered that the journal does not have yet."""
 
-    def __init__(self, login: BrokerLogin, *, prefetch: int, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, login: BrokerLogin, *, prefetch: int) -> None:
         self._login = login
         self._prefetch = prefetch
-        self._jitter = jitter
         self._connection: pika.BlockingConnection | None = None
         self._events: BlockingChannel | None = None
         self._stopping = Flag()
@@ -140,7 +139,7 @@ class RabbitBroker:
                 log.exception("broker.unforeseen", extra={"provider_id": str(self._login.provider_id)})
             finally:
                 self._connection = None
-            self._stopping.wait(pause * (1 + self._jitter() / 4))
+            self._stopping.wait(pause * random.uniform(1, 1.25))  # noqa: S311 - no secret
             pause = min(pause * 2, _LAST_PAUSE_SECONDS)
 
     def _serve(self, connection: pika.BlockingConnection, inbox: Inbox) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from provider_agent.containers.ports import Ended, EngineFacts, EngineFailed, ImageAbsent
 from provider_agent.ports import Acknowledge, Event, Inbox, RunReport, Work
-from wire.envelope import dump
 from wire.outcomes import ExitState
 
 
@@ -66,14 +65,6 @@ class InMemoryBroker:
     def unacknowledged(self) -> int:
         """How many deliveries were not acknowledged."""
         return len(self._jobs) + len(self._control)
-
-    def sent(self, kind: type[Event]) -> list[Event]:
-        """Return all events of one type."""
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def bodies(self) -> list[bytes]:
-        """Return all events as bytes."""
-        return [dump(event) for event in self.events]
 
     def _deliver(self, queue: dict[int, bytes], tag: int, body: bytes) -> None:
         queue[tag] = body

@@ -13,7 +13,7 @@ from wire.signing import SigningKey
 
 #: How often the portal is asked what the ledger answered, after so long a pause.
 _QUESTIONS = 20
-PAUSE_SECONDS = 1.0
+_PAUSE_SECONDS = 1.0
 _WAITING = frozenset({"pending", "submitted"})
 #: What is said of a claim that the ledger took, by the state of its job.
 _TAKEN: Mapping[str, str] = {
@@ -95,7 +95,7 @@ class Claimant:
             if answer.reason:
                 text = f"sent; it waits and is sent again by itself for two days: {answer.reason}"
                 return Told(job_id=evidence.job_id, text=text)
-            self.pause(PAUSE_SECONDS)
+            self.pause(_PAUSE_SECONDS)
             answer = self.ledger.submit(jws)
         return Told(job_id=evidence.job_id, text="sent; the ledger has not answered yet, claim it again to see")
 

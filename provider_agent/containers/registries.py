@@ -53,7 +53,7 @@ def resolve(host: str, port: int) -> Iterable[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-def require_public(registry: str, allowed: Collection[str], ask: Resolve = resolve) -> None:
+def require_public(registry: str, allowed: Collection[str], ask: Resolve) -> None:
     """Check a registry just before a pull: each of its addresses is public, or it is on the list.
 
     :raises RegistryNotPublic: when one is private, or there is none.

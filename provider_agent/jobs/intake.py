@@ -73,11 +73,11 @@ class Intake:
 
     def job(self, body: bytes, acknowledge: Acknowledge) -> None:
         """Take a delivery from the jobs queue."""
-        self._steps.put(lambda: self.take_order(body, acknowledge))
+        self._steps.put(lambda: self._take_order(body, acknowledge))
 
     def control(self, body: bytes, acknowledge: Acknowledge) -> None:
         """Take a delivery from the control queue."""
-        self._steps.put(lambda: self.obey(body, acknowledge))
+        self._steps.put(lambda: self._obey(body, acknowledge))
 
     def connected(self) -> None:
         """Have everything sent that the controller may have missed."""
@@ -86,7 +86,7 @@ class Intake:
         self._steps.put(self._desk.tools.spool.connected)
         self._steps.put(self._desk.tell_offer)
 
-    def take_order(self, body: bytes, acknowledge: Acknowledge) -> None:
+    def _take_order(self, body: bytes, acknowledge: Acknowledge) -> None:
         """Accept or refuse an order; it is acknowledged once the journal knows what was decided."""
         try:
             order = parse_as(JobOrder, body)
@@ -104,7 +104,7 @@ class Intake:
             self._decide(ticket, order)
         acknowledge()
 
-    def obey(self, body: bytes, acknowledge: Acknowledge) -> None:
+    def _obey(self, body: bytes, acknowledge: Acknowledge) -> None:
         """Do what the controller says; the broker lets nobody else write to the control queue."""
         try:
             message = parse(body)

@@ -117,15 +117,14 @@ class Journal:
         with self._transaction() as database:
             database.execute("UPDATE epoch SET newest = ? WHERE newest < ?", (epoch, epoch))
 
-    def accept(self, job_id: str, *, ticket: str, pay_until_ms: int) -> bool:
-        """Note a job that will be run; False when it was known before, and nothing changed."""
+    def accept(self, job_id: str, *, ticket: str, pay_until_ms: int) -> None:
+        """Note a job that will be run; one that was known before stays as it is."""
         with self._transaction() as database:
-            added = database.execute(
+            database.execute(
                 "INSERT OR IGNORE INTO job (job_id, state, ticket, ticket_digest, pay_until_ms)"
                 " VALUES (?, 'accepted', ?, ?, ?)",
                 (job_id, ticket, digest_of(ticket), pay_until_ms),
             )
-            return added.rowcount == 1
 
     def refuse(self, job_id: str, report: bytes, *, ticket: str, pay_until_ms: int, next_at_ms: int) -> None:
         """Note a job that is not taken, with its report, in one step: it is never open."""
@@ -211,13 +210,11 @@ class Journal:
             ).fetchone()
             return int(count), int(size)
 
-    def forget(self, *, before_ms: int) -> int:
-        """Drop all jobs that could be paid until then at most, reported or not; return how many."""
+    def forget(self, *, before_ms: int) -> None:
+        """Drop all jobs that could be paid until then at most, reported or not."""
         with self._atomic() as database:
             database.execute("DELETE FROM evidence WHERE pay_until_ms < ?", (before_ms,))
-            return database.execute(
-                "DELETE FROM job WHERE pay_until_ms < ? AND state <> 'accepted'", (before_ms,)
-            ).rowcount
+            database.execute("DELETE FROM job WHERE pay_until_ms < ? AND state <> 'accepted'", (before_ms,))
 
     def bound_evidence(self, most: int = EVIDENCE_MAX, most_bytes: int = EVIDENCE_BYTES_MAX) -> int:
         """Drop what is kept for claims beyond these bounds; return of how many jobs."""

@@ -11,7 +11,7 @@ from wire.messages import Ticket
 from wire.money import cost_of
 from wire.outcomes import RefusalReason
 
-MODES = frozenset({"command"})
+_MODES = frozenset({"command"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +47,7 @@ def refusal(ticket: Ticket, terms: Terms, situation: Situation) -> RefusalReason
 
 
 def _is_unreadable(ticket: Ticket, _: Terms, __: Situation) -> bool:
-    if ticket.mode not in MODES or registry_of(ticket.image) is None or ticket.max_ms < 1:
+    if ticket.mode not in _MODES or registry_of(ticket.image) is None or ticket.max_ms < 1:
         return True
     try:
         ticket.limits.checked()

@@ -39,6 +39,11 @@ class Home:
         self.running = self.path / "running.json"
         self._lock = self.path / "lock"
 
+    @property
+    def own_authority(self) -> Path | None:
+        """The private authority that was named at enrolment; None when this machine's own list is trusted."""
+        return self.authority if self.authority.exists() else None
+
     def create(self) -> None:
         """Make the directory when it is absent.
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
@@ -13,6 +14,8 @@ from provider_agent.errors import AgentError
 from wire.codec import decode
 from wire.enrolment import Membership
 from wire.errors import Malformed
+
+T = TypeVar("T")
 
 #: Between an answer's parts; a slow portal is asked again by running the command again.
 _TIMEOUT_SECONDS = 20
@@ -115,11 +118,7 @@ class Portal:
         :raises PortalUnreachable: when it does not answer.
         """
         request = {"code": code, "statement": statement, "certificate_request": certificate_request}
-        body = self._post("enrolments", request, (httpx.codes.OK,))
-        try:
-            return decode(EnrolmentAnswer, body)
-        except Malformed as error:
-            raise PortalRefused(f"{self.url} answered something else than an enrolment: {error}") from error
+        return self._post("enrolments", request, EnrolmentAnswer)
 
     def renew(self, *, statement: str, certificate_request: str) -> RenewalAnswer:
         """Return this machine's certificates; a new one for the network when a request for it is given.
@@ -128,11 +127,7 @@ class Portal:
         :raises PortalUnreachable: when it does not answer.
         """
         request = {"statement": statement, "certificate_request": certificate_request}
-        body = self._post("renewals", request, (httpx.codes.OK,))
-        try:
-            return decode(RenewalAnswer, body)
-        except Malformed as error:
-            raise PortalRefused(f"{self.url} answered something else than certificates: {error}") from error
+        return self._post("renewals", request, RenewalAnswer)
 
     def submit(self, operation: str) -> OperationAnswer:
         """Send an operation that this machine signed to the ledger; the same again only asks where it stands.
@@ -140,11 +135,7 @@ class Portal:
         :raises PortalRefused: when the portal refuses; the message is its hint.
         :raises PortalUnreachable: when it does not answer.
         """
-        body = self._post("ledger/operations", {"operation": operation}, (httpx.codes.OK, httpx.codes.ACCEPTED))
-        try:
-            return decode(OperationAnswer, body)
-        except Malformed as error:
-            raise PortalRefused(f"{self.url} answered something else than an operation: {error}") from error
+        return self._post("ledger/operations", {"operation": operation}, OperationAnswer)
 
     def clock_ms(self) -> int:
         """Return the time by the portal's Date header (whole seconds), in milliseconds since 1970 UTC.
@@ -159,15 +150,18 @@ class Portal:
         except (KeyError, ValueError) as error:
             raise PortalRefused(f"{self.url} sends no date") from error
 
-    def _post(self, path: str, request: dict[str, str], expected: tuple[int, ...]) -> bytes:
+    def _post(self, path: str, request: dict[str, str], answer: type[T]) -> T:
         with (
             self._client() as client,
             client.stream("POST", f"{self.url}/api/v1/{path}", json=request) as response,
         ):
             body = _bounded(response)
-        if response.status_code not in expected:
+        if not response.is_success:
             raise _refusal(response.status_code, body)
-        return body
+        try:
+            return decode(answer, body)
+        except Malformed as error:
+            raise PortalRefused(f"{self.url} answered something else than asked for: {error}") from error
 
     @contextmanager
     def _client(self) -> Iterator[httpx.Client]:

@@ -82,18 +82,8 @@ def wheel(index: None, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noq
         copy.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_file():
             shutil.copy(ROOT / name, copy)
-    build: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--wheel-dir",
-        directory,
-        directory / "source",
-    ]
-    told(build, cwd=directory)
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps"]
+    told([*build, "--wheel-dir", directory, directory / "source"], cwd=directory)
     (built,) = directory.glob("*.whl")
     return built
 

@@ -69,9 +69,9 @@ def test_the_broker_hears_of_a_ticket_only_once_the_journal_has_it(
     seen: list[int] = []
     accept = bench.journal.accept
 
-    def note(job_id: str, *, ticket: str, pay_until_ms: int) -> bool:
+    def note(job_id: str, *, ticket: str, pay_until_ms: int) -> None:
         seen.append(bench.broker.unacknowledged)
-        return accept(job_id, ticket=ticket, pay_until_ms=pay_until_ms)
+        accept(job_id, ticket=ticket, pay_until_ms=pay_until_ms)
 
     monkeypatch.setattr(bench.journal, "accept", note)
 
