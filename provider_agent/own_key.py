@@ -4,14 +4,14 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import click
 
 from wire import signing
-from wire.codec import parse_object
+from wire.codec import decode
 from wire.errors import Malformed
+from wire.ledger.operations import Operation
 from wire.money import credits_text
 from wire.signing import SigningKey
 
@@ -88,11 +88,11 @@ def _load(file: Path) -> SigningKey:
 def _summary(text: str) -> str:
     """Return what an operation does, so that nobody signs what they have not read."""
     try:
-        plain = parse_object(text)
-        arguments: dict[str, Any] = dict(plain["arguments"])
-        lines = [f"Signing {plain['kind']} ({plain['operation_id']})"]
-    except (Malformed, KeyError, TypeError, ValueError) as error:
+        operation = decode(Operation, text)
+    except Malformed as error:
         raise click.ClickException("this is not an operation as the portal shows it; copy all of it") from error
+    arguments = dict(operation.arguments)
+    lines = [f"Signing {operation.kind} ({operation.operation_id})"]
     amount = arguments.pop("amount_micro", None)
     if isinstance(amount, int):
         lines.append(f"  amount: {credits_text(amount)} credits")

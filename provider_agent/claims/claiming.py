@@ -8,6 +8,7 @@ from provider_agent.claims.drafts import Draft, NothingToSend, draft, signed
 from provider_agent.claims.evidence import Evidence, EvidenceStore
 from provider_agent.machine.portal import OperationAnswer, PortalRefused
 from provider_agent.ports import Clock
+from wire.ledger.states import JobState
 from wire.problems import Reason
 from wire.signing import SigningKey
 
@@ -17,12 +18,12 @@ _PAUSE_SECONDS = 1.0
 _WAITING = frozenset({"pending", "submitted"})
 #: What is said of a claim that the ledger took, by the state of its job.
 _TAKEN: Mapping[str, str] = {
-    "settled": "paid",
-    "claimed": "on the ledger; the controller has 24 hours to refuse it, with a reason; then it is paid",
-    "mismatch": "on the ledger; its output differs from what the controller got, both organisations decide",
-    "refused": "refused by the controller; the reason is in the job's record",
+    JobState.SETTLED: "paid",
+    JobState.CLAIMED: "on the ledger; the controller has 24 hours to refuse it, with a reason; then it is paid",
+    JobState.MISMATCH: "on the ledger; its output differs from what the controller got, both organisations decide",
+    JobState.REFUSED: "refused by the controller; the reason is in the job's record",
 }
-_ENDED = frozenset({"settled", "refused"})
+_ENDED = frozenset({JobState.SETTLED, JobState.REFUSED})
 
 
 class Ledger(Protocol):
@@ -106,10 +107,10 @@ class Claimant:
         text = _TAKEN.get(answer.job_state, "on the ledger")
         if answer.job_state in _ENDED:
             self.store.ended(evidence.job_id, text)
-        return Told(job_id=evidence.job_id, text=f"{before}{text}", is_refused=answer.job_state == "refused")
+        return Told(job_id=evidence.job_id, text=f"{before}{text}", is_refused=answer.job_state == JobState.REFUSED)
 
 
 def standing(job_id: str, state: str) -> Told:
     """Return what to tell of a job by its state on the ledger, which is empty when the ledger has none."""
     unclaimed = f"{state}, and not claimed" if state else "the ledger has no such job of this machine's"
-    return Told(job_id=job_id, text=_TAKEN.get(state, unclaimed), is_refused=state == "refused")
+    return Told(job_id=job_id, text=_TAKEN.get(state, unclaimed), is_refused=state == JobState.REFUSED)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 from provider_agent.claims.evidence import Evidence
 from wire import signing
-from wire.codec import canonical_json, from_plain, parse_object
+from wire.codec import encode, from_plain, parse_object
 from wire.envelope import parse_as
 from wire.errors import BadSignature, WireError
+from wire.ledger.operations import ClaimJob, operation_text
 from wire.messages import Acknowledgement, Receipt, Ticket, WorkingKey
 from wire.outcomes import PROVIDER_FAULTS
 from wire.signing import PublicKey, SigningKey, key_id_of, payload_of, sha256_hex
 
 #: Of one operation, by the ledger's rules.
 MAX_OPERATION_CHARS = 65_536
-_KIND = "job.claim"
 
 
 class NothingToSend(Exception):
@@ -47,13 +47,13 @@ def draft(evidence: Evidence, working_keys: Mapping[str, str], *, provider_id: s
     statements = [working_keys[key_id] for key_id in sorted(signers) if key_id in working_keys]
     if len(statements) < len(signers):
         raise NothingToSend("the statement on the key that signed its ticket is not kept any more")
-    arguments = {
-        "job_id": evidence.job_id,
-        "ticket": evidence.ticket,
-        "receipt": evidence.receipt,
-        "working_keys": statements,
-        "acknowledgement": acknowledgement,
-    }
+    arguments = ClaimJob(
+        job_id=evidence.job_id,
+        ticket=evidence.ticket,
+        receipt=evidence.receipt,
+        working_keys=tuple(statements),
+        acknowledgement=acknowledgement,
+    )
     return _draft(evidence, arguments, provider_id)
 
 
@@ -68,12 +68,12 @@ def signed(claim: Draft, key: SigningKey) -> str:
     return jws
 
 
-def _draft(evidence: Evidence, arguments: Mapping[str, object], provider_id: str) -> Draft:
+def _draft(evidence: Evidence, arguments: ClaimJob, provider_id: str) -> Draft:
     """Name the claim by its content: the same one again is the same operation, another one is another."""
-    content = sha256_hex(canonical_json(arguments))[:16]
-    operation_id = f"{_KIND}:{provider_id}:{evidence.job_id}:{content}-{evidence.tries}"
-    text = canonical_json({"operation_id": operation_id, "kind": _KIND, "arguments": arguments})
-    return Draft(operation_id=operation_id, text=text, is_acknowledged=arguments["acknowledgement"] is not None)
+    content = sha256_hex(encode(arguments))[:16]
+    operation_id = f"{arguments.kind}:{provider_id}:{evidence.job_id}:{content}-{evidence.tries}"
+    text = operation_text(operation_id, arguments).encode()
+    return Draft(operation_id=operation_id, text=text, is_acknowledged=arguments.acknowledgement is not None)
 
 
 def _require_due(ticket: Ticket, receipt: Receipt, *, acknowledged: bool, now_ms: int) -> None:

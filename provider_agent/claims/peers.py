@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Self
 
 from fabric_client.blocks import chaincode_transaction
 from fabric_client.committing import CALL_SECONDS, commit
@@ -26,8 +26,11 @@ from provider_agent.errors import AgentError
 from provider_agent.machine.portal import OperationAnswer
 from provider_agent.ports import Clock
 from wire import names, signing
-from wire.codec import canonical_json, encode, parse_object
+from wire.codec import decode, encode, from_plain
 from wire.enrolment import JobQuery, Membership
+from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody
+from wire.ledger.operations import Operation
+from wire.ledger.states import JobState
 from wire.signing import SigningKey, payload_of
 
 #: A transaction that another one was faster than is made anew so often.
@@ -35,8 +38,7 @@ _TRIES = 5
 #: A peer may be some blocks behind the one that told of the commit: it is asked so often, after so long a pause.
 _QUESTIONS, _PAUSE_SECONDS = 20, 0.25
 #: States of a job that a claim which was taken has left behind.
-_BEFORE = frozenset({"", "created", "receipted", "confirmed", "superseded"})
-_PAID = frozenset({"settled"})
+_BEFORE = frozenset({"", JobState.CREATED, JobState.RECEIPTED, JobState.CONFIRMED, JobState.SUPERSEDED})
 
 
 class NetworkFailed(AgentError):
@@ -70,21 +72,21 @@ class PeerLedger:
 
     def submit(self, operation: str) -> OperationAnswer:
         """Commit an operation that this machine signed; one that was committed before changes nothing."""
-        content = parse_object(payload_of(operation))
-        operation_id, job_id = str(content["operation_id"]), str(content["arguments"]["job_id"])
+        content = decode(Operation, payload_of(operation))
+        operation_id, job_id = content.operation_id, str(content.arguments["job_id"])
         before = self.job_state(job_id)
-        if before in _PAID:
+        if before == JobState.SETTLED:
             return OperationAnswer(operation_id=operation_id, state="committed", reason="", job_state=before)
         result = self._committed(operation)
-        if result["status"] == "refused":
-            reason = ": ".join(part for part in (result.get("reason"), result.get("detail")) if part)
+        if result.status is OperationStatus.REFUSED:
+            reason = ": ".join(part for part in (result.reason, result.detail) if part)
             return OperationAnswer(operation_id=operation_id, state="refused", reason=reason, job_state=before)
         return OperationAnswer(
             operation_id=operation_id,
             state="committed",
             reason="",
             job_state=self._state_after(job_id),
-            is_new=result["status"] == "applied",
+            is_new=result.status is OperationStatus.APPLIED,
         )
 
     def job_state(self, job_id: str) -> str:
@@ -109,7 +111,7 @@ class PeerLedger:
             self._pause(_PAUSE_SECONDS)
         return state
 
-    def _committed(self, operation: str) -> dict[str, Any]:
+    def _committed(self, operation: str) -> OperationResult:
         """Return what the contracts answered to an operation."""
         for _ in range(_TRIES):
             try:
@@ -120,16 +122,17 @@ class PeerLedger:
                 raise self._explained(error) from error
         raise NetworkFailed(f"other transactions were faster {_TRIES} times: claim it again") from last
 
-    def _committed_once(self, operation: str) -> dict[str, Any]:
+    def _committed_once(self, operation: str) -> OperationResult:
         now_ms = self._clock()
-        body = {"transaction_id": f"claim-{uuid.uuid4().hex}", "timestamp_ms": now_ms, "operations": [operation]}
-        envelope = self._key.sign(canonical_json(body), signing.TRANSACTION)
+        own_id = f"claim-{uuid.uuid4().hex}"
+        body = TransactionBody(transaction_id=own_id, timestamp_ms=now_ms, operations=(operation,))
+        envelope = self._key.sign(encode(body), signing.TRANSACTION)
         proposal = propose(self._peers.identity, self._call(names.FABRIC_SUBMIT, envelope, now_ms))
         prepared = commit(self._peers, proposal)
         transaction = chaincode_transaction(prepared)
         assert transaction is not None
         (result,) = json.loads(transaction.response)
-        return dict(result)
+        return from_plain(OperationResult, result)
 
     def _call(self, function: str, argument: str, now_ms: int) -> Call:
         return Call(
