@@ -1,5 +1,10 @@
 """Every time span that the scheduler judges by, in milliseconds, in one place."""
 
+from collections.abc import Callable
+
+#: Milliseconds since 1970 UTC.
+Clock = Callable[[], int]
+
 #: An agent sends a heartbeat this often, and at once when its free slots or price change.
 HEARTBEAT_MS = 15_000
 #: A provider that was not heard for so long gets no jobs, and the jobs that it runs are given up.

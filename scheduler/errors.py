@@ -18,11 +18,23 @@ class ChangeFailed(SchedulerError):
 
 
 class BrokerUnavailable(SchedulerError):
-    """The broker did not confirm a message in time; whether it arrived is unknown."""
+    """The broker has not confirmed a message; a retry can help."""
+
+
+class BrokerSilent(BrokerUnavailable):
+    """The broker may have taken a message: its confirmation did not come."""
 
 
 class Undeliverable(BrokerUnavailable):
-    """The queue is gone or full: the broker said that the message did not arrive."""
+    """The broker said that it did not take a message or a request."""
+
+
+class QueueMissing(Undeliverable):
+    """Nobody has declared the queue."""
+
+
+class QueueFull(Undeliverable):
+    """As many messages as allowed are waiting."""
 
 
 class ReceiptRefused(SchedulerError):

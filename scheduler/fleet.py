@@ -8,8 +8,9 @@ from uuid import UUID
 
 from scheduler.clocks import SILENCE_MS
 from scheduler.placement import Capacity
-from scheduler.ports import ProviderSpec, SeenProvider
 from scheduler.reliability import Reliability
+from scheduler.specs import ProviderSpec
+from scheduler.store.ports import SeenProvider
 from wire.messages import Heartbeat
 
 #: So many jobs that ended lately are remembered for each provider: a heartbeat that still lists them was sent before.

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from scheduler import metrics
 from scheduler.errors import ChangeFailed, EpochSuperseded, StoreUnavailable
-from scheduler.ports import Change, JobStore, Verdict
+from scheduler.store.changes import Change, Verdict
+from scheduler.store.ports import JobStore
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from scheduler import clocks
 from scheduler.placement import Capacity
-from scheduler.ports import PlaceJob, VersionSpec
+from scheduler.specs import VersionSpec
+from scheduler.store.changes import PlaceJob
 from wire import envelope, signing
 from wire.errors import BadSignature
 from wire.messages import Acknowledgement, InvocationRequest, JobOrder, Receipt, Ticket, WorkingKey

@@ -9,13 +9,14 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
-from portal.environment import integer_setting, secret_setting, setting  # noqa: E402 - models need Django set up
+from portal.broker_login import broker_login  # noqa: E402 - models need Django set up
+from portal.environment import integer_setting  # noqa: E402
 from portal.gateway.cache import Cache  # noqa: E402
 from portal.gateway.callers import Callers  # noqa: E402
 from portal.gateway.calls import Bounds, Calls  # noqa: E402
 from portal.gateway.gateway import Gateway, deliver_to  # noqa: E402
 from portal.gateway.ports import Broker, Records  # noqa: E402
-from portal.gateway.rabbitmq import Address, RabbitBroker  # noqa: E402
+from portal.gateway.rabbitmq import RabbitBroker  # noqa: E402
 from portal.gateway.rates import Rates  # noqa: E402
 from portal.gateway.records import DatabaseRecords  # noqa: E402
 from portal.gateway.results import Results  # noqa: E402
@@ -49,14 +50,7 @@ def build() -> Gateway:
     """Return the gateway of this process, from the environment."""
     bounds = Bounds()
     waiting = Waiting(bounds.calls)
-    address = Address(
-        host=setting("CHAINFAAS_BROKER_HOST"),
-        port=integer_setting("CHAINFAAS_BROKER_PORT"),
-        vhost=setting("CHAINFAAS_BROKER_VHOST"),
-        user=setting("CHAINFAAS_BROKER_USER"),
-        password=secret_setting("CHAINFAAS_BROKER_PASSWORD_FILE"),
-    )
-    broker = RabbitBroker(address, deliver_to(waiting), gateway_id=uuid4().hex)
+    broker = RabbitBroker(broker_login(), deliver_to(waiting), gateway_id=uuid4().hex)
     workers = integer_setting("CHAINFAAS_GATEWAY_WORKERS")
     return assemble(DatabaseRecords(), broker=broker, waiting=waiting, bounds=bounds, workers=workers)
 

@@ -11,7 +11,7 @@ from portal.functions.models import Access, FunctionState
 from portal.functions.queries import Endpoint
 from portal.gateway.cache import Cache
 from portal.gateway.callers import Callers
-from portal.gateway.errors import BrokerSilent, BrokerUnavailable, CallerGone, QueueFull, Refused
+from portal.gateway.errors import CallerGone, Refused
 from portal.gateway.http.answers import accepted, failure, no_answer, success
 from portal.gateway.http.exchange import Answer, Request
 from portal.gateway.http.routing import CallFunction
@@ -19,6 +19,7 @@ from portal.gateway.ports import Broker, Clock, Monotonic
 from portal.gateway.rates import Rates
 from portal.gateway.results import Results
 from portal.gateway.waiting import Waiting
+from scheduler.errors import BrokerSilent, BrokerUnavailable, QueueFull
 from wire.messages import InvocationReply, InvocationRequest
 from wire.problems import Reason
 
@@ -159,12 +160,12 @@ class Calls:
         """Give the order to the broker; return False when nobody knows whether it has it."""
         try:
             await self.broker.send(order, expires_ms=self.bounds.placing_seconds * 1000)
-        except BrokerUnavailable:
-            raise Refused(Reason.UNAVAILABLE, headers={"Retry-After": "2"}) from None
         except QueueFull:
             raise Refused(Reason.OVERLOADED, headers={"Retry-After": "2"}) from None
         except BrokerSilent:
             return False
+        except BrokerUnavailable:
+            raise Refused(Reason.UNAVAILABLE, headers={"Retry-After": "2"}) from None
         return True
 
     async def _wait(

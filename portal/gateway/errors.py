@@ -22,15 +22,3 @@ class Refused(GatewayError):
 
 class CallerGone(GatewayError):
     """The caller closed the connection; nobody is left to answer."""
-
-
-class BrokerUnavailable(GatewayError):
-    """The broker took nothing: there is no connection, or nobody serves the queue. A retry is safe."""
-
-
-class QueueFull(GatewayError):
-    """The broker refused the message, because as many as allowed are waiting."""
-
-
-class BrokerSilent(GatewayError):
-    """The broker may have taken the message: its confirmation did not come."""

@@ -84,7 +84,7 @@ class Broker(Protocol):
     async def send(self, request: InvocationRequest, *, expires_ms: int) -> None:
         """Put a request into the invocations queue; return once the broker has it.
 
-        :raises BrokerUnavailable: when the broker took nothing.
         :raises QueueFull: when the broker refused it.
         :raises BrokerSilent: when nobody knows whether the broker has it.
+        :raises BrokerUnavailable: when the broker took nothing.
         """

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from portal.invocations.models import Invocation, Job, Result
 from portal.providers.models import Provider, ProviderState
-from scheduler.ports import OpenInvocation, OpenJob, SeenProvider
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from scheduler.store.ports import OpenInvocation, OpenJob, SeenProvider
 from wire.messages import InvocationReply, InvocationRequest
 from wire.money import billed_ms, cost_of
 from wire.problems import Reason

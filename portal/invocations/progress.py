@@ -13,8 +13,8 @@ from django.utils import timezone
 from portal.invocations.models import Invocation, Job, Result
 from portal.invocations.placing import give_back, moment
 from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
-from scheduler.ports import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from scheduler.store.changes import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
 from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob
 from wire.money import billed_ms, cost_of
 

@@ -1,4 +1,4 @@
-"""The scheduler's store in Django's database: `scheduler.ports.JobStore`."""
+"""The scheduler's store in Django's database: `scheduler.store.ports.JobStore`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,21 +16,19 @@ from portal.outbox import leadership
 from portal.outbox.errors import Superseded
 from portal.providers.models import Provider, ProviderState
 from scheduler.errors import EpochSuperseded, StoreUnavailable
-from scheduler.ports import (
+from scheduler.specs import ProviderSpec, VersionSpec
+from scheduler.store.changes import (
     AcceptJob,
     Change,
     EndInvocation,
     FailJob,
     FinishJob,
     PlaceJob,
-    ProviderSpec,
-    SeenProvider,
     StartJob,
     StoreInvocation,
-    TakeOver,
     Verdict,
-    VersionSpec,
 )
+from scheduler.store.ports import SeenProvider, TakeOver
 from wire.messages import InvocationReply
 
 SCHEDULER = "scheduler"

@@ -6,13 +6,16 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from scheduler.clocks import Clock
 from scheduler.errors import BrokerUnavailable, EpochSuperseded
 from scheduler.fleet import Fleet
 from scheduler.group_commit import GroupCommit
 from scheduler.leases import Leases
 from scheduler.loop.live import Live
-from scheduler.ports import Broker, Clock, JobStore, ProviderSpec, VersionSpec
+from scheduler.specs import ProviderSpec, VersionSpec
+from scheduler.store.ports import JobStore
 from scheduler.tickets import Signer
+from scheduler.transport.ports import Orders, Presence, Replies
 from wire.messages import Cancel, ResultAcknowledged
 
 log = logging.getLogger(__name__)
@@ -26,7 +29,9 @@ class Desk:
     """One scheduler's memory and tools."""
 
     store: JobStore
-    broker: Broker
+    orders: Orders
+    replies: Replies
+    presence: Presence
     signer: Signer
     clock: Clock
     commit: GroupCommit
@@ -69,7 +74,7 @@ class Desk:
         if provider is None:
             return
         try:
-            await self.broker.send_control(provider, message)
+            await self.orders.send_control(provider, message)
         except BrokerUnavailable as error:
             ids = {"job_id": message.job_id, "provider_id": provider_id}
             log.warning("control.not_sent", extra=ids | {"kind": message.kind, "why": str(error)})

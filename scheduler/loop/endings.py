@@ -8,7 +8,7 @@ from scheduler import metrics
 from scheduler.errors import BrokerUnavailable, ChangeFailed, EpochSuperseded
 from scheduler.loop.desk import Desk
 from scheduler.loop.live import LiveInvocation, LiveJob
-from scheduler.ports import Change, EndInvocation
+from scheduler.store.changes import Change, EndInvocation
 from wire.messages import InvocationReply, InvocationRequest
 from wire.problems import Reason
 
@@ -40,7 +40,7 @@ async def reply(desk: Desk, invocation: LiveInvocation, answer: InvocationReply)
 async def send(desk: Desk, request: InvocationRequest, answer: InvocationReply) -> None:
     """Send a gateway an answer; a gateway that misses it finds it in the database."""
     try:
-        await desk.broker.send_reply(request.replies_to, answer)
+        await desk.replies.send_reply(request.replies_to, answer)
     except BrokerUnavailable as error:
         log.warning("reply.not_sent", extra={"invocation_id": request.invocation_id, "why": str(error)})
 

@@ -9,9 +9,10 @@ from scheduler.fleet import plausible
 from scheduler.loop import placing, retries
 from scheduler.loop.desk import Desk
 from scheduler.loop.live import LiveJob
-from scheduler.ports import AcceptJob, FailJob, ProviderSpec, StartJob
 from scheduler.receipts import Expected
+from scheduler.specs import ProviderSpec
 from scheduler.states import JobState
+from scheduler.store.changes import AcceptJob, FailJob, StartJob
 from wire.errors import Malformed
 from wire.messages import Accepted, Heartbeat, Refused, ResultAcknowledged, Started
 from wire.outcomes import ExitState, RefusalReason

@@ -8,7 +8,8 @@ from scheduler.loop import endings, placing
 from scheduler.loop.desk import Desk
 from scheduler.loop.live import LiveInvocation
 from scheduler.placement import Capacity
-from scheduler.ports import StoreInvocation, VersionSpec
+from scheduler.specs import VersionSpec
+from scheduler.store.changes import StoreInvocation
 from wire.errors import Malformed
 from wire.messages import InvocationReply, InvocationRequest
 from wire.problems import Reason

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from scheduler.placement import Need
-from scheduler.ports import VersionSpec
+from scheduler.specs import VersionSpec
 from scheduler.states import JobState
 from wire.messages import InvocationRequest
 

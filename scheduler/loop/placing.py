@@ -8,7 +8,7 @@ from scheduler.loop import endings
 from scheduler.loop.desk import Desk
 from scheduler.loop.live import LiveInvocation, LiveJob
 from scheduler.placement import Capacity
-from scheduler.ports import Change, PlaceJob, Verdict
+from scheduler.store.changes import Change, PlaceJob, Verdict
 from scheduler.tickets import Issue, job_id_of
 from wire.problems import Reason
 
@@ -89,7 +89,7 @@ async def send_ticket(desk: Desk, job_id: str) -> None:
     job = found[1]
     ids = {"job_id": job_id, "provider_id": job.provider_id}
     try:
-        await desk.broker.send_order(provider, desk.signer.order(job.ticket, found[0].request))
+        await desk.orders.send_order(provider, desk.signer.order(job.ticket, found[0].request))
     except Undeliverable as error:
         log.warning("ticket.undeliverable", extra=ids | {"why": str(error)})
         # Its own queue is the trouble: this provider counts as tried.

@@ -9,9 +9,10 @@ from scheduler.errors import ChangeFailed, ReceiptRefused
 from scheduler.loop import endings, placing, retries
 from scheduler.loop.desk import Desk
 from scheduler.loop.live import LiveInvocation, LiveJob
-from scheduler.ports import FailJob, FinishJob, ProviderSpec, Verdict
 from scheduler.receipts import Expected
+from scheduler.specs import ProviderSpec
 from scheduler.states import JobState
+from scheduler.store.changes import FailJob, FinishJob, Verdict
 from scheduler.tickets import digest_of
 from wire.errors import WireError
 from wire.messages import Finished, InvocationReply, Receipt, ResultAcknowledged, Ticket

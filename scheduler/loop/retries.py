@@ -7,8 +7,8 @@ from scheduler.loop import endings, placing
 from scheduler.loop.desk import Desk
 from scheduler.loop.live import LiveInvocation
 from scheduler.placement import Capacity
-from scheduler.ports import FailJob
 from scheduler.states import JobState
+from scheduler.store.changes import FailJob
 from wire.messages import Cancel
 from wire.outcomes import ExitState
 from wire.problems import Reason

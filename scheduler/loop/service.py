@@ -14,9 +14,10 @@ from scheduler.loop.desk import Desk
 from scheduler.loop.live import LiveInvocation, LiveJob
 from scheduler.loop.results import Arrival
 from scheduler.loop.watch import Watch
-from scheduler.ports import Consumer, Handler, OpenJob
 from scheduler.states import JobState
+from scheduler.store.ports import OpenJob
 from scheduler.tickets import digest_of
+from scheduler.transport.ports import Consumer, Handler, Requests
 from wire import envelope, names
 from wire.codec import decode
 from wire.errors import Malformed, UnknownMessage, WireError
@@ -36,8 +37,9 @@ _PREFETCH = {names.INVOCATIONS: 256, names.HEARTBEATS: 64, names.PROGRESS: 256, 
 class Scheduler:
     """One scheduler; the newest one leads."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, requests: Requests) -> None:
         self.desk = desk
+        self.requests = requests
         #: True from the take-over until another scheduler takes over.
         self.leads = False
 
@@ -62,7 +64,7 @@ class Scheduler:
     async def _serve(self, stopped: "asyncio.Task[bool]") -> None:
         work = [
             asyncio.create_task(self.desk.commit.run()),
-            asyncio.create_task(self.desk.broker.run(self.consumers(), self.connected)),
+            asyncio.create_task(self.requests.run(self.consumers(), self.connected)),
             asyncio.create_task(self._keep_watch()),
         ]
         try:
@@ -143,7 +145,7 @@ class Scheduler:
                 await placing.send_ticket(desk, job.job_id)
         with suppress(BrokerUnavailable):
             for provider in desk.fleet.unheard(now_ms=now_ms):
-                if await desk.broker.has_consumer(provider):
+                if await desk.presence.has_consumer(provider):
                     desk.fleet.awaited.add(provider.provider_id)
         desk.fleet.awaited_until_ms = now_ms + clocks.AWAY_GRACE_MS
 
@@ -160,7 +162,7 @@ class Scheduler:
                 log.exception("watch.broke", extra={"epoch": self.desk.epoch})
 
     async def _finish_what_is_in_hand(self) -> None:
-        await self.desk.broker.stop_consuming()
+        await self.requests.stop_consuming()
         await self.desk.settle(_STOP_SECONDS)
         self.desk.cancel()
 

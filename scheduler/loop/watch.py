@@ -8,7 +8,7 @@ from scheduler import clocks, metrics
 from scheduler.errors import BrokerUnavailable
 from scheduler.loop import endings, placing, retries
 from scheduler.loop.desk import Desk
-from scheduler.ports import ProviderSpec
+from scheduler.specs import ProviderSpec
 from wire.problems import Reason
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Watch:
         if slept_ms > _SLEPT_MS:
             log.warning("watch.slept", extra={"milliseconds": slept_ms})
             desk.leases.extend_all(now_ms=now_ms, away_ms=slept_ms)
-        if desk.broker.connected:
+        if desk.presence.connected:
             await self._judge(now_ms)
         if desk.fleet.resumed(since_ms=now_ms - slept_ms, now_ms=now_ms):
             placing.place_waiting(desk)
@@ -65,7 +65,7 @@ class Watch:
         desk, lost = self.desk, False
         for provider in self._whom_to_look_for():
             try:
-                there = await desk.broker.has_consumer(provider)
+                there = await desk.presence.has_consumer(provider)
             except BrokerUnavailable:
                 return
             gone_ms = desk.fleet.note_connection(provider.provider_id, connected=there, now_ms=now_ms)

@@ -23,6 +23,7 @@ from deploy.servers.postgresql import PostgreSQL
 from deploy.servers.process import Program, Supervisor
 from deploy.servers.rabbitmq import RabbitServer
 from deploy.servers.registry import Registry
+from scheduler.transport.rabbitmq import BrokerLogin
 from tests.support import environment
 
 _ADMIN_SECONDS = 60
@@ -42,6 +43,11 @@ class Broker:
     def url(self) -> str:
         """Where agents reach it."""
         return f"amqp://{self.host}:{self.port}"
+
+    @property
+    def login(self) -> BrokerLogin:
+        """The controller's login."""
+        return BrokerLogin(host=self.host, port=self.port, vhost=self.vhost, user=self.user, password=self.password)
 
     def admin(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Ask the management API; `path` without `/api/`."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.gateway.rabbitmq import Address
+from scheduler.transport.rabbitmq import BrokerLogin
 from tests.support.servers import Broker
 
 
@@ -13,6 +13,6 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def address(broker: Broker) -> Address:
+def login(broker: Broker) -> BrokerLogin:
     """Where the gateway finds the test's virtual host."""
-    return Address(host=broker.host, port=broker.port, vhost=broker.vhost, user=broker.user, password=broker.password)
+    return broker.login

@@ -21,11 +21,12 @@ from portal.functions.models import Access, Function, FunctionState, FunctionVer
 from portal.gateway.app import assemble
 from portal.gateway.calls import Bounds
 from portal.gateway.gateway import deliver_to
-from portal.gateway.rabbitmq import Address, RabbitBroker
+from portal.gateway.rabbitmq import RabbitBroker
 from portal.gateway.records import DatabaseRecords
 from portal.gateway.testing import echo
 from portal.gateway.waiting import Waiting
 from portal.invocations.models import Invocation
+from scheduler.transport.rabbitmq import BrokerLogin
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler
 from tests.support.servers import Broker
 from tests.support.waiting import eventually
@@ -133,12 +134,12 @@ def bounds() -> Bounds:
 
 
 @pytest.fixture
-async def running(alice: Account, broker: Broker, address: Address, bounds: Bounds) -> AsyncIterator[Running]:
+async def running(alice: Account, broker: Broker, login: BrokerLogin, bounds: Bounds) -> AsyncIterator[Running]:
     version = await in_a_thread(lambda: publish_function(alice))
     token = await in_a_thread(lambda: make_token(alice, name="test", now=timezone.now()))
     state = Running(url="", port=0, version=version, token=token.text)
     scheduler = RabbitScheduler(broker, state.scheduler)
-    rabbit = RabbitBroker(address, deliver_to(state.waiting), gateway_id="test")
+    rabbit = RabbitBroker(login, deliver_to(state.waiting), gateway_id="test")
     gateway = assemble(DatabaseRecords(), broker=rabbit, waiting=state.waiting, bounds=bounds)
     async with listening(gateway) as port:
         await eventually("the broker", lambda: rabbit.ready, 60)

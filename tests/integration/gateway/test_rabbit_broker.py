@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from portal.gateway import rabbitmq
-from portal.gateway.errors import BrokerSilent, BrokerUnavailable
-from portal.gateway.rabbitmq import Address, RabbitBroker
+from portal.gateway.rabbitmq import RabbitBroker
+from scheduler.errors import BrokerSilent, BrokerUnavailable, QueueMissing
+from scheduler.transport import rabbitmq
+from scheduler.transport.rabbitmq import BrokerLogin
 from tests.support.gateway.broker_contract import BrokerContract, Ends, request
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler, connect, declare_invocations
 from tests.support.gateway.tcp_proxy import TcpProxy
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def started(address: Address, heard: list[InvocationReply]) -> AsyncIterator[RabbitBroker]:
-    broker = RabbitBroker(address, heard.append, gateway_id="test")
+async def started(login: BrokerLogin, heard: list[InvocationReply]) -> AsyncIterator[RabbitBroker]:
+    broker = RabbitBroker(login, heard.append, gateway_id="test")
     await broker.start()
     try:
         await eventually("the gateway's connection", lambda: broker.ready, 60)
@@ -34,9 +35,9 @@ async def started(address: Address, heard: list[InvocationReply]) -> AsyncIterat
 
 class TestRabbitBroker(BrokerContract):
     @pytest.fixture
-    async def ends(self, anyio_backend: str, broker: Broker, address: Address) -> AsyncIterator[Ends]:  # noqa: ARG002
+    async def ends(self, anyio_backend: str, broker: Broker, login: BrokerLogin) -> AsyncIterator[Ends]:  # noqa: ARG002
         heard: list[InvocationReply] = []
-        async with started(address, heard) as real:
+        async with started(login, heard) as real:
             ends = Ends(broker=real, heard=heard)
             self.server = broker
             self.scheduler: RabbitScheduler | None = RabbitScheduler(broker, ends.answer)
@@ -54,18 +55,18 @@ class TestRabbitBroker(BrokerContract):
         await ends.broker.send(request(ends.broker), expires_ms=60_000)
 
 
-async def test_before_a_scheduler_declared_its_queue_nothing_is_taken(broker: Broker, address: Address) -> None:
-    async with started(address, []) as gateway:
-        with pytest.raises(BrokerUnavailable, match="no scheduler"):
+async def test_before_a_scheduler_declared_its_queue_nothing_is_taken(broker: Broker, login: BrokerLogin) -> None:
+    async with started(login, []) as gateway:
+        with pytest.raises(QueueMissing):
             await gateway.send(request(gateway), expires_ms=1000)
 
         declare_invocations(broker)
         await gateway.send(request(gateway), expires_ms=1000)
 
 
-async def test_an_order_is_persistent_and_expires_with_its_deadline(broker: Broker, address: Address) -> None:
+async def test_an_order_is_persistent_and_expires_with_its_deadline(broker: Broker, login: BrokerLogin) -> None:
     declare_invocations(broker)
-    async with started(address, []) as gateway:
+    async with started(login, []) as gateway:
         order = request(gateway)
         await gateway.send(order, expires_ms=12_345)
 
@@ -78,10 +79,10 @@ async def test_an_order_is_persistent_and_expires_with_its_deadline(broker: Brok
     assert envelope.parse(body) == order
 
 
-async def test_after_a_lost_connection_replies_arrive_on_the_same_queue(broker: Broker, address: Address) -> None:
+async def test_after_a_lost_connection_replies_arrive_on_the_same_queue(broker: Broker, login: BrokerLogin) -> None:
     declare_invocations(broker)
     heard: list[InvocationReply] = []
-    async with TcpProxy(broker.port).running() as proxy, started(replace(address, port=proxy.port), heard) as gateway:
+    async with TcpProxy(broker.port).running() as proxy, started(replace(login, port=proxy.port), heard) as gateway:
         queue = gateway.replies_to
         proxy.cut()
         await eventually("the loss to be noticed", lambda: not gateway.ready, 60)
@@ -97,22 +98,22 @@ async def test_after_a_lost_connection_replies_arrive_on_the_same_queue(broker: 
 
 
 async def test_a_replies_queue_that_another_connection_holds_is_given_up_for_a_new_one(
-    broker: Broker, address: Address
+    broker: Broker, login: BrokerLogin
 ) -> None:
     declare_invocations(broker)
     with connect(broker) as other:
         other.channel().queue_declare(names.replies_queue("test"), exclusive=True)
-        async with started(address, []) as gateway:
+        async with started(login, []) as gateway:
             assert gateway.replies_to != names.replies_queue("test")
             await gateway.send(request(gateway), expires_ms=1000)
 
 
 async def test_a_confirmation_that_does_not_come_is_told_apart_from_a_refusal(
-    broker: Broker, address: Address, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, login: BrokerLogin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare_invocations(broker)
     monkeypatch.setattr(rabbitmq, "CONFIRM_SECONDS", 0.0)
-    async with started(address, []) as gateway:
+    async with started(login, []) as gateway:
         with pytest.raises(BrokerSilent):
             await gateway.send(request(gateway), expires_ms=1000)
 
@@ -121,10 +122,10 @@ async def test_a_confirmation_that_does_not_come_is_told_apart_from_a_refusal(
     "body", [b"", b"\xff", b"[]", b'{"kind":"reply.v1"}', b'{"kind":"heartbeat.v1"}', b"{" * 100_000]
 )
 async def test_what_is_no_reply_is_dropped_and_the_next_one_is_heard(
-    broker: Broker, address: Address, body: bytes
+    broker: Broker, login: BrokerLogin, body: bytes
 ) -> None:
     heard: list[InvocationReply] = []
-    async with started(address, heard) as gateway:
+    async with started(login, heard) as gateway:
         with connect(broker) as connection:
             channel = connection.channel()
             channel.basic_publish("", gateway.replies_to, body)
@@ -134,8 +135,8 @@ async def test_what_is_no_reply_is_dropped_and_the_next_one_is_heard(
     assert [reply.invocation_id for reply in heard] == ["next"]
 
 
-async def test_a_broker_that_is_away_is_waited_for_without_blocking(address: Address) -> None:
-    nowhere = Address(host="127.0.0.1", port=1, vhost=address.vhost, user=address.user, password="wrong")  # noqa: S106
+async def test_a_broker_that_is_away_is_waited_for_without_blocking(login: BrokerLogin) -> None:
+    nowhere = BrokerLogin(host="127.0.0.1", port=1, vhost=login.vhost, user=login.user, password="wrong")  # noqa: S106
     broker = RabbitBroker(nowhere, lambda _reply: None, gateway_id="test")
 
     await asyncio.wait_for(broker.start(), 30)

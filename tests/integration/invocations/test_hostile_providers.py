@@ -25,8 +25,10 @@ from portal.outbox import leadership
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.recorder import Recorder
 from portal.providers.models import Provider
-from scheduler.ports import Change, ProviderSpec, SeenProvider, TakeOver, Verdict, VersionSpec
-from scheduler.testing import InMemoryStore
+from scheduler.specs import ProviderSpec, VersionSpec
+from scheduler.store.changes import Change, Verdict
+from scheduler.store.ports import SeenProvider, TakeOver
+from scheduler.store.testing import InMemoryStore
 from tests.integration.invocations.test_store_in_database import InsideDatabase
 from tests.support.outbox.market import CREDIT, Market, genesis, signing_keys
 from tests.support.scheduling.marketplace import FakeProvider, ManualClock

@@ -11,8 +11,9 @@ from portal.invocations.placing import moment
 from portal.invocations.store import DjangoStore
 from portal.outbox.models import OutboxOperation
 from portal.providers.models import Provider
-from scheduler.ports import StoreInvocation, Verdict, VersionSpec
+from scheduler.specs import VersionSpec
 from scheduler.states import JobState
+from scheduler.store.changes import StoreInvocation, Verdict
 from tests.support.scheduling.marketplace import MAX_COST, NOW_MS, FakeProvider, make_finish, make_request
 from tests.support.scheduling.store_contract import Bench, StoreContract
 

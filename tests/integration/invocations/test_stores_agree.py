@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from portal.books.models import Balance
 from portal.invocations.store import DjangoStore
-from scheduler.ports import AcceptJob, Change, EndInvocation, FailJob, PlaceJob, StartJob, StoreInvocation
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
-from scheduler.testing import InMemoryStore
+from scheduler.store.changes import AcceptJob, Change, EndInvocation, FailJob, PlaceJob, StartJob, StoreInvocation
+from scheduler.store.testing import InMemoryStore
 from tests.integration.invocations.test_store_in_database import InsideDatabase
 from tests.support.scheduling.marketplace import NOW_MS, make_finish, make_request
 from tests.support.scheduling.store_contract import Bench

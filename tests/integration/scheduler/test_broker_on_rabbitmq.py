@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.errors import Undeliverable
-from scheduler.ports import Consumer
+from scheduler.errors import QueueFull
+from scheduler.transport.ports import Consumer
 from tests.support import servers
 from tests.support.scheduling.broker_contract import ORDER, BrokerContract, running
 from tests.support.scheduling.marketplace import FakeProvider
@@ -114,7 +114,7 @@ def test_a_full_queue_makes_a_ticket_undeliverable(broker: servers.Broker, far: 
             sending = [far.broker.send_order(provider.spec, ORDER) for _ in range(3)]
             answers = await asyncio.gather(*sending, return_exceptions=True)
 
-            assert [type(answer) for answer in answers] == [type(None), Undeliverable, Undeliverable]
+            assert [type(answer) for answer in answers] == [type(None), QueueFull, QueueFull]
 
     asyncio.run(play())
 

@@ -25,7 +25,7 @@ from portal.gateway import app as gateway_app
 from portal.gateway.app import assemble
 from portal.gateway.calls import Bounds
 from portal.gateway.gateway import deliver_to
-from portal.gateway.rabbitmq import Address, RabbitBroker
+from portal.gateway.rabbitmq import RabbitBroker
 from portal.gateway.records import DatabaseRecords
 from portal.gateway.testing import echo
 from portal.gateway.waiting import Waiting
@@ -66,10 +66,7 @@ def site(
 ) -> Iterator[Site]:
     """Serve everything over HTTPS, with RabbitMQ and a scheduler that echoes."""
     waiting = Waiting(10)
-    address = Address(
-        host=broker.host, port=broker.port, vhost=broker.vhost, user=broker.user, password=broker.password
-    )
-    rabbit = RabbitBroker(address, deliver_to(waiting), gateway_id="test")
+    rabbit = RabbitBroker(broker.login, deliver_to(waiting), gateway_id="test")
     gateway = assemble(DatabaseRecords(), broker=rabbit, waiting=waiting, bounds=Bounds(placing_seconds=5))
     monkeypatch.setattr(gateway_app, "application", gateway)
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 from scheduler.placement import Capacity
-from scheduler.ports import FinishJob, PlaceJob, ProviderSpec, VersionSpec
+from scheduler.specs import ProviderSpec, VersionSpec
+from scheduler.store.changes import FinishJob, PlaceJob
 from scheduler.tickets import Issue, Signer
 from wire import envelope, signing
 from wire.limits import Limits

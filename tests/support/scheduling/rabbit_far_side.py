@@ -2,7 +2,7 @@
 
 import pika
 
-from scheduler.rabbitmq import BrokerLogin, RabbitBroker
+from scheduler.transport.broker import RabbitBroker
 from tests.support import servers
 from tests.support.scheduling.marketplace import REPLIES, FakeProvider
 from wire import envelope, names
@@ -10,23 +10,16 @@ from wire.messages import Message
 from wire.topology import provider_queues
 
 
-def login_of(broker: servers.Broker) -> BrokerLogin:
-    return BrokerLogin(
-        host=broker.host, port=broker.port, vhost=broker.vhost, user=broker.user, password=broker.password
-    )
-
-
 class RabbitFarSide:
     def __init__(self, access: servers.Broker) -> None:
-        parameters = login_of(access).parameters()
-        parameters.client_properties = {"connection_name": "far side"}
+        parameters = access.login.parameters("far side")
         # A test may take longer than a heartbeat before it looks here again.
         parameters.heartbeat = 0
         self._connection = pika.BlockingConnection(parameters)
         self._channel = self._connection.channel()
         self._tags: dict[str, str] = {}
         self._received: dict[str, list[Message]] = {}
-        self.broker = RabbitBroker(login_of(access))
+        self.broker = RabbitBroker(access.login)
 
     def close(self) -> None:
         self._connection.close()

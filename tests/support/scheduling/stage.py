@@ -11,8 +11,9 @@ from scheduler.loop.desk import Desk
 from scheduler.loop.service import Scheduler
 from scheduler.loop.watch import Watch
 from scheduler.states import InvocationState, JobState
-from scheduler.testing import InMemoryBroker, InMemoryStore
+from scheduler.store.testing import InMemoryStore
 from scheduler.tickets import Signer
+from scheduler.transport.testing import InMemoryBroker
 from tests.support.scheduling.marketplace import (
     MAX_COST,
     REPLIES,
@@ -45,12 +46,14 @@ class Stage:
             self.enrol(provider)
         self.desk = Desk(
             store=self.store,
-            broker=self.broker,
+            orders=self.broker,
+            replies=self.broker,
+            presence=self.broker,
             signer=signer or make_signer(),
             clock=self.clock,
             commit=GroupCommit(self.store),
         )
-        self.scheduler = Scheduler(self.desk)
+        self.scheduler = Scheduler(self.desk, self.broker)
         self.watch = Watch(self.desk)
         self._tasks: list[asyncio.Task[None]] = []
 

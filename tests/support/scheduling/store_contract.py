@@ -8,21 +8,20 @@ from uuid import UUID, uuid4
 import pytest
 
 from scheduler.errors import EpochSuperseded
-from scheduler.ports import (
+from scheduler.specs import VersionSpec
+from scheduler.states import JobState
+from scheduler.store.changes import (
     AcceptJob,
     Change,
     EndInvocation,
     FailJob,
     FinishJob,
-    JobStore,
     PlaceJob,
-    SeenProvider,
     StartJob,
     StoreInvocation,
     Verdict,
-    VersionSpec,
 )
-from scheduler.states import JobState
+from scheduler.store.ports import JobStore, SeenProvider
 from scheduler.tickets import Signer
 from tests.support.scheduling.marketplace import (
     MAX_COST,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from scheduler.errors import SchedulerError
-from scheduler.testing import InMemoryBroker
+from scheduler.transport.testing import InMemoryBroker
 from tests.support.scheduling.broker_contract import BrokerContract
 from tests.support.scheduling.marketplace import REPLIES, FakeProvider
 from wire import names

@@ -9,8 +9,8 @@ import pytest
 
 from scheduler.errors import ChangeFailed, EpochSuperseded
 from scheduler.group_commit import GroupCommit
-from scheduler.ports import Change, EndInvocation, Verdict
-from scheduler.testing import InMemoryStore
+from scheduler.store.changes import Change, EndInvocation, Verdict
+from scheduler.store.testing import InMemoryStore
 from tests.support.waiting import eventually
 from wire.problems import Reason
 

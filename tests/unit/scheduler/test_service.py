@@ -9,8 +9,9 @@ from scheduler.errors import EpochSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.loop.desk import Desk
 from scheduler.loop.service import Scheduler
-from scheduler.ports import TakeOver
-from scheduler.testing import InMemoryBroker, InMemoryStore
+from scheduler.store.ports import TakeOver
+from scheduler.store.testing import InMemoryStore
+from scheduler.transport.testing import InMemoryBroker
 from tests.support.scheduling.marketplace import NOW_MS, make_signer
 from tests.support.waiting import eventually
 
@@ -30,8 +31,17 @@ def now_ms() -> int:
 
 
 def scheduler_on(store: InMemoryStore) -> Scheduler:
-    desk = Desk(store=store, broker=InMemoryBroker(), signer=make_signer(), clock=now_ms, commit=GroupCommit(store))
-    return Scheduler(desk)
+    broker = InMemoryBroker()
+    desk = Desk(
+        store=store,
+        orders=broker,
+        replies=broker,
+        presence=broker,
+        signer=make_signer(),
+        clock=now_ms,
+        commit=GroupCommit(store),
+    )
+    return Scheduler(desk, broker)
 
 
 def test_it_waits_for_its_database_and_then_leads() -> None:

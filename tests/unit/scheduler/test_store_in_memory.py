@@ -2,9 +2,9 @@
 
 import pytest
 
-from scheduler.ports import VersionSpec
+from scheduler.specs import VersionSpec
 from scheduler.states import JobState
-from scheduler.testing import InMemoryStore
+from scheduler.store.testing import InMemoryStore
 from tests.support.scheduling.marketplace import FakeProvider
 from tests.support.scheduling.store_contract import StoreContract
 

@@ -11,7 +11,8 @@ from typing import Any
 import uvloop
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.environment import SettingError, http_address_setting, integer_setting, secret_setting, setting
+from portal.broker_login import broker_login
+from portal.environment import SettingError, http_address_setting, setting
 from portal.invocations.store import DjangoStore
 from portal.invocations.working_key import WorkingKeyFiles
 from portal.keys import KeyUnusable, keys_directory
@@ -21,8 +22,9 @@ from scheduler.group_commit import GroupCommit
 from scheduler.health import HealthServer
 from scheduler.loop.desk import Desk
 from scheduler.loop.service import Scheduler
-from scheduler.rabbitmq import BrokerLogin, RabbitBroker
 from scheduler.tickets import Signer
+from scheduler.transport.broker import RabbitBroker
+from scheduler.transport.rabbitmq import BrokerLogin
 from wire import logs
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ class Command(BaseCommand):
         logs.configure(level=setting("CHAINFAAS_LOG_LEVEL"))
         try:
             keys = WorkingKeyFiles(keys_directory())
-            signer, login = keys.load(now_ms=now_ms()), _login()
+            signer, login = keys.load(now_ms=now_ms()), broker_login()
             address = http_address_setting("CHAINFAAS_SCHEDULER_HTTP")
         except (KeyUnusable, SettingError) as error:
             raise CommandError(str(error)) from error
@@ -70,8 +72,17 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     store, broker = DjangoStore(), RabbitBroker(login)
     commit = GroupCommit(store)
-    desk = Desk(store=store, broker=broker, signer=keys.first, clock=now_ms, commit=commit, renewed=keys.renewed)
-    scheduler = Scheduler(desk)
+    desk = Desk(
+        store=store,
+        orders=broker,
+        replies=broker,
+        presence=broker,
+        signer=keys.first,
+        clock=now_ms,
+        commit=commit,
+        renewed=keys.renewed,
+    )
+    scheduler = Scheduler(desk, broker)
 
     def checks() -> dict[str, bool]:
         lasts = desk.signer.left_ms(now_ms=now_ms()) >= clocks.WORKING_KEY_LEFT_MS
@@ -94,13 +105,3 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
 def now_ms() -> int:
     """Return the time as messages carry it."""
     return time.time_ns() // 1_000_000
-
-
-def _login() -> BrokerLogin:
-    return BrokerLogin(
-        host=setting("CHAINFAAS_BROKER_HOST"),
-        port=integer_setting("CHAINFAAS_BROKER_PORT"),
-        vhost=setting("CHAINFAAS_BROKER_VHOST"),
-        user=setting("CHAINFAAS_BROKER_USER"),
-        password=secret_setting("CHAINFAAS_BROKER_PASSWORD_FILE"),
-    )

@@ -1,34 +1,27 @@
-"""The store and the broker in memory; they pass the same suites as the real ones (tests/support)."""
+"""The store in memory; it passes the same suite as the real one (tests/support)."""
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from scheduler.errors import BrokerUnavailable, EpochSuperseded, StoreUnavailable, Undeliverable
-from scheduler.ports import (
+from scheduler.errors import EpochSuperseded, StoreUnavailable
+from scheduler.specs import ProviderSpec, VersionSpec
+from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from scheduler.store.changes import (
     AcceptJob,
     Change,
-    Consumer,
     EndInvocation,
     FailJob,
     FinishJob,
-    OpenInvocation,
-    OpenJob,
     PlaceJob,
-    ProviderSpec,
-    SeenProvider,
     StartJob,
     StoreInvocation,
-    TakeOver,
     Verdict,
-    VersionSpec,
 )
-from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
-from wire import envelope, names
-from wire.messages import Cancel, InvocationReply, InvocationRequest, JobOrder, Message, ResultAcknowledged
+from scheduler.store.ports import OpenInvocation, OpenJob, SeenProvider, TakeOver
+from wire.messages import InvocationReply, InvocationRequest
 from wire.money import billed_ms, cost_of
 from wire.problems import Reason
 
@@ -226,71 +219,6 @@ class InMemoryStore:
         jobs = [job.place for job in self.jobs.values() if str(job.place.invocation_id) == request.invocation_id]
         tried = tuple(job.provider_id for job in jobs)
         return OpenInvocation(request=replace(request, respond_async=False), attempts=len(jobs), tried=tried)
-
-
-class InMemoryBroker:
-    """A broker without a network: what is sent can be read from `queues`, what arrives is handed in by `deliver`."""
-
-    def __init__(self) -> None:
-        self.queues: dict[str, list[Message]] = {}
-        #: Queues that somebody reads.
-        self.read: set[str] = set()
-        self._consumers: Mapping[str, Consumer] = {}
-        self._on_connected: Callable[[int], None] | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether messages can be sent and are received now."""
-        return self._on_connected is not None
-
-    def declare(self, queue: str) -> list[Message]:
-        """Make a queue, if it is not there."""
-        return self.queues.setdefault(queue, [])
-
-    async def run(self, consumers: Sequence[Consumer], on_connected: Callable[[int], None]) -> None:
-        """Stay connected until cancelled."""
-        self._consumers = {item.queue: item for item in consumers}
-        self._on_connected = on_connected
-        on_connected(0)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self._on_connected, self._consumers = None, {}
-
-    async def stop_consuming(self) -> None:
-        """Take no more deliveries."""
-        self._consumers = {}
-
-    async def deliver(self, queue: str, message: Message | bytes, routing_key: str) -> None:
-        """Hand a message to whoever consumes a queue; return once it was acknowledged."""
-        body = message if isinstance(message, bytes) else envelope.dump(message)
-        await self._consumers[queue].handler(body, routing_key)
-
-    async def send_order(self, provider: ProviderSpec, order: JobOrder) -> None:
-        """Put a ticket into the provider's jobs queue."""
-        self._put(names.jobs_queue(provider.queue_secret), order)
-
-    async def send_control(self, provider: ProviderSpec, message: Cancel | ResultAcknowledged) -> None:
-        """Put a message into the provider's control queue."""
-        self._put(names.control_queue(provider.queue_secret), message)
-
-    async def send_reply(self, replies_to: str, reply: InvocationReply) -> None:
-        """Tell a gateway how its invocation ended."""
-        if not self.connected:
-            raise BrokerUnavailable("not connected to the broker")
-        if replies_to in self.queues:
-            self.queues[replies_to].append(reply)
-
-    async def has_consumer(self, provider: ProviderSpec) -> bool:
-        """Return whether somebody reads the provider's jobs queue."""
-        return names.jobs_queue(provider.queue_secret) in self.read
-
-    def _put(self, queue: str, message: Message) -> None:
-        if not self.connected:
-            raise BrokerUnavailable("not connected to the broker")
-        if queue not in self.queues:
-            raise Undeliverable(f"no queue {queue}")
-        self.queues[queue].append(message)
 
 
 def _spending(place: PlaceJob) -> tuple[UUID, date]:

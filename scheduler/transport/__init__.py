@@ -1,0 +1,1 @@
+"""How messages come to the scheduler and leave it: four ports, RabbitMQ behind them, and a stand-in."""
