@@ -16,7 +16,7 @@ from pika.spec import Basic, BasicProperties
 from scheduler.errors import BrokerSilent, BrokerUnavailable, QueueFull, QueueMissing, SchedulerError, Undeliverable
 from scheduler.transport.ports import Consumer
 from wire import names
-from wire.topology import CONTROLLER_QUEUES, QueueSpec
+from wire.topology import CONTROLLER_QUEUES
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class Session:
         self._connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(blocked=False))
         channel = self._publishing = await self._channel()
         channel.add_on_return_callback(self._on_return)
-        await self._ask(channel, lambda done: channel.confirm_delivery(self._on_confirm, callback=done))
+        await self._ask(channel, channel.confirm_delivery, self._on_confirm)
         self._consuming = await self._channel()
         self._consuming.add_on_cancel_callback(lambda _: self._break("the broker cancelled a consumer"))
 
@@ -119,21 +119,11 @@ class Session:
     async def declare_topology(self) -> None:
         """Declare the controller's exchange and queues; what is there already is left as it is."""
         channel, events = self._consuming, names.PROVIDER_EVENTS
-        await self._ask(channel, lambda done: channel.exchange_declare(events, "topic", durable=True, callback=done))
+        await self._ask(channel, channel.exchange_declare, events, "topic", durable=True)
         for queue in CONTROLLER_QUEUES:
-            await self._declare(queue)
+            await self._ask(channel, channel.queue_declare, queue.name, durable=True, arguments=queue.arguments)
             for key in queue.bindings:
-                await self._bind(queue.name, key)
-
-    async def _declare(self, queue: QueueSpec) -> None:
-        declare, arguments = self._consuming.queue_declare, queue.arguments
-        await self._ask(
-            self._consuming, lambda done: declare(queue.name, durable=True, arguments=arguments, callback=done)
-        )
-
-    async def _bind(self, queue: str, key: str) -> None:
-        bind = self._consuming.queue_bind
-        await self._ask(self._consuming, lambda done: bind(queue, names.PROVIDER_EVENTS, key, callback=done))
+                await self._ask(channel, channel.queue_bind, queue.name, events, key)
 
     async def hear(self, queue: str, on_body: OnBody) -> None:
         """Declare a queue of this connection's own, which vanishes with it, and hand out what arrives there.
@@ -141,14 +131,12 @@ class Session:
         :raises Undeliverable: when another connection has a queue of this name.
         """
         channel = self._consuming
-        await self._ask(
-            channel, lambda done: channel.queue_declare(queue, exclusive=True, auto_delete=True, callback=done)
-        )
+        await self._ask(channel, channel.queue_declare, queue, exclusive=True, auto_delete=True)
 
         def take(_channel: Channel, _delivery: Basic.Deliver, _properties: BasicProperties, body: bytes) -> None:
             on_body(body)
 
-        await self._ask(channel, lambda done: channel.basic_consume(queue, take, auto_ack=True, callback=done))
+        await self._ask(channel, channel.basic_consume, queue, take, auto_ack=True)
 
     async def consume(self, consumer: Consumer, in_hand: set[asyncio.Task[None]]) -> None:
         """Hand out what arrives in a queue, within its prefetch; what is being handled is in `in_hand` meanwhile."""
@@ -159,23 +147,19 @@ class Session:
             in_hand.add(task)
             task.add_done_callback(in_hand.discard)
 
-        await self._ask(channel, lambda done: channel.basic_qos(prefetch_count=consumer.prefetch, callback=done))
+        await self._ask(channel, channel.basic_qos, prefetch_count=consumer.prefetch)
         answer = await self._ask(
-            channel,
-            lambda done: channel.basic_consume(consumer.queue, take, arguments=names.CONSUMER_ARGUMENTS, callback=done),
+            channel, channel.basic_consume, consumer.queue, take, arguments=names.CONSUMER_ARGUMENTS
         )
         self._consumer_tags.append(answer.method.consumer_tag)
 
     async def stop_consuming(self) -> None:
         """Take no more deliveries."""
         while self._consumer_tags and self._connection.is_open:
-            await self._cancel(self._consumer_tags.pop())
-
-    async def _cancel(self, tag: str) -> None:
-        await self._ask(self._consuming, lambda done: self._consuming.basic_cancel(tag, callback=done))
+            await self._ask(self._consuming, self._consuming.basic_cancel, self._consumer_tags.pop())
 
     async def publish(self, queue: str, body: bytes, *, expires_ms: int | None = None) -> None:
-        """Put a message into a queue and wait until the broker has it on disk.
+        """Put a message into a queue and wait until the broker has it.
 
         :raises QueueMissing: when the queue is not there.
         :raises QueueFull: when the broker refused the message.
@@ -227,9 +211,7 @@ class Session:
                 self._asking = await self._channel()
             channel = self._asking
             try:
-                answer = await self._ask(
-                    channel, lambda done: channel.queue_declare(queue, passive=True, callback=done)
-                )
+                answer = await self._ask(channel, channel.queue_declare, queue, passive=True)
             except Undeliverable:
                 return 0
             return int(answer.method.consumer_count)
@@ -290,7 +272,12 @@ class Session:
             _reject(confirmed, BrokerSilent("the connection was lost before the broker confirmed"))
 
     async def _channel(self) -> Channel:
-        channel: Channel = await self._ask(None, lambda done: self._connection.channel(on_open_callback=done))
+        opened = asyncio.get_running_loop().create_future()
+        try:
+            self._connection.channel(on_open_callback=lambda channel: _resolve(opened, channel))
+        except AMQPError as error:
+            raise BrokerUnavailable(repr(error)) from error
+        channel: Channel = await self._answer_to(opened)
         self._gone[channel] = asyncio.get_running_loop().create_future()
         channel.add_on_close_callback(self._on_channel_closed)
         return channel
@@ -300,16 +287,16 @@ class Session:
         if channel is not self._asking:
             self._break(why)
 
-    async def _ask(self, channel: Channel | None, request: Callable[[Callable[[Any], None]], object]) -> Any:
-        """Send a request and wait for its answer.
+    async def _ask(self, channel: Channel, method: Callable[..., object], *arguments: Any, **options: Any) -> Any:
+        """Call a method of a channel and wait for the broker's answer.
 
         :raises Undeliverable: when the broker closed the channel instead of answering.
         :raises BrokerUnavailable: when the connection was lost meanwhile.
         """
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        gone = self._gone.get(channel) if channel else None
+        gone = self._gone.get(channel)
         try:
-            request(lambda value: _resolve(answer, value))
+            method(*arguments, **options, callback=lambda value: _resolve(answer, value))
         except AMQPError as error:
             raise BrokerUnavailable(repr(error)) from error
         return await self._answer_to(answer, gone)
