@@ -34,11 +34,11 @@ WORKING_KEY_LEFT_MS = 7 * 24 * 3_600_000
 MAX_ATTEMPTS = 3
 
 
-def run_lease_ms(timeout_ms: int) -> int:
+def run_limit_ms(timeout_ms: int) -> int:
     """Return how long an accepted job may take until its result is here."""
     return PULL_MS + timeout_ms + RUN_GRACE_MS
 
 
 def pay_window_ms(timeout_ms: int) -> int:
     """Return how long after its ticket was issued a job can be paid."""
-    return ACCEPT_MS + run_lease_ms(timeout_ms) + PAY_WINDOW_MS
+    return ACCEPT_MS + run_limit_ms(timeout_ms) + PAY_WINDOW_MS

@@ -159,14 +159,14 @@ class Fleet:
             if member.heartbeat and member.gone_since_ms is None and now_ms - member.heard_at_ms < SILENCE_MS
         ]
 
-    def heard(self, *, now_ms: int) -> list[SeenProvider]:
+    def heard(self) -> list[SeenProvider]:
         """Return what providers said since the last time, to be shown to people."""
-        fresh = [member for member in self._members.values() if member.heartbeat and not member.shown]
-        for member in fresh:
-            member.shown = True
-        return [
-            _seen(member, member.heartbeat) for member in fresh if member.heartbeat and member.heard_at_ms <= now_ms
-        ]
+        seen = []
+        for member in self._members.values():
+            if member.heartbeat and not member.shown:
+                member.shown = True
+                seen.append(_seen(member, member.heartbeat))
+        return seen
 
 
 def plausible(heartbeat: Heartbeat, provider_id: UUID) -> bool:

@@ -1,5 +1,6 @@
 """The lives of invocations and jobs in the controller's database; the ledger's states are the chaincode's."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -32,3 +33,12 @@ class JobState(StrEnum):
 
 
 OPEN_JOB_STATES = (JobState.PLACED, JobState.ACCEPTED, JobState.STARTED)
+
+#: From which states a job moves to each of the others; it begins as placed.
+JOB_MOVES: Mapping[JobState, tuple[JobState, ...]] = {
+    JobState.ACCEPTED: (JobState.PLACED,),
+    JobState.STARTED: (JobState.PLACED, JobState.ACCEPTED),
+    JobState.FINISHED: OPEN_JOB_STATES,
+    JobState.FAILED: OPEN_JOB_STATES,
+    JobState.LOST: OPEN_JOB_STATES,
+}

@@ -53,9 +53,7 @@ class Gateway:
 
     async def run(self, route: CallFunction, call: Call) -> Answer:
         """Run a function once for its developer, who asks on the portal."""
-        return await self._answer(self.calls.answer_owner(route, call), call.invocation_id) or refusal(
-            Refused(Reason.NO_ANSWER), call.invocation_id
-        )
+        return await self._answer(self.calls.answer_owner(route, call), call.invocation_id)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -67,19 +65,21 @@ class Gateway:
 
     async def _serve(self, request: Request, send: Send) -> None:
         request_id = self.new_id()
-        answer = await self._answer(self._dispatch(request, request_id), request_id)
-        if answer is not None:
+        try:
+            answer = await self._answer(self._dispatch(request, request_id), request_id)
+        except CallerGone:
+            CALLERS_GONE.inc()
+            log.info("gateway.caller_gone", extra={"request_id": request_id})
+        else:
             await answer.send(send)
 
-    async def _answer(self, answering: Awaitable[Answer], request_id: UUID) -> Answer | None:
+    async def _answer(self, answering: Awaitable[Answer], request_id: UUID) -> Answer:
         reason = ""
         try:
             with SECONDS.time():
                 answer = await answering
         except CallerGone:
-            CALLERS_GONE.inc()
-            log.info("gateway.caller_gone", extra={"request_id": request_id})
-            return None
+            raise
         except Refused as refused:
             reason = refused.reason.value
             answer = refusal(refused, request_id)

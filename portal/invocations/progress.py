@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.invocations.models import Invocation, Job, Result
 from portal.invocations.placing import give_back, moment
 from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
-from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from scheduler.states import JOB_MOVES, OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
 from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob
 from wire.money import billed_ms, cost_of
@@ -42,10 +42,7 @@ class JobRow:
 
 def accept_jobs(changes: Sequence[AcceptJob]) -> list[Verdict]:
     """Placed -> accepted."""
-    return [
-        _moved(change.job_id, (JobState.PLACED,), JobState.ACCEPTED, accepted_at=moment(change.at_ms))
-        for change in changes
-    ]
+    return [_moved(change.job_id, JobState.ACCEPTED, accepted_at=moment(change.at_ms)) for change in changes]
 
 
 def start_jobs(changes: Sequence[StartJob]) -> list[Verdict]:
@@ -53,7 +50,6 @@ def start_jobs(changes: Sequence[StartJob]) -> list[Verdict]:
     return [
         _moved(
             change.job_id,
-            (JobState.PLACED, JobState.ACCEPTED),
             JobState.STARTED,
             accepted_at=Coalesce("accepted_at", Value(moment(change.at_ms))),
             started_at=moment(change.at_ms),
@@ -132,7 +128,6 @@ def _finish(change: FinishJob, row: JobRow | None, now: datetime) -> Verdict:
 def _fail(change: FailJob) -> Verdict:
     return _moved(
         change.job_id,
-        OPEN_JOB_STATES,
         change.state,
         ticket="",
         receipt=change.receipt or "",
@@ -154,9 +149,9 @@ def _end(change: EndInvocation) -> Verdict:
     return Verdict.REPEATED if reason == change.reason else Verdict.MOVED_ON
 
 
-def _moved(job_id: str, old: Sequence[JobState], new: JobState, **columns: Any) -> Verdict:
+def _moved(job_id: str, new: JobState, **columns: Any) -> Verdict:
     """Move a job along its life; the WHERE clause is the lock."""
-    if Job.objects.filter(id=job_id, state__in=old).update(state=new, **columns):
+    if Job.objects.filter(id=job_id, state__in=JOB_MOVES[new]).update(state=new, **columns):
         return Verdict.DONE
     state = Job.objects.filter(id=job_id).values_list("state", flat=True).first()
     if state is None:

@@ -10,7 +10,6 @@ from scheduler.clocks import Clock
 from scheduler.errors import BrokerUnavailable, EpochSuperseded
 from scheduler.fleet import Fleet
 from scheduler.group_commit import GroupCommit
-from scheduler.leases import Leases
 from scheduler.loop.live import Live
 from scheduler.specs import ProviderSpec, VersionSpec
 from scheduler.store.ports import JobStore
@@ -38,7 +37,6 @@ class Desk:
     #: Returns the working key when it was renewed.
     renewed: Callable[[], Signer | None] = lambda: None
     fleet: Fleet = field(default_factory=Fleet)
-    leases: Leases = field(default_factory=Leases)
     live: Live = field(default_factory=Live)
     _versions: dict[UUID, VersionSpec] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)

@@ -46,10 +46,9 @@ async def send(desk: Desk, request: InvocationRequest, answer: InvocationReply) 
 
 
 def release(desk: Desk, invocation: LiveInvocation) -> LiveJob:
-    """Let go of an invocation's job, its slot and its lease: whatever comes of it now is late."""
+    """Let go of an invocation's job and its slot: whatever comes of it now is late."""
     job = desk.live.close(invocation)
     desk.fleet.release(job.provider_id, job.job_id)
-    desk.leases.drop(job.job_id)
     return job
 
 

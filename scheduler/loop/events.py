@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 async def heartbeat(desk: Desk, sender: UUID, message: Heartbeat) -> None:
-    """Note what a provider has free, keep the leases of what it runs, and place who waits.
+    """Note what a provider has free, keep waiting for what it runs, and place who waits.
 
     :raises Malformed: when its numbers cannot be true.
     """
@@ -34,20 +34,17 @@ async def heartbeat(desk: Desk, sender: UUID, message: Heartbeat) -> None:
     desk.fleet.hear(sender, message, now_ms=now_ms)
     for job_id in message.running:
         found = desk.live.of_job(job_id)
-        lease = desk.leases.of(job_id)
-        if found and lease and found[1].provider_id == sender:
-            lease.keep(now_ms=now_ms)
+        if found and found[1].provider_id == sender:
+            found[1].silence.keep(now_ms=now_ms)
     placing.place_waiting(desk)
 
 
 async def accepted(desk: Desk, sender: UUID, message: Accepted) -> None:
     """Note that a job is in its agent's journal."""
     job = _own_job(desk, sender, message.job_id)
-    lease = desk.leases.of(message.job_id)
-    if job and lease and job.state is JobState.PLACED:
+    if job and job.move(JobState.ACCEPTED):
         now_ms = desk.clock()
-        job.state, job.sent, job.ticket = JobState.ACCEPTED, True, ""
-        lease.accept(now_ms=now_ms)
+        job.silence.accept(now_ms=now_ms)
         at_ms = min(max(message.accepted_at_ms, job.placed_at_ms), now_ms)
         await desk.commit.commit_soon(AcceptJob(job_id=job.job_id, at_ms=at_ms))
 
@@ -55,11 +52,9 @@ async def accepted(desk: Desk, sender: UUID, message: Accepted) -> None:
 async def started(desk: Desk, sender: UUID, message: Started) -> None:
     """Note that a job's container runs."""
     job = _own_job(desk, sender, message.job_id)
-    lease = desk.leases.of(message.job_id)
-    if job and lease and job.state in (JobState.PLACED, JobState.ACCEPTED):
+    if job and job.move(JobState.STARTED):
         now_ms = desk.clock()
-        job.state, job.sent, job.ticket = JobState.STARTED, True, ""
-        lease.start(now_ms=now_ms)
+        job.silence.start(now_ms=now_ms)
         at_ms = min(max(message.started_at_ms, job.placed_at_ms), now_ms)
         pull_ms = min(max(message.pull_ms, 0), max(now_ms - job.placed_at_ms, 0))
         await desk.commit.commit_soon(StartJob(job_id=job.job_id, at_ms=at_ms, pull_ms=pull_ms))

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from scheduler import clocks
 from scheduler.placement import Need
+from scheduler.silence import SilenceLimit
 from scheduler.specs import VersionSpec
-from scheduler.states import JobState
+from scheduler.states import JOB_MOVES, JobState
 from wire.messages import InvocationRequest
 
 #: More invocations than these are not taken in.
@@ -29,6 +31,19 @@ class LiveJob:
     state: JobState = JobState.PLACED
     #: Whether the broker confirmed its ticket.
     sent: bool = False
+    silence: SilenceLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to wait for it."""
+        accept_until_ms = self.accept_by_ms + clocks.ACCEPT_GRACE_MS
+        self.silence = SilenceLimit(timeout_ms=self.max_ms, accept_until_ms=accept_until_ms)
+
+    def move(self, state: JobState) -> bool:
+        """Move on to what its agent says of it; return whether that is news. The agent has the ticket then."""
+        if self.state not in JOB_MOVES[state]:
+            return False
+        self.state, self.sent, self.ticket = state, True, ""
+        return True
 
 
 @dataclass(slots=True)
@@ -143,6 +158,15 @@ class Live:
         for invocation in list(self._jobs.values()):
             if invocation.job:
                 yield invocation, invocation.job
+
+    def silent(self, *, now_ms: int) -> list[str]:
+        """Return the open jobs that were silent for too long."""
+        return [job.job_id for _, job in self.jobs() if job.silence.silent_until_ms <= now_ms]
+
+    def extend_silence(self, *, now_ms: int, away_ms: int) -> None:
+        """Judge nobody for the time in which this scheduler could not hear."""
+        for _, job in self.jobs():
+            job.silence.extend(now_ms=now_ms, away_ms=away_ms)
 
     def _count(self, invocation: LiveInvocation, by: int) -> None:
         version_id = invocation.version.version_id

@@ -58,7 +58,6 @@ def reserve(desk: Desk, invocation: LiveInvocation, capacity: Capacity) -> Place
     desk.live.stop_waiting(invocation)
     desk.live.open(invocation, job)
     desk.fleet.take(job.provider_id, job.job_id)
-    desk.leases.grant(job.job_id, accept_by_ms=job.accept_by_ms, timeout_ms=job.max_ms)
     return place
 
 
@@ -80,7 +79,7 @@ async def commit_and_send(desk: Desk, invocation: LiveInvocation, place: PlaceJo
 async def send_ticket(desk: Desk, job_id: str) -> None:
     """Put a committed job's ticket into its provider's queue.
 
-    A ticket that the broker did not confirm is left to its lease: the job is given up and placed again.
+    A ticket that the broker did not confirm is left to its silence limit: the job is given up and placed again.
     """
     found = desk.live.of_job(job_id)
     provider = desk.fleet.spec(found[1].provider_id) if found else None
@@ -95,18 +94,12 @@ async def send_ticket(desk: Desk, job_id: str) -> None:
         # Its own queue is the trouble: this provider counts as tried.
         job.sent = True
         desk.fleet.full(job.provider_id)
-        expire(desk, job_id)
+        job.silence.end(now_ms=desk.clock())
     except BrokerUnavailable as error:
         log.warning("ticket.not_confirmed", extra=ids | {"why": str(error)})
     else:
         job.sent = True
         log.info("job.placed", extra=ids | {"invocation_id": found[0].invocation_id})
-
-
-def expire(desk: Desk, job_id: str) -> None:
-    """Let a job's lease end now: the watch gives it up."""
-    if lease := desk.leases.of(job_id):
-        lease.end(now_ms=desk.clock())
 
 
 def place_waiting(desk: Desk) -> None:

@@ -92,7 +92,6 @@ class Scheduler:
             invocation = LiveInvocation(
                 request=pending.request, version=version, attempts=pending.attempts, tried=set(pending.tried)
             )
-            invocation.answered = pending.request.respond_async
             desk.live.add(invocation)
             job = jobs.get(invocation.invocation_id)
             self._resume(invocation, job) if job else desk.live.wait(invocation)
@@ -126,22 +125,21 @@ class Scheduler:
         )
         desk.live.open(invocation, live)
         desk.fleet.take(live.provider_id, live.job_id)
-        lease = desk.leases.grant(live.job_id, accept_by_ms=live.accept_by_ms, timeout_ms=live.max_ms)
         if live.sent:
-            lease.accept(now_ms=now_ms)
-        lease.extend(now_ms=now_ms, away_ms=0)
+            live.silence.accept(now_ms=now_ms)
+        live.silence.extend(now_ms=now_ms, away_ms=0)
 
     def connected(self, away_ms: int) -> None:
         """Judge nobody for the time in which the broker was away, and make up for what it missed."""
         desk = self.desk
-        desk.leases.extend_all(now_ms=desk.clock(), away_ms=away_ms)
+        desk.live.extend_silence(now_ms=desk.clock(), away_ms=away_ms)
         desk.spawn(self._after_connecting())
 
     async def _after_connecting(self) -> None:
         """Send tickets that may not have been sent, and wait for the heartbeats of agents that are connected."""
         desk, now_ms = self.desk, self.desk.clock()
         for _, job in list(desk.live.jobs()):
-            if not job.sent and job.state is JobState.PLACED and now_ms < job.accept_by_ms:
+            if not job.sent and now_ms < job.accept_by_ms:
                 await placing.send_ticket(desk, job.job_id)
         with suppress(BrokerUnavailable):
             for provider in desk.fleet.unheard(now_ms=now_ms):
@@ -158,7 +156,7 @@ class Scheduler:
             except EpochSuperseded:
                 raise
             except Exception:
-                # What one look broke on must not end the looking: leases would never end.
+                # What one look broke on must not end the looking: silent jobs would never be given up.
                 log.exception("watch.broke", extra={"epoch": self.desk.epoch})
 
     async def _finish_what_is_in_hand(self) -> None:

@@ -1,4 +1,4 @@
-"""What the scheduler looks after by itself, a few times a second: leases, deadlines, agents that are gone."""
+"""What the scheduler looks after by itself, a few times a second: silent jobs, deadlines, agents that are gone."""
 
 import logging
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Watch:
         self._ticked_at_ms = now_ms
         if slept_ms > _SLEPT_MS:
             log.warning("watch.slept", extra={"milliseconds": slept_ms})
-            desk.leases.extend_all(now_ms=now_ms, away_ms=slept_ms)
+            desk.live.extend_silence(now_ms=now_ms, away_ms=slept_ms)
         if desk.presence.connected:
             await self._judge(now_ms)
         if desk.fleet.resumed(since_ms=now_ms - slept_ms, now_ms=now_ms):
@@ -58,7 +58,7 @@ class Watch:
     async def _judge(self, now_ms: int) -> None:
         if self._due("consumers", now_ms, _CONSUMERS_MS):
             await self._look_for_agents(now_ms)
-        for job_id in self.desk.leases.expired(now_ms=now_ms):
+        for job_id in self.desk.live.silent(now_ms=now_ms):
             self.desk.spawn(retries.lose(self.desk, job_id))
 
     async def _look_for_agents(self, now_ms: int) -> None:
@@ -77,7 +77,7 @@ class Watch:
         for _, job in self.desk.live.jobs():
             if self.desk.fleet.gone_ms(job.provider_id, now_ms=now_ms) >= clocks.GONE_MS:
                 log.info("provider.gone", extra={"job_id": job.job_id, "provider_id": job.provider_id})
-                placing.expire(self.desk, job.job_id)
+                job.silence.end(now_ms=now_ms)
 
     def _whom_to_look_for(self) -> list[ProviderSpec]:
         desk = self.desk
@@ -100,14 +100,14 @@ class Watch:
     async def _tell_people(self, now_ms: int) -> None:
         """Show what heartbeats said, learn who is enrolled, and notice a scheduler that has taken over."""
         desk = self.desk
-        seen = desk.fleet.heard(now_ms=now_ms)
+        seen = desk.fleet.heard()
         await desk.commit.commit()
         await desk.commit.call(lambda: desk.store.seen(desk.epoch, seen))
         await desk.refresh_providers()
         for _, job in desk.live.jobs():
             if desk.fleet.spec(job.provider_id) is None:
                 log.info("provider.revoked", extra={"job_id": job.job_id, "provider_id": job.provider_id})
-                placing.expire(desk, job.job_id)
+                job.silence.end(now_ms=now_ms)
 
     def _look_after_the_working_key(self, now_ms: int) -> None:
         """Take over a renewed key, and say aloud when the one in use ends soon: without it no agent takes a ticket."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from scheduler.errors import EpochSuperseded, StoreUnavailable
 from scheduler.specs import ProviderSpec, VersionSpec
-from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
+from scheduler.states import JOB_MOVES, OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import (
     AcceptJob,
     Change,
@@ -124,9 +124,9 @@ class InMemoryStore:
             case PlaceJob():
                 verdict = self._place(change)
             case AcceptJob():
-                verdict = self._move(change.job_id, (JobState.PLACED,), JobState.ACCEPTED)
+                verdict = self._move(change.job_id, JobState.ACCEPTED)
             case StartJob():
-                verdict = self._move(change.job_id, (JobState.PLACED, JobState.ACCEPTED), JobState.STARTED)
+                verdict = self._move(change.job_id, JobState.STARTED)
             case FinishJob():
                 verdict = self._finish(change)
             case FailJob():
@@ -162,11 +162,11 @@ class InMemoryStore:
         self.outbox.append(f"job.create:{change.job_id}")
         return Verdict.DONE
 
-    def _move(self, job_id: str, old: tuple[JobState, ...], new: JobState) -> Verdict:
+    def _move(self, job_id: str, new: JobState) -> Verdict:
         job = self.jobs.get(job_id)
         if job is None:
             return Verdict.UNKNOWN
-        if job.state not in old:
+        if job.state not in JOB_MOVES[new]:
             return Verdict.REPEATED if job.state is new else Verdict.MOVED_ON
         job.state = new
         return Verdict.DONE
@@ -177,7 +177,7 @@ class InMemoryStore:
             return Verdict.REPEATED if job.finish.output_digest == change.output_digest else Verdict.MOVED_ON
         if job is not None and job.state is JobState.LOST:
             job.receipt = job.receipt or change.receipt
-        verdict = self._move(change.job_id, OPEN_JOB_STATES, JobState.FINISHED)
+        verdict = self._move(change.job_id, JobState.FINISHED)
         if job is None or verdict is not Verdict.DONE:
             return verdict
         job.finish, job.receipt = change, change.receipt
@@ -190,7 +190,7 @@ class InMemoryStore:
         return Verdict.DONE
 
     def _fail(self, change: FailJob) -> Verdict:
-        verdict = self._move(change.job_id, OPEN_JOB_STATES, change.state)
+        verdict = self._move(change.job_id, change.state)
         if verdict is Verdict.DONE:
             job = self.jobs[change.job_id]
             job.receipt = change.receipt or ""

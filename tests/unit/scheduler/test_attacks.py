@@ -154,9 +154,9 @@ def test_nobody_refuses_accepts_or_starts_anothers_job() -> None:
             await stage.hear(attacker, running=(job,))
 
             assert stage.job_states(request) == [JobState.PLACED]
-            lease = stage.desk.leases.of(job)
-            assert lease is not None
-            assert not lease.accepted
+            found = stage.desk.live.of_job(job)
+            assert found is not None
+            assert not found[1].silence.accepted
 
     asyncio.run(play())
 

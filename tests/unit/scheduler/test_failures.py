@@ -205,8 +205,8 @@ def test_heartbeats_that_list_a_job_keep_it_alive_until_its_last_moment() -> Non
             request = await stage.call()
             await stage.say(provider, "accepted", Accepted(job_id=job_of(request), accepted_at_ms=NOW_MS))
 
-            lease_ms = clocks.run_lease_ms(TIMEOUT_MS)
-            for _ in range(lease_ms // clocks.HEARTBEAT_MS - 1):
+            limit_ms = clocks.run_limit_ms(TIMEOUT_MS)
+            for _ in range(limit_ms // clocks.HEARTBEAT_MS - 1):
                 await stage.hear(running=(job_of(request),), free_slots=1)
                 await stage.pass_time(clocks.HEARTBEAT_MS)
             assert stage.job_states(request) == [JobState.ACCEPTED]

@@ -122,8 +122,8 @@ def test_who_goes_on_failing_is_paused_and_then_tried_with_one_job(fleet: Fleet,
 def test_people_are_shown_each_heartbeat_once(fleet: Fleet, provider: FakeProvider) -> None:
     fleet.hear(provider.id, provider.heartbeat(), now_ms=NOW_MS)
 
-    assert [item.provider_id for item in fleet.heard(now_ms=NOW_MS)] == [provider.id]
-    assert fleet.heard(now_ms=NOW_MS) == []
+    assert [item.provider_id for item in fleet.heard()] == [provider.id]
+    assert fleet.heard() == []
 
 
 @pytest.mark.parametrize(
