@@ -3,7 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 from scheduler.clocks import SILENCE_MS
@@ -11,7 +11,7 @@ from scheduler.placement import Capacity
 from scheduler.reliability import Reliability
 from scheduler.specs import ProviderSpec
 from scheduler.store.ports import SeenProvider
-from wire.messages import Heartbeat
+from wire.messages import Heartbeat, MachineReport
 
 #: So many jobs that ended lately are remembered for each provider: a heartbeat that still lists them was sent before.
 _ENDED = 64
@@ -105,8 +105,11 @@ class Fleet:
         """
         for item in seen:
             if member := self._members.get(item.provider_id):
-                member.heartbeat, member.heard_at_ms = _heartbeat(item), item.seen_at_ms
-                member.full = not item.free_slots
+                member.heartbeat, member.heard_at_ms = (
+                    Heartbeat(provider_id=str(item.provider_id), sent_at_ms=item.seen_at_ms, **asdict(item.report)),
+                    item.seen_at_ms,
+                )
+                member.full = not item.report.free_slots
 
     def take(self, provider_id: UUID, job_id: str) -> None:
         """Give one of the provider's slots to a job."""
@@ -165,7 +168,8 @@ class Fleet:
         for member in self._members.values():
             if member.heartbeat and not member.shown:
                 member.shown = True
-                seen.append(_seen(member, member.heartbeat))
+                report, id_ = MachineReport.of(member.heartbeat), member.spec.provider_id
+                seen.append(SeenProvider(provider_id=id_, seen_at_ms=member.heard_at_ms, report=report))
         return seen
 
 
@@ -186,20 +190,6 @@ def believed_slots(heartbeat: Heartbeat) -> int:
     return min(heartbeat.slots, _BELIEVED_SLOTS, heartbeat.memory_mb // _SLOT_MB)
 
 
-def _heartbeat(seen: SeenProvider) -> Heartbeat:
-    return Heartbeat(
-        provider_id=str(seen.provider_id),
-        sent_at_ms=seen.seen_at_ms,
-        agent_version=seen.agent_version,
-        architecture=seen.architecture,
-        slots=seen.slots,
-        free_slots=seen.free_slots,
-        cpu_millis=seen.cpu_millis,
-        memory_mb=seen.memory_mb,
-        price_nano_per_ms=seen.price_nano_per_ms,
-    )
-
-
 def _capacity(member: Member, heartbeat: Heartbeat, *, image: str, now_ms: int) -> Capacity:
     return Capacity(
         provider_id=member.spec.provider_id,
@@ -213,18 +203,4 @@ def _capacity(member: Member, heartbeat: Heartbeat, *, image: str, now_ms: int) 
         images=heartbeat.images,
         failures=member.reliability.failures(image, now_ms=now_ms),
         paused=member.reliability.paused(image, now_ms=now_ms),
-    )
-
-
-def _seen(member: Member, heartbeat: Heartbeat) -> SeenProvider:
-    return SeenProvider(
-        provider_id=member.spec.provider_id,
-        seen_at_ms=member.heard_at_ms,
-        architecture=heartbeat.architecture,
-        slots=heartbeat.slots,
-        free_slots=heartbeat.free_slots,
-        cpu_millis=heartbeat.cpu_millis,
-        memory_mb=heartbeat.memory_mb,
-        price_nano_per_ms=heartbeat.price_nano_per_ms,
-        agent_version=heartbeat.agent_version,
     )

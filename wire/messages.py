@@ -6,7 +6,7 @@ Times are `*_at_ms`: milliseconds since 1970 UTC by the sender's clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 from wire.limits import Limits
@@ -140,19 +140,33 @@ class Acknowledgement(Message):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heartbeat(Message):
-    """Agent to scheduler: I am alive, and this is what I have free."""
+class MachineReport:
+    """What a provider says of its machine, and people are shown."""
 
-    kind: ClassVar[str] = "heartbeat.v1"
-    provider_id: str
-    sent_at_ms: int
-    agent_version: str
     architecture: str
     slots: int
     free_slots: int
     cpu_millis: int
     memory_mb: int
     price_nano_per_ms: int
+    agent_version: str
+
+    @classmethod
+    def of(cls, source: object) -> "MachineReport":
+        """Return these fields of something that has more: a heartbeat, a provider's row."""
+        return MachineReport(**{name: getattr(source, name) for name in REPORT_FIELDS})
+
+
+REPORT_FIELDS = tuple(item.name for item in fields(MachineReport))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heartbeat(MachineReport, Message):
+    """Agent to scheduler: I am alive, and this is what I have free."""
+
+    kind: ClassVar[str] = "heartbeat.v1"
+    provider_id: str
+    sent_at_ms: int
     draining: bool = False
     #: Digests of the images that are there.
     images: tuple[str, ...] = ()

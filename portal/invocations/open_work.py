@@ -7,7 +7,7 @@ from portal.invocations.models import Invocation, Job, Result
 from portal.providers.models import Provider, ProviderState
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.ports import OpenInvocation, OpenJob, SeenProvider
-from wire.messages import InvocationReply, InvocationRequest
+from wire.messages import InvocationReply, InvocationRequest, MachineReport
 from wire.money import billed_ms, cost_of
 from wire.problems import Reason
 
@@ -39,17 +39,7 @@ def seen_providers() -> tuple[SeenProvider, ...]:
     """Return what the last heartbeats said, as far as it was stored."""
     seen = Provider.objects.filter(state=ProviderState.ACTIVE, last_seen_at__isnull=False)
     return tuple(
-        SeenProvider(
-            provider_id=provider.id,
-            seen_at_ms=_ms(provider.last_seen_at),
-            architecture=provider.architecture,
-            slots=provider.slots,
-            free_slots=provider.free_slots,
-            cpu_millis=provider.cpu_millis,
-            memory_mb=provider.memory_mb,
-            price_nano_per_ms=provider.price_nano_per_ms,
-            agent_version=provider.agent_version,
-        )
+        SeenProvider(provider_id=provider.id, seen_at_ms=_ms(provider.last_seen_at), report=MachineReport.of(provider))
         for provider in seen
         if provider.last_seen_at
     )

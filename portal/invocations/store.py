@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -91,16 +92,8 @@ class DjangoStore:
         """Store what heartbeats said, for people to see."""
         with self._writing(epoch):
             for item in providers:
-                Provider.objects.filter(id=item.provider_id).update(
-                    last_seen_at=moment(item.seen_at_ms),
-                    architecture=item.architecture,
-                    slots=item.slots,
-                    free_slots=item.free_slots,
-                    cpu_millis=item.cpu_millis,
-                    memory_mb=item.memory_mb,
-                    price_nano_per_ms=item.price_nano_per_ms,
-                    agent_version=item.agent_version,
-                )
+                provider = Provider.objects.filter(id=item.provider_id)
+                provider.update(last_seen_at=moment(item.seen_at_ms), **asdict(item.report))
 
     def clean_up(self, epoch: int, *, now_ms: int) -> int:
         """Delete some results that have expired."""

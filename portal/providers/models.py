@@ -34,7 +34,7 @@ class Provider(models.Model):
     broker_password_hash = models.CharField(max_length=64, blank=True)
     enrolled_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
-    #: What its last heartbeat said; written by the scheduler now and then, for people to see.
+    #: When it was heard, and `wire.messages.MachineReport`: written by the scheduler now and then, for people to see.
     last_seen_at = models.DateTimeField(null=True)
     architecture = models.CharField(max_length=16, blank=True)
     slots = models.PositiveIntegerField(default=0)

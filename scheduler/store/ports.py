@@ -8,7 +8,7 @@ from uuid import UUID
 from scheduler.specs import ProviderSpec, VersionSpec
 from scheduler.states import JobState
 from scheduler.store.changes import Change, Verdict
-from wire.messages import InvocationReply, InvocationRequest
+from wire.messages import InvocationReply, InvocationRequest, MachineReport
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,13 +41,7 @@ class SeenProvider:
 
     provider_id: UUID
     seen_at_ms: int
-    architecture: str
-    slots: int
-    free_slots: int
-    cpu_millis: int
-    memory_mb: int
-    price_nano_per_ms: int
-    agent_version: str
+    report: MachineReport
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from portal.environment import setting
 from portal.providers.models import EnrolmentCode, Provider
 from portal.providers.operations import Enrolment
 from wire import names
+from wire.messages import REPORT_FIELDS
 
 #: How often an agent says that it is alive.
 HEARTBEAT_SECONDS = 15
@@ -32,13 +33,7 @@ class ProviderView(serializers.ModelSerializer[Provider]):
             "enrolled_at",
             "revoked_at",
             "last_seen_at",
-            "architecture",
-            "slots",
-            "free_slots",
-            "cpu_millis",
-            "memory_mb",
-            "price_nano_per_ms",
-            "agent_version",
+            *REPORT_FIELDS,
         )
         read_only_fields = fields
 

@@ -33,7 +33,7 @@ from tests.support.scheduling.marketplace import (
     make_signer,
     make_version,
 )
-from wire.messages import InvocationRequest
+from wire.messages import InvocationRequest, MachineReport
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import Reason
 
@@ -309,17 +309,8 @@ class StoreContract:
         assert bench.store.job_invocation(ended.job_id) == ended.invocation_id
 
     def test_what_heartbeats_said_is_stored(self, bench: Bench) -> None:
-        seen = SeenProvider(
-            provider_id=bench.provider.id,
-            seen_at_ms=NOW_MS,
-            architecture="amd64",
-            slots=2,
-            free_slots=1,
-            cpu_millis=1,
-            memory_mb=1,
-            price_nano_per_ms=1,
-            agent_version="1",
-        )
+        report = MachineReport.of(bench.provider.heartbeat(free_slots=1))
+        seen = SeenProvider(provider_id=bench.provider.id, seen_at_ms=NOW_MS, report=report)
 
         bench.store.seen(bench.epoch, [seen])
 
