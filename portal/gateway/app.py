@@ -14,13 +14,13 @@ from portal.environment import integer_setting  # noqa: E402
 from portal.gateway.cache import Cache  # noqa: E402
 from portal.gateway.callers import Callers  # noqa: E402
 from portal.gateway.calls import Bounds, Calls  # noqa: E402
-from portal.gateway.gateway import Gateway, deliver_to  # noqa: E402
+from portal.gateway.gateway import FunctionGateway, deliver_to  # noqa: E402
 from portal.gateway.ports import Broker, Records  # noqa: E402
 from portal.gateway.rabbitmq import RabbitBroker  # noqa: E402
 from portal.gateway.rates import Rates  # noqa: E402
 from portal.gateway.records import DatabaseRecords  # noqa: E402
 from portal.gateway.results import Results  # noqa: E402
-from portal.gateway.waiting import Waiting  # noqa: E402
+from portal.gateway.waiting import WaitingCallers  # noqa: E402
 
 #: A new live version, a stop, or another limit takes effect within this.
 ENDPOINT_SECONDS = 1.0
@@ -28,7 +28,9 @@ ENDPOINT_SECONDS = 1.0
 TOKEN_SECONDS = 5.0
 
 
-def assemble(records: Records, *, broker: Broker, waiting: Waiting, bounds: Bounds, workers: int = 1) -> Gateway:
+def assemble(
+    records: Records, *, broker: Broker, waiting: WaitingCallers, bounds: Bounds, workers: int = 1
+) -> FunctionGateway:
     """Return a gateway over some database and broker."""
     callers = Callers(Cache(records.account_of, seconds=TOKEN_SECONDS, clock=time.monotonic))
     results = Results(records, callers)
@@ -43,13 +45,13 @@ def assemble(records: Records, *, broker: Broker, waiting: Waiting, bounds: Boun
         clock=lambda: time.time_ns() // 1_000_000,
         monotonic=time.monotonic,
     )
-    return Gateway(calls=calls, results=results, broker=broker, records=records)
+    return FunctionGateway(calls=calls, results=results, broker=broker, records=records)
 
 
-def build() -> Gateway:
+def build() -> FunctionGateway:
     """Return the gateway of this process, from the environment."""
     bounds = Bounds()
-    waiting = Waiting(bounds.calls)
+    waiting = WaitingCallers(bounds.calls)
     broker = RabbitBroker(broker_login(), deliver_to(waiting), gateway_id=uuid4().hex)
     workers = integer_setting("CHAINFAAS_GATEWAY_WORKERS")
     return assemble(DatabaseRecords(), broker=broker, waiting=waiting, bounds=bounds, workers=workers)

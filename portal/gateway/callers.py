@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from portal.gateway.cache import Cache
-from portal.gateway.errors import Refused
+from portal.gateway.errors import CallRefused
 from portal.gateway.http.exchange import Request
 from wire.problems import Reason
 
@@ -19,11 +19,11 @@ class Callers:
     async def require(self, request: Request) -> UUID:
         """Return the account that calls.
 
-        :raises Refused: when there is no token, or one that acts for nobody.
+        :raises CallRefused: when there is no token, or one that acts for nobody.
         """
         caller_id = await self.find(request)
         if caller_id is None:
-            raise Refused(Reason.UNAUTHENTICATED, headers=_CHALLENGE)
+            raise CallRefused(Reason.UNAUTHENTICATED, headers=_CHALLENGE)
         return caller_id
 
     async def find(self, request: Request) -> UUID | None:

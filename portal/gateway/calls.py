@@ -11,14 +11,15 @@ from portal.functions.models import Access, FunctionState
 from portal.functions.queries import Endpoint
 from portal.gateway.cache import Cache
 from portal.gateway.callers import Callers
-from portal.gateway.errors import CallerGone, Refused
+from portal.gateway.errors import CallerGone, CallRefused
 from portal.gateway.http.answers import accepted, failure, no_answer, success
-from portal.gateway.http.exchange import Answer, Request
+from portal.gateway.http.exchange import HttpAnswer, Request
 from portal.gateway.http.routing import CallFunction
-from portal.gateway.ports import Broker, Clock, Monotonic
+from portal.gateway.ports import Broker, Monotonic
 from portal.gateway.rates import Rates
 from portal.gateway.results import Results
-from portal.gateway.waiting import Waiting
+from portal.gateway.waiting import WaitingCallers
+from scheduler.clocks import Clock
 from scheduler.errors import BrokerSilent, BrokerUnavailable, QueueFull
 from wire.messages import InvocationReply, InvocationRequest
 from wire.problems import Reason
@@ -43,7 +44,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class CallInput:
     """What a caller wants a function to do."""
 
     invocation_id: UUID
@@ -59,17 +60,17 @@ class Calls:
     endpoints: Cache[tuple[str, str], Endpoint | None]
     callers: Callers
     rates: Rates
-    waiting: Waiting
+    waiting: WaitingCallers
     broker: Broker
     results: Results
     bounds: Bounds
     clock: Clock
     monotonic: Monotonic
 
-    async def answer(self, request: Request, route: CallFunction, invocation_id: UUID) -> Answer:
+    async def answer(self, request: Request, route: CallFunction, invocation_id: UUID) -> HttpAnswer:
         """Let a call through, wait for its reply and return it.
 
-        :raises Refused: when it is not let through.
+        :raises CallRefused: when it is not let through.
         :raises CallerGone: when the caller left.
         """
         endpoint = await self._endpoint(route)
@@ -79,25 +80,25 @@ class Calls:
         commit_only = "respond-async" in _preferences(request)
         with self.waiting.place(str(invocation_id), commit_only=commit_only) as reply:
             body, input_type = await self._input(request, endpoint), _input_type(request)
-            call = Call(invocation_id=invocation_id, caller_id=caller_id, body=body, input_type=input_type)
+            call = CallInput(invocation_id=invocation_id, caller_id=caller_id, body=body, input_type=input_type)
             order = self._order(endpoint, call, respond_async=commit_only)
             return await self._serve(endpoint, order, reply, request.gone())
 
-    async def answer_owner(self, route: CallFunction, call: Call) -> Answer:
+    async def answer_owner(self, route: CallFunction, call: CallInput) -> HttpAnswer:
         """Serve a call that the portal makes for a function's developer, whoever else may call it.
 
-        :raises Refused: when it is not let through.
+        :raises CallRefused: when it is not let through.
         """
         endpoint = await self._endpoint(route)
         if call.caller_id != endpoint.developer_id:
-            raise Refused(Reason.FORBIDDEN)
+            raise CallRefused(Reason.FORBIDDEN)
         if len(call.body) > endpoint.limits.input_bytes:
-            raise Refused(Reason.INPUT_TOO_LARGE)
+            raise CallRefused(Reason.INPUT_TOO_LARGE)
         self._check_rate(endpoint)
         with self.waiting.place(str(call.invocation_id), commit_only=False) as reply:
             return await self._serve(endpoint, self._order(endpoint, call), reply, _never())
 
-    def _order(self, endpoint: Endpoint, call: Call, *, respond_async: bool = False) -> InvocationRequest:
+    def _order(self, endpoint: Endpoint, call: CallInput, *, respond_async: bool = False) -> InvocationRequest:
         now_ms = self.clock()
         return InvocationRequest(
             invocation_id=str(call.invocation_id),
@@ -117,7 +118,7 @@ class Calls:
         order: InvocationRequest,
         reply: asyncio.Future[InvocationReply],
         leaving: Coroutine[Any, Any, None],
-    ) -> Answer:
+    ) -> HttpAnswer:
         gone: asyncio.Future[None] = asyncio.ensure_future(leaving)
         try:
             if not await self._send(order):
@@ -129,9 +130,9 @@ class Calls:
     async def _endpoint(self, route: CallFunction) -> Endpoint:
         endpoint = await self.endpoints.get((route.developer, route.function))
         if endpoint is None:
-            raise Refused(Reason.NOT_FOUND)
+            raise CallRefused(Reason.NOT_FOUND)
         if endpoint.state != FunctionState.PUBLISHED:
-            raise Refused(Reason.FUNCTION_STOPPED)
+            raise CallRefused(Reason.FUNCTION_STOPPED)
         return endpoint
 
     async def _caller(self, request: Request, endpoint: Endpoint) -> UUID | None:
@@ -139,13 +140,13 @@ class Calls:
             return None
         caller_id = await self.callers.require(request)
         if endpoint.access == Access.OWNER and caller_id != endpoint.developer_id:
-            raise Refused(Reason.FORBIDDEN, "Only the function's developer may call it.")
+            raise CallRefused(Reason.FORBIDDEN, "Only the function's developer may call it.")
         return caller_id
 
     def _check_rate(self, endpoint: Endpoint) -> None:
         seconds = self.rates.take(endpoint.version_id, per_minute=endpoint.rate_per_minute, now=self.monotonic())
         if seconds:
-            raise Refused(Reason.RATE_LIMITED, headers={"Retry-After": str(seconds)})
+            raise CallRefused(Reason.RATE_LIMITED, headers={"Retry-After": str(seconds)})
 
     async def _input(self, request: Request, endpoint: Endpoint) -> bytes:
         limit = endpoint.limits.input_bytes
@@ -153,7 +154,7 @@ class Calls:
             return await request.body(limit=limit, seconds=self.bounds.body_seconds)
         await request.body(limit=0, seconds=self.bounds.body_seconds)
         if len(request.query) > limit:
-            raise Refused(Reason.INPUT_TOO_LARGE, f"The query is larger than the function's {limit} bytes.")
+            raise CallRefused(Reason.INPUT_TOO_LARGE, f"The query is larger than the function's {limit} bytes.")
         return request.query
 
     async def _send(self, order: InvocationRequest) -> bool:
@@ -161,11 +162,11 @@ class Calls:
         try:
             await self.broker.send(order, expires_ms=self.bounds.placing_seconds * 1000)
         except QueueFull:
-            raise Refused(Reason.OVERLOADED, headers={"Retry-After": "2"}) from None
+            raise CallRefused(Reason.OVERLOADED, headers={"Retry-After": "2"}) from None
         except BrokerSilent:
             return False
         except BrokerUnavailable:
-            raise Refused(Reason.UNAVAILABLE, headers={"Retry-After": "2"}) from None
+            raise CallRefused(Reason.UNAVAILABLE, headers={"Retry-After": "2"}) from None
         return True
 
     async def _wait(
@@ -174,7 +175,7 @@ class Calls:
         order: InvocationRequest,
         reply: asyncio.Future[InvocationReply],
         gone: asyncio.Future[None],
-    ) -> Answer:
+    ) -> HttpAnswer:
         seconds = self.bounds.placing_seconds + endpoint.limits.timeout_ms / 1000 + self.bounds.grace_seconds
         either: set[asyncio.Future[Any]] = {reply, gone}
         await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -190,7 +191,7 @@ async def _never() -> None:
     await asyncio.Event().wait()
 
 
-def _answer(reply: InvocationReply, order: InvocationRequest, endpoint: Endpoint) -> Answer:
+def _answer(reply: InvocationReply, order: InvocationRequest, endpoint: Endpoint) -> HttpAnswer:
     if reply.reason is not None:
         return failure(reply, reply.reason)
     if order.respond_async:
@@ -202,7 +203,7 @@ def _check_method(method: str, endpoint: Endpoint) -> None:
     allowed = ("GET", "POST") if endpoint.get_allowed else ("POST",)
     if method not in allowed:
         detail = f"This function answers {' and '.join(allowed)}."
-        raise Refused(Reason.METHOD_NOT_ALLOWED, detail, headers={"Allow": ", ".join(allowed)})
+        raise CallRefused(Reason.METHOD_NOT_ALLOWED, detail, headers={"Allow": ", ".join(allowed)})
 
 
 def _preferences(request: Request) -> set[str]:
@@ -214,5 +215,5 @@ def _input_type(request: Request) -> str:
         return _FORM
     content_type = request.header("Content-Type") or "application/octet-stream"
     if not _MEDIA_TYPE.fullmatch(content_type):
-        raise Refused(Reason.INVALID, "Content-Type: use at most 100 printable characters.")
+        raise CallRefused(Reason.INVALID, "Content-Type: use at most 100 printable characters.")
     return content_type

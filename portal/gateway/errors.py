@@ -9,7 +9,7 @@ class GatewayError(Exception):
     """A request came to no result."""
 
 
-class Refused(GatewayError):
+class CallRefused(GatewayError):
     """The request is answered with a JSON error."""
 
     def __init__(self, reason: Reason, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:

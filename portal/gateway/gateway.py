@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from portal.gateway.calls import Call, Calls
-from portal.gateway.errors import CallerGone, Refused
+from portal.gateway.calls import CallInput, Calls
+from portal.gateway.errors import CallerGone, CallRefused
 from portal.gateway.http.answers import ok, refusal
-from portal.gateway.http.exchange import Answer, Receive, Request, Scope, Send
+from portal.gateway.http.exchange import HttpAnswer, Receive, Request, Scope, Send
 from portal.gateway.http.routing import AskHealth, CallFunction, route
 from portal.gateway.metrics import ANSWERS, CALLERS_GONE, SECONDS, STRAY_REPLIES
 from portal.gateway.ports import Broker, Records
 from portal.gateway.results import Results
-from portal.gateway.waiting import Waiting
+from portal.gateway.waiting import WaitingCallers
 from wire.messages import InvocationReply
 from wire.problems import Reason
 
@@ -24,7 +24,7 @@ _NO_WEBSOCKET = {"type": "websocket.close", "code": 1002}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gateway:
+class FunctionGateway:
     """Answers functions' callers. One instance a process."""
 
     calls: Calls
@@ -51,7 +51,7 @@ class Gateway:
         await self.broker.stop()
         await self.records.close()
 
-    async def run(self, route: CallFunction, call: Call) -> Answer:
+    async def run(self, route: CallFunction, call: CallInput) -> HttpAnswer:
         """Run a function once for its developer, who asks on the portal."""
         return await self._answer(self.calls.answer_owner(route, call), call.invocation_id)
 
@@ -73,41 +73,41 @@ class Gateway:
         else:
             await answer.send(send)
 
-    async def _answer(self, answering: Awaitable[Answer], request_id: UUID) -> Answer:
+    async def _answer(self, answering: Awaitable[HttpAnswer], request_id: UUID) -> HttpAnswer:
         reason = ""
         try:
             with SECONDS.time():
                 answer = await answering
         except CallerGone:
             raise
-        except Refused as refused:
+        except CallRefused as refused:
             reason = refused.reason.value
             answer = refusal(refused, request_id)
         except Exception:  # The outermost loop: a caller gets an answer, and the log says why it is this one.
             log.exception("gateway.failed", extra={"request_id": request_id})
             reason = Reason.INTERNAL.value
-            answer = refusal(Refused(Reason.INTERNAL), request_id)
+            answer = refusal(CallRefused(Reason.INTERNAL), request_id)
         ANSWERS.labels(status=str(answer.status), reason=reason).inc()
         log.info("gateway.answered", extra={"request_id": request_id, "status": answer.status, "reason": reason})
         return answer
 
-    async def _dispatch(self, request: Request, request_id: UUID) -> Answer:
+    async def _dispatch(self, request: Request, request_id: UUID) -> HttpAnswer:
         wanted = route(request.path)
         if isinstance(wanted, CallFunction):
             return await self.calls.answer(request, wanted, request_id)
         if isinstance(wanted, AskHealth):
             return self._health()
         if wanted is None:
-            raise Refused(Reason.NOT_FOUND)
+            raise CallRefused(Reason.NOT_FOUND)
         return await self.results.answer(request, wanted)
 
-    def _health(self) -> Answer:
+    def _health(self) -> HttpAnswer:
         if not self.broker.ready:
-            raise Refused(Reason.UNAVAILABLE, "No connection to the broker.")
+            raise CallRefused(Reason.UNAVAILABLE, "No connection to the broker.")
         return ok({"status": "ok"})
 
 
-def deliver_to(waiting: Waiting) -> Callable[[InvocationReply], None]:
+def deliver_to(waiting: WaitingCallers) -> Callable[[InvocationReply], None]:
     """Return what hands replies to waiting callers, and counts those that nobody waits for."""
 
     def deliver(reply: InvocationReply) -> None:

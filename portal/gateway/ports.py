@@ -13,8 +13,6 @@ from wire.messages import InvocationReply, InvocationRequest
 
 #: Seconds that only go forward, as time.monotonic.
 Monotonic = Callable[[], float]
-#: Milliseconds since 1970 UTC.
-Clock = Callable[[], int]
 OnReply = Callable[[InvocationReply], None]
 
 
@@ -46,7 +44,7 @@ class StoredResult:
 
 
 class Records(Protocol):
-    """The database, as the gateway sees it. Each call may raise `Refused`: overloaded or unavailable."""
+    """The database, as the gateway sees it. Each call may raise `CallRefused`: overloaded or unavailable."""
 
     async def endpoint(self, address: tuple[str, str]) -> Endpoint | None:
         """Return what answers at `/f/<developer>/<function>`; None when nothing does."""

@@ -14,7 +14,7 @@ from portal.accounts.errors import TokenRefused
 from portal.accounts.operations import authenticate_token
 from portal.functions.models import Access
 from portal.functions.queries import Endpoint, find_endpoint
-from portal.gateway.errors import Refused
+from portal.gateway.errors import CallRefused
 from portal.gateway.ports import StoredInvocation, StoredResult
 from portal.invocations.queries import find_invocation, find_result
 from scheduler.states import InvocationState
@@ -60,12 +60,12 @@ class DatabaseRecords:
 
     async def _read(self, query: Callable[[], T]) -> T:
         if self._pending >= MAX_PENDING:
-            raise Refused(Reason.OVERLOADED, headers={"Retry-After": "1"})
+            raise CallRefused(Reason.OVERLOADED, headers={"Retry-After": "1"})
         self._pending += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, _run, query)
         except Error as error:
-            raise Refused(Reason.UNAVAILABLE, headers={"Retry-After": "2"}) from error
+            raise CallRefused(Reason.UNAVAILABLE, headers={"Retry-After": "2"}) from error
         finally:
             self._pending -= 1
 

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from portal.functions.models import Access
 from portal.gateway.callers import Callers
-from portal.gateway.errors import Refused
+from portal.gateway.errors import CallRefused
 from portal.gateway.http.answers import failure, ok, success
-from portal.gateway.http.exchange import Answer, Request
+from portal.gateway.http.exchange import HttpAnswer, Request
 from portal.gateway.http.routing import AskResult, AskStatus, status_path
 from portal.gateway.ports import Records, StoredInvocation
 from scheduler.states import InvocationState
@@ -21,22 +21,22 @@ class Results:
         self._records = records
         self._callers = callers
 
-    async def answer(self, request: Request, route: AskStatus | AskResult) -> Answer:
+    async def answer(self, request: Request, route: AskStatus | AskResult) -> HttpAnswer:
         """Return status or result to who may have it.
 
-        :raises Refused: to everybody else, and when there is none.
+        :raises CallRefused: to everybody else, and when there is none.
         """
         if request.method != "GET":
-            raise Refused(Reason.METHOD_NOT_ALLOWED, "Use GET.", headers={"Allow": "GET"})
+            raise CallRefused(Reason.METHOD_NOT_ALLOWED, "Use GET.", headers={"Allow": "GET"})
         invocation = await self._records.invocation(route.invocation_id)
         if invocation is None:
-            raise Refused(Reason.NOT_FOUND)
+            raise CallRefused(Reason.NOT_FOUND)
         await self._check_access(request, invocation)
         if isinstance(route, AskStatus):
             return ok(_status(invocation))
         return await self._result(invocation)
 
-    async def late(self, invocation_id: UUID) -> Answer | None:
+    async def late(self, invocation_id: UUID) -> HttpAnswer | None:
         """Return how an invocation ended whose reply did not come; None while it is pending."""
         invocation = await self._records.invocation(invocation_id)
         if invocation is None or invocation.state == InvocationState.PENDING:
@@ -50,9 +50,9 @@ class Results:
         if account_id == invocation.developer_id:
             return
         if invocation.access != Access.TOKEN or account_id != invocation.caller_id:
-            raise Refused(Reason.NOT_FOUND)
+            raise CallRefused(Reason.NOT_FOUND)
 
-    async def _result(self, invocation: StoredInvocation) -> Answer:
+    async def _result(self, invocation: StoredInvocation) -> HttpAnswer:
         if invocation.state == InvocationState.PENDING:
             return ok(_status(invocation), status=202, headers={"Retry-After": "1"})
         if invocation.state == InvocationState.FAILED:
@@ -60,7 +60,7 @@ class Results:
             return failure(reply, Reason(invocation.reason))
         result = await self._records.result(invocation.invocation_id)
         if result is None:
-            raise Refused(Reason.NOT_FOUND, "The result is no longer kept.")
+            raise CallRefused(Reason.NOT_FOUND, "The result is no longer kept.")
         reply = InvocationReply(
             invocation_id=str(invocation.invocation_id),
             job_id=result.job_id,

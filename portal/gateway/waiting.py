@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from portal.gateway.errors import Refused
+from portal.gateway.errors import CallRefused
 from portal.gateway.metrics import WAITING
 from wire.messages import InvocationReply
 from wire.problems import Reason
@@ -18,7 +18,7 @@ class _Waiter:
     commit_only: bool
 
 
-class Waiting:
+class WaitingCallers:
     """The waiting callers of this process."""
 
     def __init__(self, limit: int) -> None:
@@ -32,10 +32,10 @@ class Waiting:
     def place(self, invocation_id: str, *, commit_only: bool) -> Iterator[asyncio.Future[InvocationReply]]:
         """Hold a place while a caller waits; its future gets the reply.
 
-        :raises Refused: as overloaded, when all places are taken.
+        :raises CallRefused: as overloaded, when all places are taken.
         """
         if len(self._waiters) >= self._limit:
-            raise Refused(Reason.OVERLOADED, headers={"Retry-After": "1"})
+            raise CallRefused(Reason.OVERLOADED, headers={"Retry-After": "1"})
         future: asyncio.Future[InvocationReply] = asyncio.get_running_loop().create_future()
         self._waiters[invocation_id] = _Waiter(future, commit_only)
         WAITING.inc()

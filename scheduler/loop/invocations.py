@@ -5,7 +5,7 @@ from uuid import UUID
 
 from scheduler import metrics
 from scheduler.loop import endings, placing
-from scheduler.loop.desk import Desk
+from scheduler.loop.core import Core
 from scheduler.loop.live import LiveInvocation
 from scheduler.placement import Capacity
 from scheduler.specs import VersionSpec
@@ -18,59 +18,59 @@ from wire.signing import sha256_hex
 log = logging.getLogger(__name__)
 
 
-async def take(desk: Desk, request: InvocationRequest) -> None:
+async def take(core: Core, request: InvocationRequest) -> None:
     """Take a request in; return once it is committed and, if there was a free slot, its ticket sent."""
     version_id = _checked(request)
     metrics.REQUESTS.inc()
-    version = await desk.version(version_id)
-    if UUID(request.invocation_id) in desk.live:
+    version = await core.version(version_id)
+    if UUID(request.invocation_id) in core.live:
         log.info("invocation.repeated", extra={"invocation_id": request.invocation_id})
         return
     if version is None:
-        await _turn_away(desk, request, Reason.NOT_FOUND)
-    elif reason := _objection(desk, request, version):
-        await _turn_away(desk, request, reason)
+        await _turn_away(core, request, Reason.NOT_FOUND)
+    elif reason := _objection(core, request, version):
+        await _turn_away(core, request, reason)
     else:
-        await _serve(desk, LiveInvocation(request=request, version=version))
+        await _serve(core, LiveInvocation(request=request, version=version))
 
 
-async def _serve(desk: Desk, invocation: LiveInvocation) -> None:
-    desk.live.add(invocation)
+async def _serve(core: Core, invocation: LiveInvocation) -> None:
+    core.live.add(invocation)
     store = StoreInvocation(request=invocation.request, input_digest=sha256_hex(invocation.request.input))
-    choice = placing.choose(desk, invocation)
-    if isinstance(choice, Capacity) and desk.live.others_wait(invocation.version.version_id):
+    choice = placing.choose(core, invocation)
+    if isinstance(choice, Capacity) and core.live.others_wait(invocation.version.version_id):
         choice = Reason.PROVIDERS_BUSY
     if isinstance(choice, Capacity):
-        await placing.commit_and_send(desk, invocation, placing.reserve(desk, invocation, choice), store)
+        await placing.commit_and_send(core, invocation, placing.reserve(core, invocation, choice), store)
     elif choice is Reason.PROVIDERS_BUSY:
-        await _wait(desk, invocation, store)
+        await _wait(core, invocation, store)
     else:
-        await endings.end(desk, invocation, choice, store)
+        await endings.end(core, invocation, choice, store)
     if invocation.request.respond_async and not invocation.answered:
         invocation.answered = True
         pending = InvocationReply(invocation_id=invocation.request.invocation_id, pending=True)
-        await endings.send(desk, invocation.request, pending)
+        await endings.send(core, invocation.request, pending)
 
 
-async def _wait(desk: Desk, invocation: LiveInvocation, store: StoreInvocation) -> None:
-    desk.live.wait(invocation)
-    async with endings.ended_on_error(desk, invocation):
-        await desk.commit.commit(store)
+async def _wait(core: Core, invocation: LiveInvocation, store: StoreInvocation) -> None:
+    core.live.wait(invocation)
+    async with endings.ended_on_error(core, invocation):
+        await core.commit.commit(store)
 
 
-def _objection(desk: Desk, request: InvocationRequest, version: VersionSpec) -> Reason | None:
+def _objection(core: Core, request: InvocationRequest, version: VersionSpec) -> Reason | None:
     if len(request.input) > version.limits.input_bytes:
         return Reason.INPUT_TOO_LARGE
-    if desk.live.full or desk.clock() >= request.deadline_at_ms:
+    if core.live.full or core.clock() >= request.deadline_at_ms:
         return Reason.OVERLOADED
     return None
 
 
-async def _turn_away(desk: Desk, request: InvocationRequest, reason: Reason) -> None:
+async def _turn_away(core: Core, request: InvocationRequest, reason: Reason) -> None:
     """Answer a request that is not taken in: nothing of it is stored."""
     metrics.ENDED.labels(reason).inc()
     log.info("invocation.turned_away", extra={"invocation_id": request.invocation_id, "reason": reason})
-    await endings.send(desk, request, InvocationReply(invocation_id=request.invocation_id, reason=reason))
+    await endings.send(core, request, InvocationReply(invocation_id=request.invocation_id, reason=reason))
 
 
 def _checked(request: InvocationRequest) -> UUID:

@@ -7,7 +7,7 @@ from uuid import UUID
 from scheduler import metrics, receipts
 from scheduler.errors import ChangeFailed, ReceiptRefused
 from scheduler.loop import endings, placing, retries
-from scheduler.loop.desk import Desk
+from scheduler.loop.core import Core
 from scheduler.loop.live import LiveInvocation, LiveJob
 from scheduler.receipts import Expected
 from scheduler.specs import ProviderSpec
@@ -40,55 +40,55 @@ class Arrival:
         return {"job_id": self.message.job_id, "provider_id": self.provider.provider_id}
 
 
-async def take(desk: Desk, arrival: Arrival) -> None:
+async def take(core: Core, arrival: Arrival) -> None:
     """Take a result in, and acknowledge it whatever becomes of it, so that the agent drops it from its spool."""
-    found = desk.live.of_job(arrival.message.job_id)
+    found = core.live.of_job(arrival.message.job_id)
     if found is None:
-        await _take_late(desk, arrival)
+        await _take_late(core, arrival)
     elif found[1].provider_id != arrival.provider.provider_id:
         log.warning("result.foreign", extra=arrival.ids)
-        await _acknowledge(desk, arrival)
+        await _acknowledge(core, arrival)
     else:
-        await _take_expected(desk, arrival, *found)
+        await _take_expected(core, arrival, *found)
 
 
-async def _take_expected(desk: Desk, arrival: Arrival, invocation: LiveInvocation, job: LiveJob) -> None:
+async def _take_expected(core: Core, arrival: Arrival, invocation: LiveInvocation, job: LiveJob) -> None:
     try:
         receipt = _checked(arrival, digest=job.ticket_digest, limit=invocation.version.limits.output_bytes)
     except ReceiptRefused as error:
         log.warning("result.refused", extra=arrival.ids | {"why": str(error)})
         failure = FailJob(job_id=job.job_id, state=JobState.FAILED, at_ms=arrival.at_ms)
-        await retries.fail(desk, invocation, failure)
-        await _acknowledge(desk, arrival)
+        await retries.fail(core, invocation, failure)
+        await _acknowledge(core, arrival)
     else:
         if receipt.exit_state in PROVIDER_FAULTS:
-            await retries.fail(desk, invocation, _failure(arrival, receipt))
-            await _acknowledge(desk, arrival)
+            await retries.fail(core, invocation, _failure(arrival, receipt))
+            await _acknowledge(core, arrival)
         else:
-            await _finish(desk, arrival, invocation, receipt)
-    placing.place_waiting(desk)
+            await _finish(core, arrival, invocation, receipt)
+    placing.place_waiting(core)
 
 
-async def _finish(desk: Desk, arrival: Arrival, invocation: LiveInvocation, receipt: Receipt) -> None:
-    job = endings.release(desk, invocation)
+async def _finish(core: Core, arrival: Arrival, invocation: LiveInvocation, receipt: Receipt) -> None:
+    job = endings.release(core, invocation)
     metrics.JOBS.labels(JobState.FINISHED).inc()
     change = _finished(arrival, receipt, invocation_id=invocation.invocation_id, job=job)
-    async with endings.ended_on_error(desk, invocation):
-        verdict = (await desk.commit.commit(change))[0]
+    async with endings.ended_on_error(core, invocation):
+        verdict = (await core.commit.commit(change))[0]
         if verdict not in _ACCEPTED:
             raise ReceiptRefused(f"job {job.job_id} is open here and {verdict} in the database")
-        desk.live.forget(invocation)
-        desk.fleet.succeeded(job.provider_id, invocation.need.image_digest)
+        core.live.forget(invocation)
+        core.fleet.succeeded(job.provider_id, invocation.need.image_digest)
         log.info("job.finished", extra=arrival.ids | {"exit_state": receipt.exit_state})
-        await endings.reply(desk, invocation, _answer(change, job))
-        await _acknowledge(desk, arrival, desk.signer.acknowledge(receipt, now_ms=arrival.at_ms))
+        await endings.reply(core, invocation, _answer(change, job))
+        await _acknowledge(core, arrival, core.signer.acknowledge(receipt, now_ms=arrival.at_ms))
 
 
-async def _take_late(desk: Desk, arrival: Arrival) -> None:
+async def _take_late(core: Core, arrival: Arrival) -> None:
     """Take the result of a job that is not open here: it came before, or the job was replaced, or is none of ours."""
     acknowledgement = None
     try:
-        ticket = _own_ticket(desk, arrival)
+        ticket = _own_ticket(core, arrival)
         digest = digest_of(arrival.message.ticket)
         receipt = _checked(arrival, digest=digest, limit=ticket.limits.output_bytes)
     except (WireError, ReceiptRefused) as error:
@@ -104,45 +104,45 @@ async def _take_late(desk: Desk, arrival: Arrival) -> None:
             placed_at_ms=ticket.issued_at_ms,
             accept_by_ms=ticket.accept_by_ms,
         )
-        acknowledgement = await _store_late(desk, arrival, receipt, late)
-    await _acknowledge(desk, arrival, acknowledgement)
+        acknowledgement = await _store_late(core, arrival, receipt, late)
+    await _acknowledge(core, arrival, acknowledgement)
 
 
-def _own_ticket(desk: Desk, arrival: Arrival) -> Ticket:
+def _own_ticket(core: Core, arrival: Arrival) -> Ticket:
     """Return the ticket that came back with a result.
 
     :raises BadSignature: when it is not one of this controller's.
     :raises ReceiptRefused: when it is for another job or provider.
     """
-    ticket = desk.signer.read(arrival.message.ticket)
+    ticket = core.signer.read(arrival.message.ticket)
     if ticket.provider_id != str(arrival.provider.provider_id) or ticket.job_id != arrival.message.job_id:
         raise ReceiptRefused(f"the ticket is for job {ticket.job_id} on provider {ticket.provider_id}")
     return ticket
 
 
-async def _store_late(desk: Desk, arrival: Arrival, receipt: Receipt, job: LiveJob) -> str | None:
+async def _store_late(core: Core, arrival: Arrival, receipt: Receipt, job: LiveJob) -> str | None:
     """Store a late result; return the acknowledgement when the same result was accepted before."""
-    invocation_id = await desk.commit.call(lambda: desk.store.job_invocation(job.job_id))
+    invocation_id = await core.commit.call(lambda: core.store.job_invocation(job.job_id))
     if invocation_id is None or receipt.exit_state in PROVIDER_FAULTS:
         log.info("result.late", extra=arrival.ids | {"exit_state": receipt.exit_state})
         return None
     change = _finished(arrival, receipt, invocation_id=invocation_id, job=job)
     try:
-        verdict = (await desk.commit.commit(change))[0]
+        verdict = (await core.commit.commit(change))[0]
     except ChangeFailed:
         return None
     log.info("result.late", extra=arrival.ids | {"verdict": verdict})
-    invocation = desk.live.get(invocation_id)
+    invocation = core.live.get(invocation_id)
     if verdict in _ACCEPTED and invocation and invocation.job is None:
         # Its first delivery was committed and then cut short: what was left to do is done now.
-        desk.live.forget(invocation)
-        await endings.reply(desk, invocation, _answer(change, job))
-    return desk.signer.acknowledge(receipt, now_ms=arrival.at_ms) if verdict in _ACCEPTED else None
+        core.live.forget(invocation)
+        await endings.reply(core, invocation, _answer(change, job))
+    return core.signer.acknowledge(receipt, now_ms=arrival.at_ms) if verdict in _ACCEPTED else None
 
 
-async def _acknowledge(desk: Desk, arrival: Arrival, acknowledgement: str | None = None) -> None:
+async def _acknowledge(core: Core, arrival: Arrival, acknowledgement: str | None = None) -> None:
     message = ResultAcknowledged(job_id=arrival.message.job_id, acknowledgement=acknowledgement)
-    await desk.tell(arrival.provider.provider_id, message)
+    await core.tell(arrival.provider.provider_id, message)
 
 
 def _checked(arrival: Arrival, *, digest: str, limit: int) -> Receipt:

@@ -10,7 +10,7 @@ from uuid import UUID
 from scheduler import clocks, metrics
 from scheduler.errors import BrokerUnavailable, EpochSuperseded
 from scheduler.loop import events, invocations, placing, results
-from scheduler.loop.desk import Desk
+from scheduler.loop.core import Core
 from scheduler.loop.live import LiveInvocation, LiveJob
 from scheduler.loop.results import Arrival
 from scheduler.loop.watch import Watch
@@ -27,7 +27,7 @@ from wire.signing import payload_of
 log = logging.getLogger(__name__)
 
 #: What is done with one kind of event of one provider.
-Step = Callable[[Desk, UUID, Any], Awaitable[None]]
+Step = Callable[[Core, UUID, Any], Awaitable[None]]
 
 _TICK_SECONDS = 0.25
 _STOP_SECONDS = 5.0
@@ -37,8 +37,8 @@ _PREFETCH = {names.INVOCATIONS: 256, names.HEARTBEATS: 64, names.PROGRESS: 256, 
 class Scheduler:
     """One scheduler; the newest one leads."""
 
-    def __init__(self, desk: Desk, requests: Requests) -> None:
-        self.desk = desk
+    def __init__(self, core: Core, requests: Requests) -> None:
+        self.core = core
         self.requests = requests
         #: True from the take-over until another scheduler takes over.
         self.leads = False
@@ -59,11 +59,11 @@ class Scheduler:
             self.leads = False
             for task in (starting, stopped):
                 task.cancel()
-            self.desk.commit.close()
+            self.core.commit.close()
 
     async def _serve(self, stopped: "asyncio.Task[bool]") -> None:
         work = [
-            asyncio.create_task(self.desk.commit.run()),
+            asyncio.create_task(self.core.commit.run()),
             asyncio.create_task(self.requests.run(self.consumers(), self.connected)),
             asyncio.create_task(self._keep_watch()),
         ]
@@ -79,22 +79,22 @@ class Scheduler:
 
     async def take_over(self) -> None:
         """Count the epoch up and learn what is pending; nobody is judged before it could be heard."""
-        desk = self.desk
-        start = await desk.commit.call(lambda: desk.store.take_over(now_ms=desk.clock()))
-        desk.commit.epoch = start.epoch
-        await desk.refresh_providers()
-        desk.fleet.recall(start.seen)
+        core = self.core
+        start = await core.commit.call(lambda: core.store.take_over(now_ms=core.clock()))
+        core.commit.epoch = start.epoch
+        await core.refresh_providers()
+        core.fleet.recall(start.seen)
         jobs = {job.invocation_id: job for job in start.jobs}
         for pending in start.invocations:
-            version = await desk.version(UUID(pending.request.version_id))
+            version = await core.version(UUID(pending.request.version_id))
             if version is None:
                 raise LookupError(f"invocation {pending.request.invocation_id} has no version")
             invocation = LiveInvocation(
                 request=pending.request, version=version, attempts=pending.attempts, tried=set(pending.tried)
             )
-            desk.live.add(invocation)
+            core.live.add(invocation)
             job = jobs.get(invocation.invocation_id)
-            self._resume(invocation, job) if job else desk.live.wait(invocation)
+            self._resume(invocation, job) if job else core.live.wait(invocation)
         self.leads = True
         ids = {"epoch": start.epoch, "jobs": len(start.jobs), "invocations": len(start.invocations)}
         log.info("scheduler.took_over", extra=ids)
@@ -109,7 +109,7 @@ class Scheduler:
         ]
 
     def _resume(self, invocation: LiveInvocation, job: OpenJob) -> None:
-        desk, now_ms = self.desk, self.desk.clock()
+        core, now_ms = self.core, self.core.clock()
         ticket = decode(Ticket, payload_of(job.ticket))
         live = LiveJob(
             job_id=job.job_id,
@@ -123,32 +123,32 @@ class Scheduler:
             state=job.state,
             sent=job.state is not JobState.PLACED,
         )
-        desk.live.open(invocation, live)
-        desk.fleet.take(live.provider_id, live.job_id)
+        core.live.open(invocation, live)
+        core.fleet.take(live.provider_id, live.job_id)
         if live.sent:
             live.silence.accept(now_ms=now_ms)
         live.silence.extend(now_ms=now_ms, away_ms=0)
 
     def connected(self, away_ms: int) -> None:
         """Judge nobody for the time in which the broker was away, and make up for what it missed."""
-        desk = self.desk
-        desk.live.extend_silence(now_ms=desk.clock(), away_ms=away_ms)
-        desk.spawn(self._after_connecting())
+        core = self.core
+        core.live.extend_silence(now_ms=core.clock(), away_ms=away_ms)
+        core.spawn(self._after_connecting())
 
     async def _after_connecting(self) -> None:
         """Send tickets that may not have been sent, and wait for the heartbeats of agents that are connected."""
-        desk, now_ms = self.desk, self.desk.clock()
-        for _, job in list(desk.live.jobs()):
+        core, now_ms = self.core, self.core.clock()
+        for _, job in list(core.live.jobs()):
             if not job.sent and now_ms < job.accept_by_ms:
-                await placing.send_ticket(desk, job.job_id)
+                await placing.send_ticket(core, job.job_id)
         with suppress(BrokerUnavailable):
-            for provider in desk.fleet.unheard(now_ms=now_ms):
-                if await desk.presence.has_consumer(provider):
-                    desk.fleet.awaited.add(provider.provider_id)
-        desk.fleet.awaited_until_ms = now_ms + clocks.AWAY_GRACE_MS
+            for provider in core.fleet.unheard(now_ms=now_ms):
+                if await core.presence.has_consumer(provider):
+                    core.fleet.awaited.add(provider.provider_id)
+        core.fleet.awaited_until_ms = now_ms + clocks.AWAY_GRACE_MS
 
     async def _keep_watch(self) -> None:
-        watch = Watch(self.desk)
+        watch = Watch(self.core)
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             try:
@@ -157,12 +157,12 @@ class Scheduler:
                 raise
             except Exception:
                 # What one look broke on must not end the looking: silent jobs would never be given up.
-                log.exception("watch.broke", extra={"epoch": self.desk.epoch})
+                log.exception("watch.broke", extra={"epoch": self.core.epoch})
 
     async def _finish_what_is_in_hand(self) -> None:
         await self.requests.stop_consuming()
-        await self.desk.settle(_STOP_SECONDS)
-        self.desk.cancel()
+        await self.core.settle(_STOP_SECONDS)
+        self.core.cancel()
 
     def _consumer(self, queue: str, step: Handler) -> Consumer:
         async def handle(body: bytes, routing_key: str | None) -> None:
@@ -181,7 +181,7 @@ class Scheduler:
         return Consumer(queue=queue, prefetch=_PREFETCH[queue], handler=handle)
 
     async def _on_request(self, body: bytes, _: str | None) -> None:
-        await invocations.take(self.desk, envelope.parse_as(InvocationRequest, body))
+        await invocations.take(self.core, envelope.parse_as(InvocationRequest, body))
 
     def _on_event(self, steps: Mapping[type[Message], Step]) -> Handler:
         async def handle(body: bytes, routing_key: str | None) -> None:
@@ -189,17 +189,17 @@ class Scheduler:
             step = steps.get(type(message))
             if step is None:
                 raise UnknownMessage(f"{message.kind} does not belong into this queue")
-            await step(self.desk, _sender(routing_key), message)
+            await step(self.core, _sender(routing_key), message)
 
         return handle
 
 
-async def _finished(desk: Desk, sender: UUID, message: Finished) -> None:
-    provider = await desk.provider(sender)
+async def _finished(core: Core, sender: UUID, message: Finished) -> None:
+    provider = await core.provider(sender)
     if provider is None:
         log.warning("result.unknown_provider", extra={"job_id": message.job_id, "provider_id": sender})
         return
-    await results.take(desk, Arrival(provider=provider, message=message, at_ms=desk.clock()))
+    await results.take(core, Arrival(provider=provider, message=message, at_ms=core.clock()))
 
 
 def _sender(routing_key: str | None) -> UUID:

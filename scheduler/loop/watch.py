@@ -7,7 +7,7 @@ from itertools import islice
 from scheduler import clocks, metrics
 from scheduler.errors import BrokerUnavailable
 from scheduler.loop import endings, placing, retries
-from scheduler.loop.desk import Desk
+from scheduler.loop.core import Core
 from scheduler.specs import ProviderSpec
 from wire.problems import Reason
 
@@ -28,94 +28,94 @@ _SAMPLE = 20
 class Watch:
     """Called a few times a second with nothing else to do than to look."""
 
-    desk: Desk
+    core: Core
     _ticked_at_ms: int = 0
     _due_at_ms: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
 
     async def tick(self) -> None:
         """Look at everything once."""
-        desk, now_ms = self.desk, self.desk.clock()
+        core, now_ms = self.core, self.core.clock()
         slept_ms = now_ms - self._ticked_at_ms if self._ticked_at_ms else 0
         self._ticked_at_ms = now_ms
         if slept_ms > _SLEPT_MS:
             log.warning("watch.slept", extra={"milliseconds": slept_ms})
-            desk.live.extend_silence(now_ms=now_ms, away_ms=slept_ms)
-        if desk.presence.connected:
+            core.live.extend_silence(now_ms=now_ms, away_ms=slept_ms)
+        if core.presence.connected:
             await self._judge(now_ms)
-        if desk.fleet.resumed(since_ms=now_ms - slept_ms, now_ms=now_ms):
-            placing.place_waiting(desk)
+        if core.fleet.resumed(since_ms=now_ms - slept_ms, now_ms=now_ms):
+            placing.place_waiting(core)
         self._end_what_waited_too_long(now_ms)
         if self._due("people", now_ms, _PEOPLE_MS):
             await self._tell_people(now_ms)
         if self._due("clean_up", now_ms, _CLEAN_UP_MS):
-            await desk.commit.call(lambda: desk.store.clean_up(desk.epoch, now_ms=now_ms))
+            await core.commit.call(lambda: core.store.clean_up(core.epoch, now_ms=now_ms))
         self._look_after_the_working_key(now_ms)
-        metrics.WAITING.set(len(desk.live.waiting))
-        metrics.OPEN_JOBS.set(desk.live.open_jobs)
-        metrics.PROVIDERS.set(len(desk.fleet.capacities(now_ms=now_ms)))
+        metrics.WAITING.set(len(core.live.waiting))
+        metrics.OPEN_JOBS.set(core.live.open_jobs)
+        metrics.PROVIDERS.set(len(core.fleet.capacities(now_ms=now_ms)))
 
     async def _judge(self, now_ms: int) -> None:
         if self._due("consumers", now_ms, _CONSUMERS_MS):
             await self._look_for_agents(now_ms)
-        for job_id in self.desk.live.silent(now_ms=now_ms):
-            self.desk.spawn(retries.lose(self.desk, job_id))
+        for job_id in self.core.live.silent(now_ms=now_ms):
+            self.core.spawn(retries.lose(self.core, job_id))
 
     async def _look_for_agents(self, now_ms: int) -> None:
-        desk, lost = self.desk, False
+        core, lost = self.core, False
         for provider in self._whom_to_look_for():
             try:
-                there = await desk.presence.has_consumer(provider)
+                there = await core.presence.has_consumer(provider)
             except BrokerUnavailable:
                 return
-            gone_ms = desk.fleet.note_connection(provider.provider_id, connected=there, now_ms=now_ms)
+            gone_ms = core.fleet.note_connection(provider.provider_id, connected=there, now_ms=now_ms)
             lost = lost or gone_ms >= clocks.GONE_MS
         if lost:
             self._give_up_jobs_of_the_gone(now_ms)
 
     def _give_up_jobs_of_the_gone(self, now_ms: int) -> None:
-        for _, job in self.desk.live.jobs():
-            if self.desk.fleet.gone_ms(job.provider_id, now_ms=now_ms) >= clocks.GONE_MS:
+        for _, job in self.core.live.jobs():
+            if self.core.fleet.gone_ms(job.provider_id, now_ms=now_ms) >= clocks.GONE_MS:
                 log.info("provider.gone", extra={"job_id": job.job_id, "provider_id": job.provider_id})
                 job.silence.end(now_ms=now_ms)
 
     def _whom_to_look_for(self) -> list[ProviderSpec]:
-        desk = self.desk
-        busy = {job.provider_id for _, job in desk.live.jobs()} | desk.fleet.awaited
-        others = [spec for spec in desk.fleet.specs() if spec.provider_id not in busy]
+        core = self.core
+        busy = {job.provider_id for _, job in core.live.jobs()} | core.fleet.awaited
+        others = [spec for spec in core.fleet.specs() if spec.provider_id not in busy]
         start = self._turn % max(len(others), 1)
         self._turn += _SAMPLE
         sample = list(islice(others[start:] + others[:start], _SAMPLE))
-        return [spec for provider_id in busy if (spec := desk.fleet.spec(provider_id))] + sample
+        return [spec for provider_id in busy if (spec := core.fleet.spec(provider_id))] + sample
 
     def _end_what_waited_too_long(self, now_ms: int) -> None:
-        for invocation in self.desk.live.waiting:
+        for invocation in self.core.live.waiting:
             if now_ms >= invocation.request.deadline_at_ms:
-                choice = placing.choose(self.desk, invocation)
+                choice = placing.choose(self.core, invocation)
                 reason = choice if isinstance(choice, Reason) else Reason.PROVIDERS_BUSY
-                self.desk.live.stop_waiting(invocation)
+                self.core.live.stop_waiting(invocation)
                 ended = Reason.PROVIDERS_FAILED if invocation.attempts else reason
-                self.desk.spawn(endings.end(self.desk, invocation, ended))
+                self.core.spawn(endings.end(self.core, invocation, ended))
 
     async def _tell_people(self, now_ms: int) -> None:
         """Show what heartbeats said, learn who is enrolled, and notice a scheduler that has taken over."""
-        desk = self.desk
-        seen = desk.fleet.heard()
-        await desk.commit.commit()
-        await desk.commit.call(lambda: desk.store.seen(desk.epoch, seen))
-        await desk.refresh_providers()
-        for _, job in desk.live.jobs():
-            if desk.fleet.spec(job.provider_id) is None:
+        core = self.core
+        seen = core.fleet.heard()
+        await core.commit.commit()
+        await core.commit.call(lambda: core.store.seen(core.epoch, seen))
+        await core.refresh_providers()
+        for _, job in core.live.jobs():
+            if core.fleet.spec(job.provider_id) is None:
                 log.info("provider.revoked", extra={"job_id": job.job_id, "provider_id": job.provider_id})
                 job.silence.end(now_ms=now_ms)
 
     def _look_after_the_working_key(self, now_ms: int) -> None:
         """Take over a renewed key, and say aloud when the one in use ends soon: without it no agent takes a ticket."""
-        desk = self.desk
-        if self._due("key", now_ms, _KEY_MS) and (signer := desk.renewed()):
-            desk.signer = desk.signer.followed_by(signer)
+        core = self.core
+        if self._due("key", now_ms, _KEY_MS) and (signer := core.renewed()):
+            core.signer = core.signer.followed_by(signer)
             log.info("working_key.renewed", extra={"key_id": signer.key.public.key_id})
-        left_ms = desk.signer.left_ms(now_ms=now_ms)
+        left_ms = core.signer.left_ms(now_ms=now_ms)
         if left_ms < clocks.WORKING_KEY_LEFT_MS and self._due("key_warning", now_ms, _KEY_WARNING_MS):
             hours = left_ms // 3_600_000
             log.critical("working_key.expires", extra={"hours_left": hours, "hint": "run 'manage.py make_keys'"})

@@ -3,8 +3,8 @@
 import re
 from uuid import UUID
 
-from portal.gateway.errors import Refused
-from portal.gateway.http.exchange import Answer
+from portal.gateway.errors import CallRefused
+from portal.gateway.http.exchange import HttpAnswer
 from portal.gateway.http.routing import status_path
 from wire.codec import canonical_json
 from wire.messages import InvocationReply
@@ -14,13 +14,13 @@ from wire.problems import PROBLEMS, Reason, problem_body
 _MEDIA_TYPE = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]+")
 
 
-def success(reply: InvocationReply, output_type: str) -> Answer:
+def success(reply: InvocationReply, output_type: str) -> HttpAnswer:
     """Return what the function returned."""
     content_type = output_type if _MEDIA_TYPE.fullmatch(output_type) else "application/octet-stream"
-    return Answer(status=200, body=reply.output, content_type=content_type, headers=_job_headers(reply))
+    return HttpAnswer(status=200, body=reply.output, content_type=content_type, headers=_job_headers(reply))
 
 
-def accepted(invocation_id: UUID) -> Answer:
+def accepted(invocation_id: UUID) -> HttpAnswer:
     """Return that the invocation is committed, and where to ask for it."""
     where = status_path(invocation_id)
     body = {"invocation_id": str(invocation_id), "state": "pending", "status": where, "result": f"{where}/result"}
@@ -28,19 +28,19 @@ def accepted(invocation_id: UUID) -> Answer:
     return _json(202, body, headers)
 
 
-def refusal(refused: Refused, request_id: UUID) -> Answer:
+def refusal(refused: CallRefused, request_id: UUID) -> HttpAnswer:
     """Return a refusal as `{request_id, component, reason, retryable, hint}`."""
     body = problem_body(refused.reason, request_id=str(request_id), detail=refused.detail)
     return _json(PROBLEMS[refused.reason].http_status, body, refused.headers)
 
 
-def failure(reply: InvocationReply, reason: Reason) -> Answer:
+def failure(reply: InvocationReply, reason: Reason) -> HttpAnswer:
     """Return why an invocation that was taken on did not succeed, with its id and what it cost."""
     body = problem_body(reason, request_id=reply.invocation_id) | {"invocation_id": reply.invocation_id}
     return _json(PROBLEMS[reason].http_status, body, _job_headers(reply))
 
 
-def no_answer(invocation_id: UUID) -> Answer:
+def no_answer(invocation_id: UUID) -> HttpAnswer:
     """Return that no reply came in time, and where to ask for it."""
     where = status_path(invocation_id)
     body = problem_body(Reason.NO_ANSWER, request_id=str(invocation_id))
@@ -49,7 +49,7 @@ def no_answer(invocation_id: UUID) -> Answer:
     return _json(PROBLEMS[Reason.NO_ANSWER].http_status, body, headers)
 
 
-def ok(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+def ok(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpAnswer:
     """Return a value as JSON."""
     return _json(status, value, headers or {})
 
@@ -61,5 +61,5 @@ def _job_headers(reply: InvocationReply) -> dict[str, str]:
     return headers
 
 
-def _json(status: int, value: object, headers: dict[str, str]) -> Answer:
-    return Answer(status=status, body=canonical_json(value), content_type="application/json", headers=headers)
+def _json(status: int, value: object, headers: dict[str, str]) -> HttpAnswer:
+    return HttpAnswer(status=status, body=canonical_json(value), content_type="application/json", headers=headers)

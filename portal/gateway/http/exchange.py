@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from portal.gateway.errors import CallerGone, Refused
+from portal.gateway.errors import CallerGone, CallRefused
 from wire.problems import Reason
 
 Scope = MutableMapping[str, Any]
@@ -48,18 +48,18 @@ class Request:
     def header(self, name: str) -> str | None:
         """Return a header's value.
 
-        :raises Refused: when it is there more than once: parts that read it differently could be played off.
+        :raises CallRefused: when it is there more than once: parts that read it differently could be played off.
         """
         wanted = name.lower().encode()
         values = [value for key, value in self.scope["headers"] if key.lower() == wanted]
         if len(values) > 1:
-            raise Refused(Reason.INVALID, f"Send the header {name} once.")
+            raise CallRefused(Reason.INVALID, f"Send the header {name} once.")
         return bytes(values[0]).decode("latin-1").strip() if values else None
 
     async def body(self, *, limit: int, seconds: float) -> bytes:
         """Read the body; never more than `limit` bytes of it are kept, nor for longer than `seconds`.
 
-        :raises Refused: when it is too large or too slow.
+        :raises CallRefused: when it is too large or too slow.
         :raises CallerGone: when the caller left.
         """
         self._refuse_declared(limit)
@@ -67,14 +67,16 @@ class Request:
             async with asyncio.timeout(seconds):
                 return await self._read(limit)
         except TimeoutError:
-            raise Refused(Reason.INPUT_TOO_SLOW, headers={"Connection": "close"}) from None
+            raise CallRefused(Reason.INPUT_TOO_SLOW, headers={"Connection": "close"}) from None
 
     def _refuse_declared(self, limit: int) -> None:
         declared = self.header("Content-Length")
         if declared is None:
             return
         if not (declared.isascii() and declared.isdecimal()):
-            raise Refused(Reason.INVALID, "Content-Length: expected a whole number.", headers={"Connection": "close"})
+            raise CallRefused(
+                Reason.INVALID, "Content-Length: expected a whole number.", headers={"Connection": "close"}
+            )
         if int(declared[:20]) > limit:
             raise _too_large(limit)
 
@@ -97,14 +99,14 @@ class Request:
             pass
 
 
-def _too_large(limit: int) -> Refused:
+def _too_large(limit: int) -> CallRefused:
     detail = f"The body is larger than the {limit} bytes that the function takes."
     # The rest of the body is still on its way: without a close it would be read as the next request.
-    return Refused(Reason.INPUT_TOO_LARGE, detail, headers={"Connection": "close"})
+    return CallRefused(Reason.INPUT_TOO_LARGE, detail, headers={"Connection": "close"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class HttpAnswer:
     """One HTTP answer."""
 
     status: int

@@ -9,8 +9,8 @@ from django.shortcuts import render
 
 from portal.functions import queries
 from portal.functions.models import Function
-from portal.gateway.calls import Call
-from portal.gateway.http.exchange import Answer
+from portal.gateway.calls import CallInput
+from portal.gateway.http.exchange import HttpAnswer
 from portal.gateway.http.routing import CallFunction
 from portal.web.forms.functions import RunForm
 from portal.web.output import shown_text
@@ -18,7 +18,7 @@ from portal.web.views.acting import account_of, form_page
 from wire.codec import parse_object
 
 
-def through_gateway(route: CallFunction, call: Call) -> Answer:
+def through_gateway(route: CallFunction, call: CallInput) -> HttpAnswer:
     """Hand a call to the gateway of this process, on its event loop."""
     from portal.gateway.app import application  # noqa: PLC0415 - composed once Django is set up
 
@@ -36,8 +36,8 @@ def run(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "web/run.html", shown, status=422 if form.errors else 200)
 
 
-def _answer(function: Function, form: RunForm) -> Answer:
-    call = Call(
+def _answer(function: Function, form: RunForm) -> HttpAnswer:
+    call = CallInput(
         invocation_id=uuid4(),
         caller_id=function.owner_id,
         # Browsers send line ends as CR LF; the function gets what the developer sees.
@@ -47,7 +47,7 @@ def _answer(function: Function, form: RunForm) -> Answer:
     return through_gateway(CallFunction(function.owner.username, function.name), call)
 
 
-def _told(answer: Answer) -> dict[str, Any]:
+def _told(answer: HttpAnswer) -> dict[str, Any]:
     told = {
         "status": answer.status,
         "invocation_id": answer.headers.get("X-Invocation-Id"),

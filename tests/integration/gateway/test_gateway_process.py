@@ -24,7 +24,7 @@ from portal.gateway.gateway import deliver_to
 from portal.gateway.rabbitmq import RabbitBroker
 from portal.gateway.records import DatabaseRecords
 from portal.gateway.testing import echo
-from portal.gateway.waiting import Waiting
+from portal.gateway.waiting import WaitingCallers
 from portal.invocations.models import Invocation
 from scheduler.transport.rabbitmq import BrokerLogin
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler
@@ -48,7 +48,7 @@ class Running:
     #: What the scheduler does with an order.
     answer: Callable[[InvocationRequest], Iterable[InvocationReply]] = echo
     taken: list[InvocationRequest] = field(default_factory=list)
-    waiting: Waiting = field(default_factory=lambda: Waiting(100))
+    waiting: WaitingCallers = field(default_factory=lambda: WaitingCallers(100))
 
     def scheduler(self, order: InvocationRequest) -> Iterable[InvocationReply]:
         """Answer as the test wants it."""

@@ -8,12 +8,12 @@ import pytest
 from portal.functions.models import Function, FunctionState
 from portal.functions.queries import find_endpoint
 from portal.gateway import app as gateway_app
-from portal.gateway.calls import Bounds, Call
+from portal.gateway.calls import Bounds, CallInput
 from portal.gateway.gateway import deliver_to
-from portal.gateway.http.exchange import Answer
+from portal.gateway.http.exchange import HttpAnswer
 from portal.gateway.http.routing import CallFunction
 from portal.gateway.testing import InMemoryBroker, InMemoryRecords
-from portal.gateway.waiting import Waiting
+from portal.gateway.waiting import WaitingCallers
 from portal.invocations.models import DailySpending, Job
 from portal.providers.models import Provider
 from portal.web.views import running
@@ -160,12 +160,12 @@ def test_a_function_s_page_shows_its_calls_and_today_s_spending(
 def test_running_once_shows_the_answer_and_where_its_record_is(
     dora: Browser, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[tuple[CallFunction, Call]] = []
+    calls: list[tuple[CallFunction, CallInput]] = []
 
-    def echo(route: CallFunction, call: Call) -> Answer:
+    def echo(route: CallFunction, call: CallInput) -> HttpAnswer:
         calls.append((route, call))
         headers = {"X-Invocation-Id": str(call.invocation_id), "X-Run-Ms": "12", "X-Cost-Micro": "7"}
-        return Answer(status=200, body=call.body, content_type="text/html", headers=headers)
+        return HttpAnswer(status=200, body=call.body, content_type="text/html", headers=headers)
 
     monkeypatch.setattr(running, "through_gateway", echo)
 
@@ -184,7 +184,7 @@ def test_running_once_shows_the_answer_and_where_its_record_is(
 @pytest.mark.usefixtures("published")
 def test_running_once_says_why_it_did_not_succeed(dora: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = {"reason": "no_provider", "hint": "No provider is online that fits.", "invocation_id": str(uuid4())}
-    answer = Answer(status=503, body=json.dumps(problem).encode(), content_type="application/json")
+    answer = HttpAnswer(status=503, body=json.dumps(problem).encode(), content_type="application/json")
     monkeypatch.setattr(running, "through_gateway", lambda _route, _call: answer)
 
     text = dora.post("/functions/word-count/run", input="", input_type="text/plain").content.decode()
@@ -197,7 +197,7 @@ def test_without_a_broker_running_once_says_so(
 ) -> None:
     endpoint = find_endpoint("dora", published.name)
     assert endpoint is not None
-    waiting = Waiting(1)
+    waiting = WaitingCallers(1)
     records = InMemoryRecords(endpoints={("dora", published.name): endpoint})
     broker = InMemoryBroker(deliver_to(waiting))
     gateway = gateway_app.assemble(records, broker=broker, waiting=waiting, bounds=Bounds())

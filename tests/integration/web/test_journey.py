@@ -28,7 +28,7 @@ from portal.gateway.gateway import deliver_to
 from portal.gateway.rabbitmq import RabbitBroker
 from portal.gateway.records import DatabaseRecords
 from portal.gateway.testing import echo
-from portal.gateway.waiting import Waiting
+from portal.gateway.waiting import WaitingCallers
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler
 from tests.support.people import IMAGE_LINK, PASSWORD
 from tests.support.servers import Broker, untested
@@ -65,7 +65,7 @@ def site(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Site]:
     """Serve everything over HTTPS, with RabbitMQ and a scheduler that echoes."""
-    waiting = Waiting(10)
+    waiting = WaitingCallers(10)
     rabbit = RabbitBroker(broker.login, deliver_to(waiting), gateway_id="test")
     gateway = assemble(DatabaseRecords(), broker=rabbit, waiting=waiting, bounds=Bounds(placing_seconds=5))
     monkeypatch.setattr(gateway_app, "application", gateway)

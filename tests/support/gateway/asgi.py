@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from portal.gateway.gateway import Gateway
+from portal.gateway.gateway import FunctionGateway
 from portal.gateway.http.exchange import Event, Scope
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -52,7 +52,7 @@ class Exchange:
     async def _send(self, event: Event) -> None:
         self.sent.append(event)
 
-    async def run(self, app: Gateway) -> None:
+    async def run(self, app: FunctionGateway) -> None:
         """Let the application serve it to its end."""
         await app(self.scope(), self._receive, self._send)
 

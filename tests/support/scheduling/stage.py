@@ -7,7 +7,7 @@ from typing import Self
 from uuid import UUID
 
 from scheduler.group_commit import GroupCommit
-from scheduler.loop.desk import Desk
+from scheduler.loop.core import Core
 from scheduler.loop.service import Scheduler
 from scheduler.loop.watch import Watch
 from scheduler.states import InvocationState, JobState
@@ -44,7 +44,7 @@ class Stage:
         self.broker.declare(REPLIES)
         for provider in self.providers:
             self.enrol(provider)
-        self.desk = Desk(
+        self.core = Core(
             store=self.store,
             orders=self.broker,
             replies=self.broker,
@@ -53,15 +53,15 @@ class Stage:
             clock=self.clock,
             commit=GroupCommit(self.store),
         )
-        self.scheduler = Scheduler(self.desk, self.broker)
-        self.watch = Watch(self.desk)
+        self.scheduler = Scheduler(self.core, self.broker)
+        self.watch = Watch(self.core)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         await self.scheduler.take_over()
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self.desk.commit.run()),
+            loop.create_task(self.core.commit.run()),
             loop.create_task(self.broker.run(self.scheduler.consumers(), self.scheduler.connected)),
         ]
         await eventually("the broker", lambda: self.broker.connected, _SECONDS)
@@ -70,11 +70,11 @@ class Stage:
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self.desk.cancel()
+        self.core.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.desk.commit.close()
+        self.core.commit.close()
 
     def enrol(self, provider: FakeProvider) -> None:
         """Enrol a provider whose agent is connected."""
@@ -107,7 +107,7 @@ class Stage:
         """Let time go by and the scheduler look around."""
         self.clock.forward(after_ms)
         await self.watch.tick()
-        await self.desk.settle(_SECONDS)
+        await self.core.settle(_SECONDS)
 
     async def pass_time(self, milliseconds: int, *, step_ms: int = 1_000) -> None:
         """Let time go by as it does, second by second."""

@@ -11,9 +11,9 @@ from portal.functions.models import Access, FunctionState
 from portal.functions.queries import Endpoint
 from portal.gateway.app import assemble
 from portal.gateway.calls import Bounds
-from portal.gateway.gateway import Gateway, deliver_to
+from portal.gateway.gateway import FunctionGateway, deliver_to
 from portal.gateway.testing import InMemoryBroker, InMemoryRecords
-from portal.gateway.waiting import Waiting
+from portal.gateway.waiting import WaitingCallers
 from wire.limits import Limits
 
 ALICE = UUID("00000000-0000-4000-8000-00000000a11c")
@@ -28,10 +28,10 @@ impatient = pytest.mark.parametrize(
 class Marketplace:
     """The gateway with what stands behind it."""
 
-    gateway: Gateway
+    gateway: FunctionGateway
     records: InMemoryRecords
     broker: InMemoryBroker
-    waiting: Waiting
+    waiting: WaitingCallers
 
     def has(self, name: str, **columns: object) -> Endpoint:
         """Let Alice have a function; return its endpoint."""
@@ -67,7 +67,7 @@ def bounds() -> Bounds:
 async def marketplace(anyio_backend: str, bounds: Bounds) -> Marketplace:  # noqa: ARG001 - starts the loop
     """A running gateway whose database and broker are in memory."""
     records = InMemoryRecords(accounts={"alices-token": ALICE, "strangers-token": STRANGER})
-    waiting = Waiting(bounds.calls)
+    waiting = WaitingCallers(bounds.calls)
     broker = InMemoryBroker(deliver_to(waiting))
     gateway = assemble(records, broker=broker, waiting=waiting, bounds=bounds)
     await gateway.start()

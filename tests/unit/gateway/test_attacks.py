@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from portal.functions.models import Access
-from portal.gateway.errors import Refused
+from portal.gateway.errors import CallRefused
 from portal.gateway.gateway import deliver_to
 from portal.gateway.http.answers import success
 from portal.gateway.records import MAX_PENDING, DatabaseRecords
-from portal.gateway.waiting import Waiting
+from portal.gateway.waiting import WaitingCallers
 from tests.support.gateway.asgi import Exchange, json_of, pieces
 from tests.support.waiting import eventually
 from tests.unit.gateway.conftest import Marketplace, impatient
@@ -170,7 +170,7 @@ async def test_a_caller_that_hangs_up_in_its_body_leaves_nothing_behind(marketpl
 
 
 async def test_replies_for_ids_that_nobody_waits_for_are_dropped() -> None:
-    waiting = Waiting(1)
+    waiting = WaitingCallers(1)
     deliver = deliver_to(waiting)
 
     for invocation_id in ("", "x" * 10_000, "00000000-0000-4000-8000-000000000000"):
@@ -199,7 +199,7 @@ async def test_a_flood_of_made_up_names_is_refused_before_it_queues_for_the_data
     records = DatabaseRecords()
     records._pending = MAX_PENDING
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CallRefused) as refused:
         await records.endpoint(("alice", "made-up"))
 
     assert refused.value.reason == Reason.OVERLOADED

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.gateway.errors import Refused
+from portal.gateway.errors import CallRefused
 from portal.gateway.http.routing import AskHealth, AskResult, AskStatus, CallFunction, route
 from portal.gateway.rates import Rates
-from portal.gateway.waiting import Waiting
+from portal.gateway.waiting import WaitingCallers
 from wire.messages import InvocationReply
 from wire.problems import Reason
 
@@ -133,7 +133,7 @@ def reply(invocation_id: str, **columns: object) -> InvocationReply:
 
 def test_a_reply_reaches_only_who_waits_for_it() -> None:
     async def scenario() -> None:
-        waiting = Waiting(2)
+        waiting = WaitingCallers(2)
         with waiting.place("mine", commit_only=False) as mine, waiting.place("other", commit_only=False) as other:
             assert waiting.deliver(reply("mine", output=b"1"))
             assert not waiting.deliver(reply("mine", output=b"2"))
@@ -148,7 +148,7 @@ def test_a_reply_reaches_only_who_waits_for_it() -> None:
 
 def test_the_word_that_it_is_committed_is_an_answer_only_to_who_asked_for_that() -> None:
     async def scenario() -> None:
-        waiting = Waiting(2)
+        waiting = WaitingCallers(2)
         with waiting.place("a", commit_only=False), waiting.place("b", commit_only=True):
             assert not waiting.deliver(reply("a", pending=True))
             assert waiting.deliver(reply("b", pending=True))
@@ -158,9 +158,9 @@ def test_the_word_that_it_is_committed_is_an_answer_only_to_who_asked_for_that()
 
 def test_no_more_callers_wait_than_there_are_places() -> None:
     async def scenario() -> None:
-        waiting = Waiting(1)
+        waiting = WaitingCallers(1)
         with waiting.place("a", commit_only=False):
-            with pytest.raises(Refused) as refused, waiting.place("b", commit_only=False):
+            with pytest.raises(CallRefused) as refused, waiting.place("b", commit_only=False):
                 pass
             assert refused.value.reason == Reason.OVERLOADED
         with waiting.place("b", commit_only=False):

@@ -154,7 +154,7 @@ def test_nobody_refuses_accepts_or_starts_anothers_job() -> None:
             await stage.hear(attacker, running=(job,))
 
             assert stage.job_states(request) == [JobState.PLACED]
-            found = stage.desk.live.of_job(job)
+            found = stage.core.live.of_job(job)
             assert found is not None
             assert not found[1].silence.accepted
 
@@ -187,7 +187,7 @@ def test_a_made_up_job_is_acknowledged_and_stored_nowhere() -> None:
             (provider,) = stage.providers
             await stage.hear()
             await stage.call()
-            ticket = stage.desk.signer.read(stage.ticket(provider))
+            ticket = stage.core.signer.read(stage.ticket(provider))
             invented = make_signer().key.sign(envelope.dump(replace(ticket, job_id="f" * 32 + "-1")), signing.TICKET)
 
             await stage.say(provider, "finished", provider.finished(invented))

@@ -91,7 +91,7 @@ def test_a_result_whose_first_delivery_was_cut_short_is_told_by_the_second() -> 
             finished = provider.finished(stage.ticket(provider))
             first = asyncio.create_task(stage.say(provider, "finished", finished))
             await asyncio.sleep(0)
-            assert not stage.desk.live.open_jobs
+            assert not stage.core.live.open_jobs
             first.cancel()
             await asyncio.gather(first, return_exceptions=True)
             await eventually("the commit", lambda: stage.job_states(request) == [JobState.FINISHED], 30)
@@ -101,7 +101,7 @@ def test_a_result_whose_first_delivery_was_cut_short_is_told_by_the_second() -> 
             await stage.say(provider, "finished", finished)
 
             assert [(reply.output, reply.cost_micro) for reply in stage.replies()] == [(b"answer", 1)]
-            assert UUID(request.invocation_id) not in stage.desk.live
+            assert UUID(request.invocation_id) not in stage.core.live
 
     asyncio.run(play())
 
@@ -270,7 +270,7 @@ def test_who_waits_for_a_second_attempt_is_served_by_whoever_comes() -> None:
             assert stage.replies() == []
 
             await stage.hear(second)
-            await stage.desk.settle(1)
+            await stage.core.settle(1)
 
             assert len(stage.orders(second)) == 1
             assert not stage.orders(first)
@@ -340,7 +340,7 @@ def test_while_the_database_is_away_work_waits_and_then_goes_on() -> None:
             ticket = stage.ticket(provider)
             stage.store.available = False
             saying = asyncio.create_task(stage.say(provider, "finished", provider.finished(ticket)))
-            await eventually("the lost database", lambda: not stage.desk.commit.available, 30)
+            await eventually("the lost database", lambda: not stage.core.commit.available, 30)
             assert stage.replies() == []
 
             stage.store.available = True

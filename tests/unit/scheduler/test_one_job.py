@@ -45,7 +45,7 @@ def test_a_request_is_served_and_answered() -> None:
             assert stage.invocation_state(request) is InvocationState.SUCCEEDED
             (acknowledged,) = stage.told(provider)
             assert isinstance(acknowledged, ResultAcknowledged)
-            word = stage.desk.signer.key.public.verify(acknowledged.acknowledgement or "", signing.ACKNOWLEDGEMENT)
+            word = stage.core.signer.key.public.verify(acknowledged.acknowledgement or "", signing.ACKNOWLEDGEMENT)
             assert envelope.parse_as(Acknowledgement, word).job_id == _job(request)
 
     asyncio.run(play())
@@ -58,7 +58,7 @@ def test_a_ticket_says_what_the_version_and_the_provider_say() -> None:
             await stage.hear(price_nano_per_ms=PRICE // 2)
             await stage.call()
 
-            ticket = stage.desk.signer.read(stage.ticket(provider))
+            ticket = stage.core.signer.read(stage.ticket(provider))
 
             assert ticket.image == stage.version.image
             assert ticket.price_nano_per_ms == PRICE // 2
@@ -123,9 +123,9 @@ def test_a_request_waits_for_a_free_slot_and_gets_it() -> None:
             assert len(stage.orders(provider)) == 1
 
             await stage.say(provider, "finished", provider.finished(stage.ticket(provider)))
-            await stage.desk.settle(1)
+            await stage.core.settle(1)
 
-            assert stage.desk.signer.read(stage.ticket(provider)).invocation_id == second.invocation_id
+            assert stage.core.signer.read(stage.ticket(provider)).invocation_id == second.invocation_id
 
     asyncio.run(play())
 
@@ -140,9 +140,9 @@ def test_requests_are_served_in_the_order_in_which_they_came() -> None:
             served = []
             for _ in requests:
                 ticket = stage.ticket(provider)
-                served.append(stage.desk.signer.read(ticket).invocation_id)
+                served.append(stage.core.signer.read(ticket).invocation_id)
                 await stage.say(provider, "finished", provider.finished(ticket))
-                await stage.desk.settle(1)
+                await stage.core.settle(1)
 
             assert served == [request.invocation_id for request in requests]
 
@@ -168,12 +168,12 @@ def test_after_a_start_connected_agents_are_waited_for_before_anyone_is_turned_a
     async def play() -> None:
         async with Stage() as stage:
             (provider,) = stage.providers
-            await stage.desk.settle(1)
+            await stage.core.settle(1)
             await stage.call()
             assert stage.replies() == []
 
             await stage.hear()
-            await stage.desk.settle(1)
+            await stage.core.settle(1)
 
             assert len(stage.orders(provider)) == 1
 
@@ -191,7 +191,7 @@ def test_a_short_deposit_is_a_payment_problem() -> None:
             assert [reply.reason for reply in stage.replies()] == [Reason.INSUFFICIENT_DEPOSIT]
             assert stage.invocation_state(request) is InvocationState.FAILED
             assert not stage.orders(provider)
-            assert stage.desk.live.open_jobs == 0
+            assert stage.core.live.open_jobs == 0
 
     asyncio.run(play())
 
@@ -282,7 +282,7 @@ def test_a_heartbeat_that_cannot_be_true_counts_for_nothing() -> None:
             await stage.hear(liar, memory_mb=-1)
             await stage.say(liar, "heartbeat", honest.heartbeat())
 
-            assert stage.desk.fleet.capacities(now_ms=NOW_MS) == []
+            assert stage.core.fleet.capacities(now_ms=NOW_MS) == []
 
     asyncio.run(play())
 

@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.errors import EpochSuperseded
 from scheduler.group_commit import GroupCommit
-from scheduler.loop.desk import Desk
+from scheduler.loop.core import Core
 from scheduler.loop.service import Scheduler
 from scheduler.store.ports import TakeOver
 from scheduler.store.testing import InMemoryStore
@@ -32,7 +32,7 @@ def now_ms() -> int:
 
 def scheduler_on(store: InMemoryStore) -> Scheduler:
     broker = InMemoryBroker()
-    desk = Desk(
+    core = Core(
         store=store,
         orders=broker,
         replies=broker,
@@ -41,7 +41,7 @@ def scheduler_on(store: InMemoryStore) -> Scheduler:
         clock=now_ms,
         commit=GroupCommit(store),
     )
-    return Scheduler(desk, broker)
+    return Scheduler(core, broker)
 
 
 def test_it_waits_for_its_database_and_then_leads() -> None:
@@ -49,7 +49,7 @@ def test_it_waits_for_its_database_and_then_leads() -> None:
         store, stop = ShyStore(available=False), asyncio.Event()
         scheduler = scheduler_on(store)
         running = asyncio.create_task(scheduler.run(stop))
-        await eventually("the missed database", lambda: not scheduler.desk.commit.available, _SECONDS)
+        await eventually("the missed database", lambda: not scheduler.core.commit.available, _SECONDS)
         assert not scheduler.leads
 
         store.available = True
@@ -67,7 +67,7 @@ def test_it_can_be_stopped_while_it_waits_for_its_database() -> None:
         store, stop = ShyStore(available=False), asyncio.Event()
         scheduler = scheduler_on(store)
         running = asyncio.create_task(scheduler.run(stop))
-        await eventually("the missed database", lambda: not scheduler.desk.commit.available, _SECONDS)
+        await eventually("the missed database", lambda: not scheduler.core.commit.available, _SECONDS)
 
         stop.set()
 

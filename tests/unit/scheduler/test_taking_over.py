@@ -14,7 +14,7 @@ class _Successor(Stage):
     """A second scheduler on the first one's store and keys."""
 
     def __init__(self, first: Stage, *, after_ms: int = 0) -> None:
-        super().__init__(0, store=first.store, signer=first.desk.signer)
+        super().__init__(0, store=first.store, signer=first.core.signer)
         self.clock.forward(after_ms)
         self.providers, self.version = first.providers, first.version
         self.broker.queues, self.broker.read = first.broker.queues, first.broker.read
@@ -28,7 +28,7 @@ async def _interrupted(*, accepted: bool) -> tuple[Stage, InvocationRequest, Fak
         request = await first.call()
         ticket = first.ticket(provider)
         if accepted:
-            job_id = first.desk.signer.read(ticket).job_id
+            job_id = first.core.signer.read(ticket).job_id
             await first.say(provider, "accepted", Accepted(job_id=job_id, accepted_at_ms=NOW_MS))
     return first, request, provider, ticket
 
@@ -52,7 +52,7 @@ def test_a_ticket_that_may_not_have_been_sent_is_sent_again() -> None:
     async def play() -> None:
         first, request, provider, ticket = await _interrupted(accepted=False)
         async with _Successor(first, after_ms=1_000) as second:
-            await second.desk.settle(1)
+            await second.core.settle(1)
 
             assert second.ticket(provider) == ticket
             assert second.job_states(request) == [JobState.PLACED]
@@ -87,9 +87,9 @@ def test_who_was_waiting_goes_on_waiting() -> None:
         async with _Successor(first) as second:
             (provider,) = second.providers
             await second.hear()
-            await second.desk.settle(1)
+            await second.core.settle(1)
 
-            assert second.desk.signer.read(second.ticket(provider)).invocation_id == request.invocation_id
+            assert second.core.signer.read(second.ticket(provider)).invocation_id == request.invocation_id
 
     asyncio.run(play())
 
@@ -132,7 +132,7 @@ def test_what_was_said_long_ago_is_not_believed() -> None:
             await first.tick()
             first.disconnect(first.providers[0])
         async with _Successor(first, after_ms=clocks.SILENCE_MS) as second:
-            await second.desk.settle(1)
+            await second.core.settle(1)
             await second.call()
 
             assert [reply.reason for reply in second.replies()] == [Reason.NO_PROVIDER]

@@ -74,20 +74,20 @@ def test_a_scheduler_takes_the_next_key_over_and_still_knows_its_tickets(keys: P
     async def play() -> None:
         files = WorkingKeyFiles(keys)
         async with Stage(signer=files.load(now_ms=NOW_MS)) as stage:
-            stage.desk.renewed = lambda: files.changed(now_ms=stage.clock())
+            stage.core.renewed = lambda: files.changed(now_ms=stage.clock())
             (provider,) = stage.providers
             await stage.hear()
             await stage.call()
             ticket = stage.ticket(provider)
-            first = stage.desk.signer
+            first = stage.core.signer
             (keys / KeyName.TICKET).unlink()
             make(keys)
 
             await stage.tick(after_ms=60_000)
 
-            assert stage.desk.signer.key.public.key_id != first.key.public.key_id
-            assert stage.desk.signer.working_key != first.working_key
-            assert stage.desk.signer.read(ticket) == first.read(ticket)
+            assert stage.core.signer.key.public.key_id != first.key.public.key_id
+            assert stage.core.signer.working_key != first.working_key
+            assert stage.core.signer.read(ticket) == first.read(ticket)
 
     asyncio.run(play())
 

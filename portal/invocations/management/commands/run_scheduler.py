@@ -20,7 +20,7 @@ from scheduler import clocks, metrics
 from scheduler.errors import EpochSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.health import HealthServer
-from scheduler.loop.desk import Desk
+from scheduler.loop.core import Core
 from scheduler.loop.service import Scheduler
 from scheduler.tickets import Signer
 from scheduler.transport.broker import RabbitBroker
@@ -72,7 +72,7 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     store, broker = DjangoStore(), RabbitBroker(login)
     commit = GroupCommit(store)
-    desk = Desk(
+    core = Core(
         store=store,
         orders=broker,
         replies=broker,
@@ -82,10 +82,10 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
         commit=commit,
         renewed=keys.renewed,
     )
-    scheduler = Scheduler(desk, broker)
+    scheduler = Scheduler(core, broker)
 
     def checks() -> dict[str, bool]:
-        lasts = desk.signer.left_ms(now_ms=now_ms()) >= clocks.WORKING_KEY_LEFT_MS
+        lasts = core.signer.left_ms(now_ms=now_ms()) >= clocks.WORKING_KEY_LEFT_MS
         return {
             "leads": scheduler.leads,
             "broker": broker.connected,
@@ -97,7 +97,7 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
     await health.start(*address)
     try:
         await scheduler.run(stop)
-        log.info("scheduler.stopped", extra={"epoch": desk.epoch})
+        log.info("scheduler.stopped", extra={"epoch": core.epoch})
     finally:
         await health.stop()
 

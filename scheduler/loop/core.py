@@ -24,7 +24,7 @@ _REFRESH_MS = 1_000
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class Core:
     """One scheduler's memory and tools."""
 
     store: JobStore
