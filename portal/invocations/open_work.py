@@ -15,16 +15,7 @@ from wire.problems import Reason
 def jobs() -> tuple[OpenJob, ...]:
     """Return the jobs that have not ended."""
     return tuple(
-        OpenJob(
-            job_id=job.id,
-            invocation_id=job.invocation_id,
-            attempt=job.attempt,
-            provider_id=job.provider_id,
-            state=JobState(job.state),
-            ticket=job.ticket,
-            placed_at_ms=_ms(job.placed_at),
-            accept_by_ms=_ms(job.accept_by),
-        )
+        OpenJob(job_id=job.id, invocation_id=job.invocation_id, state=JobState(job.state), ticket=job.ticket)
         for job in Job.objects.filter(finished_at__isnull=True, state__in=OPEN_JOB_STATES).order_by("placed_at")
     )
 

@@ -9,7 +9,8 @@ from scheduler.placement import Need
 from scheduler.silence import SilenceLimit
 from scheduler.specs import VersionSpec
 from scheduler.states import JOB_MOVES, JobState
-from wire.messages import InvocationRequest
+from scheduler.tickets import digest_of
+from wire.messages import InvocationRequest, Ticket
 
 #: More invocations than these are not taken in.
 MAX_INVOCATIONS = 10_000
@@ -37,6 +38,22 @@ class LiveJob:
         """Begin to wait for it."""
         accept_until_ms = self.accept_by_ms + clocks.ACCEPT_GRACE_MS
         self.silence = SilenceLimit(timeout_ms=self.max_ms, accept_until_ms=accept_until_ms)
+
+    @classmethod
+    def of_ticket(cls, jws: str, ticket: Ticket, state: JobState = JobState.PLACED) -> "LiveJob":
+        """Return the job that a ticket orders."""
+        return cls(
+            job_id=ticket.job_id,
+            provider_id=UUID(ticket.provider_id),
+            ticket=jws,
+            ticket_digest=digest_of(jws),
+            price_nano_per_ms=ticket.price_nano_per_ms,
+            max_ms=ticket.max_ms,
+            placed_at_ms=ticket.issued_at_ms,
+            accept_by_ms=ticket.accept_by_ms,
+            state=state,
+            sent=state is not JobState.PLACED,
+        )
 
     def move(self, state: JobState) -> bool:
         """Move on to what its agent says of it; return whether that is news. The agent has the ticket then."""

@@ -13,10 +13,8 @@ from scheduler.receipts import Expected
 from scheduler.specs import ProviderSpec
 from scheduler.states import JobState
 from scheduler.store.changes import FailJob, FinishJob, Verdict
-from scheduler.tickets import digest_of
 from wire.errors import WireError
-from wire.messages import Finished, InvocationReply, Receipt, ResultAcknowledged, Ticket
-from wire.money import billed_ms, cost_of
+from wire.messages import Finished, Receipt, ResultAcknowledged, Ticket
 from wire.outcomes import PROVIDER_FAULTS
 from wire.problems import REASON_OF_EXIT
 
@@ -80,7 +78,7 @@ async def _finish(core: Core, arrival: Arrival, invocation: LiveInvocation, rece
         core.live.forget(invocation)
         core.fleet.succeeded(job.provider_id, invocation.need.image_digest)
         log.info("job.finished", extra=arrival.ids | {"exit_state": receipt.exit_state})
-        await endings.reply(core, invocation, _answer(change, job))
+        await endings.reply(core, invocation, change.reply(max_ms=job.max_ms, price_nano_per_ms=job.price_nano_per_ms))
         await _acknowledge(core, arrival, core.signer.acknowledge(receipt, now_ms=arrival.at_ms))
 
 
@@ -89,22 +87,12 @@ async def _take_late(core: Core, arrival: Arrival) -> None:
     acknowledgement = None
     try:
         ticket = _own_ticket(core, arrival)
-        digest = digest_of(arrival.message.ticket)
-        receipt = _checked(arrival, digest=digest, limit=ticket.limits.output_bytes)
+        job = LiveJob.of_ticket(arrival.message.ticket, ticket)
+        receipt = _checked(arrival, digest=job.ticket_digest, limit=ticket.limits.output_bytes)
     except (WireError, ReceiptRefused) as error:
         log.warning("result.refused", extra=arrival.ids | {"why": str(error)})
     else:
-        late = LiveJob(
-            job_id=ticket.job_id,
-            provider_id=arrival.provider.provider_id,
-            ticket=arrival.message.ticket,
-            ticket_digest=digest,
-            price_nano_per_ms=ticket.price_nano_per_ms,
-            max_ms=ticket.max_ms,
-            placed_at_ms=ticket.issued_at_ms,
-            accept_by_ms=ticket.accept_by_ms,
-        )
-        acknowledgement = await _store_late(core, arrival, receipt, late)
+        acknowledgement = await _store_late(core, arrival, receipt, job)
     await _acknowledge(core, arrival, acknowledgement)
 
 
@@ -136,7 +124,7 @@ async def _store_late(core: Core, arrival: Arrival, receipt: Receipt, job: LiveJ
     if verdict in _ACCEPTED and invocation and invocation.job is None:
         # Its first delivery was committed and then cut short: what was left to do is done now.
         core.live.forget(invocation)
-        await endings.reply(core, invocation, _answer(change, job))
+        await endings.reply(core, invocation, change.reply(max_ms=job.max_ms, price_nano_per_ms=job.price_nano_per_ms))
     return core.signer.acknowledge(receipt, now_ms=arrival.at_ms) if verdict in _ACCEPTED else None
 
 
@@ -186,16 +174,4 @@ def _finished(arrival: Arrival, receipt: Receipt, *, invocation_id: UUID, job: L
         pull_ms=min(max(message.pull_ms, 0), observed_ms),
         log_tail=receipts.storable(message.log_tail),
         reason=REASON_OF_EXIT.get(receipt.exit_state),
-    )
-
-
-def _answer(change: FinishJob, job: LiveJob) -> InvocationReply:
-    run_ms = billed_ms(claimed_ms=change.run_ms, observed_ms=change.observed_ms, max_ms=job.max_ms)
-    return InvocationReply(
-        invocation_id=str(change.invocation_id),
-        reason=change.reason,
-        job_id=change.job_id,
-        output=change.output if change.reason is None else b"",
-        run_ms=change.run_ms,
-        cost_micro=cost_of(run_ms=run_ms, price_nano_per_ms=job.price_nano_per_ms),
     )

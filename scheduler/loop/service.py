@@ -14,9 +14,7 @@ from scheduler.loop.core import Core
 from scheduler.loop.live import LiveInvocation, LiveJob
 from scheduler.loop.results import Arrival
 from scheduler.loop.watch import Watch
-from scheduler.states import JobState
 from scheduler.store.ports import OpenJob
-from scheduler.tickets import digest_of
 from scheduler.transport.ports import Consumer, Handler, Requests
 from wire import envelope, names
 from wire.codec import decode
@@ -110,19 +108,7 @@ class Scheduler:
 
     def _resume(self, invocation: LiveInvocation, job: OpenJob) -> None:
         core, now_ms = self.core, self.core.clock()
-        ticket = decode(Ticket, payload_of(job.ticket))
-        live = LiveJob(
-            job_id=job.job_id,
-            provider_id=job.provider_id,
-            ticket=job.ticket,
-            ticket_digest=digest_of(job.ticket),
-            price_nano_per_ms=ticket.price_nano_per_ms,
-            max_ms=ticket.max_ms,
-            placed_at_ms=job.placed_at_ms,
-            accept_by_ms=job.accept_by_ms,
-            state=job.state,
-            sent=job.state is not JobState.PLACED,
-        )
+        live = LiveJob.of_ticket(job.ticket, decode(Ticket, payload_of(job.ticket)), job.state)
         core.live.open(invocation, live)
         core.fleet.take(live.provider_id, live.job_id)
         if live.sent:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from scheduler.specs import VersionSpec
 from scheduler.states import JobState
-from wire.messages import InvocationRequest
+from wire.messages import InvocationReply, InvocationRequest
+from wire.money import billed_ms, cost_of
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import Reason
 
@@ -92,6 +93,18 @@ class FinishJob:
     log_tail: str = ""
     #: Why the invocation failed; none when it succeeded.
     reason: Reason | None = None
+
+    def reply(self, *, max_ms: int, price_nano_per_ms: int) -> InvocationReply:
+        """Return what the gateway is told, with what a job on these terms costs."""
+        run_ms = billed_ms(claimed_ms=self.run_ms, observed_ms=self.observed_ms, max_ms=max_ms)
+        return InvocationReply(
+            invocation_id=str(self.invocation_id),
+            reason=self.reason,
+            job_id=self.job_id,
+            output=self.output if self.reason is None else b"",
+            run_ms=self.run_ms,
+            cost_micro=cost_of(run_ms=run_ms, price_nano_per_ms=price_nano_per_ms),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

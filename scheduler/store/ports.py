@@ -17,12 +17,8 @@ class OpenJob:
 
     job_id: str
     invocation_id: UUID
-    attempt: int
-    provider_id: UUID
     state: JobState
     ticket: str
-    placed_at_ms: int
-    accept_by_ms: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

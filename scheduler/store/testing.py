@@ -22,7 +22,6 @@ from scheduler.store.changes import (
 )
 from scheduler.store.ports import OpenInvocation, OpenJob, SeenProvider, TakeOver
 from wire.messages import InvocationReply, InvocationRequest
-from wire.money import billed_ms, cost_of
 from wire.problems import Reason
 
 
@@ -71,7 +70,16 @@ class InMemoryStore:
         pending = [item for item in self.invocations.values() if item.state is InvocationState.PENDING]
         return TakeOver(
             epoch=self.epoch,
-            jobs=tuple(_open_job(job) for job in self.jobs.values() if job.state in OPEN_JOB_STATES),
+            jobs=tuple(
+                OpenJob(
+                    job_id=job.place.job_id,
+                    invocation_id=job.place.invocation_id,
+                    state=job.state,
+                    ticket=job.place.ticket,
+                )
+                for job in self.jobs.values()
+                if job.state in OPEN_JOB_STATES
+            ),
             invocations=tuple(self._open_invocation(item.request) for item in pending),
             seen=tuple(self.shown.values()),
         )
@@ -181,7 +189,7 @@ class InMemoryStore:
         if job is None or verdict is not Verdict.DONE:
             return verdict
         job.finish, job.receipt = change, change.receipt
-        answer = _answer(change, job.place)
+        answer = change.reply(max_ms=job.place.max_ms, price_nano_per_ms=job.place.price_nano_per_ms)
         self.spent[_spending(job.place)] -= job.place.max_cost_micro - answer.cost_micro
         stored = self.invocations[change.invocation_id]
         stored.state = InvocationState.FAILED if change.reason else InvocationState.SUCCEEDED
@@ -223,29 +231,3 @@ class InMemoryStore:
 
 def _spending(place: PlaceJob) -> tuple[UUID, date]:
     return place.version.function_id, datetime.fromtimestamp(place.placed_at_ms / 1000, UTC).date()
-
-
-def _answer(change: FinishJob, place: PlaceJob) -> InvocationReply:
-    run_ms = billed_ms(claimed_ms=change.run_ms, observed_ms=change.observed_ms, max_ms=place.max_ms)
-    return InvocationReply(
-        invocation_id=str(change.invocation_id),
-        reason=change.reason,
-        job_id=change.job_id,
-        output=change.output if change.reason is None else b"",
-        run_ms=change.run_ms,
-        cost_micro=cost_of(run_ms=run_ms, price_nano_per_ms=place.price_nano_per_ms),
-    )
-
-
-def _open_job(job: StoredJob) -> OpenJob:
-    place = job.place
-    return OpenJob(
-        job_id=place.job_id,
-        invocation_id=place.invocation_id,
-        attempt=place.attempt,
-        provider_id=place.provider_id,
-        state=job.state,
-        ticket=place.ticket,
-        placed_at_ms=place.placed_at_ms,
-        accept_by_ms=place.accept_by_ms,
-    )
