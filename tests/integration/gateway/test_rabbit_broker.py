@@ -108,6 +108,18 @@ async def test_a_replies_queue_that_another_connection_holds_is_given_up_for_a_n
             await gateway.send(request(gateway), expires_ms=1000)
 
 
+async def test_a_broker_that_takes_nothing_for_now_is_sent_nothing(broker: Broker, login: BrokerLogin) -> None:
+    declare_invocations(broker)
+    async with started(login, []) as gateway:
+        gateway._connection.here._set_blocked(blocked=True)
+        assert not gateway.ready
+        with pytest.raises(BrokerUnavailable):
+            await gateway.send(request(gateway), expires_ms=1000)
+
+        gateway._connection.here._set_blocked(blocked=False)
+        await gateway.send(request(gateway), expires_ms=1000)
+
+
 async def test_a_confirmation_that_does_not_come_is_told_apart_from_a_refusal(
     broker: Broker, login: BrokerLogin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.errors import QueueFull
+from scheduler.errors import BrokerUnavailable, QueueFull
 from scheduler.transport.ports import Consumer
 from tests.support import servers
 from tests.support.scheduling.broker_contract import ORDER, BrokerContract, running
@@ -128,6 +128,24 @@ def test_a_deleted_queue_of_the_controller_is_declared_again(broker: servers.Bro
             await far.request(b"request")
 
             await eventually("the request", lambda: here.taken[names.INVOCATIONS].bodies, _SECONDS)
+
+    asyncio.run(play())
+
+
+def test_an_agent_is_not_gone_because_the_connection_was_lost_while_asking(far: RabbitFarSide) -> None:
+    async def play() -> None:
+        provider = FakeProvider()
+        far.enrol(provider)
+        far.attach(provider)
+        async with running(far):
+            assert await far.broker.has_consumer(provider.spec)
+
+            asking = asyncio.create_task(far.broker.has_consumer(provider.spec))
+            # As when the network goes: pika hears of it from the socket.
+            transport: Any = far.broker._connection.here._connection._transport
+            asyncio.get_running_loop().call_soon(transport.abort)
+            with pytest.raises(BrokerUnavailable):
+                await asking
 
     asyncio.run(play())
 
