@@ -142,8 +142,8 @@ def test_an_agent_is_not_gone_because_the_connection_was_lost_while_asking(far: 
 
             asking = asyncio.create_task(far.broker.has_consumer(provider.spec))
             # As when the network goes: pika hears of it from the socket.
-            transport: Any = far.broker._connection.here._connection._transport
-            asyncio.get_running_loop().call_soon(transport.abort)
+            connection: Any = far.broker._connection.here._connection
+            asyncio.get_running_loop().call_soon(connection._transport.abort)
             with pytest.raises(BrokerUnavailable):
                 await asking
 
