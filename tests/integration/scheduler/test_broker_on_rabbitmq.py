@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scheduler.errors import BrokerUnavailable, QueueFull
+from scheduler.transport.broker import RabbitBroker
 from scheduler.transport.ports import Consumer
 from tests.support import servers
+from tests.support.gateway.tcp_proxy import TcpProxy
 from tests.support.scheduling.broker_contract import ORDER, BrokerContract, running
 from tests.support.scheduling.marketplace import FakeProvider
 from tests.support.scheduling.rabbit_far_side import RabbitFarSide
@@ -132,20 +135,25 @@ def test_a_deleted_queue_of_the_controller_is_declared_again(broker: servers.Bro
     asyncio.run(play())
 
 
-def test_an_agent_is_not_gone_because_the_connection_was_lost_while_asking(far: RabbitFarSide) -> None:
+def test_an_agent_is_not_gone_because_the_connection_was_lost_while_asking(
+    broker: servers.Broker, far: RabbitFarSide
+) -> None:
     async def play() -> None:
         provider = FakeProvider()
         far.enrol(provider)
         far.attach(provider)
-        async with running(far):
-            assert await far.broker.has_consumer(provider.spec)
+        async with TcpProxy(broker.port).running() as proxy:
+            scheduler = RabbitBroker(replace(broker.login, port=proxy.port))
+            task = asyncio.create_task(scheduler.run([], lambda _: None))
+            await eventually("the broker", lambda: scheduler.connected, _SECONDS)
+            assert await scheduler.has_consumer(provider.spec)
 
-            asking = asyncio.create_task(far.broker.has_consumer(provider.spec))
-            # As when the network goes: pika hears of it from the socket.
-            connection: Any = far.broker._connection.here._connection
-            asyncio.get_running_loop().call_soon(connection._transport.abort)
+            asking = asyncio.create_task(scheduler.has_consumer(provider.spec))
+            asyncio.get_running_loop().call_soon(proxy.cut)
             with pytest.raises(BrokerUnavailable):
                 await asking
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(play())
 
