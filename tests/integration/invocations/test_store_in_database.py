@@ -6,15 +6,17 @@ from django.utils import timezone
 from portal.accounts.models import Account
 from portal.books.models import Balance, Reservation
 from portal.functions.models import Function, FunctionVersion
+from portal.invocations import progress
 from portal.invocations.models import DailySpending, Invocation, Job, Result
 from portal.invocations.placing import moment
 from portal.invocations.store import DjangoStore
 from portal.outbox.models import OutboxOperation
 from portal.providers.models import Provider
 from scheduler.ports import StoreInvocation, Verdict, VersionSpec
-from scheduler.states import JobState
+from scheduler.states import InvocationState, JobState
 from tests.support.scheduling.marketplace import MAX_COST, NOW_MS, FakeProvider, make_finish, make_request
 from tests.support.scheduling.store_contract import Bench, StoreContract
+from wire.problems import Reason
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +91,17 @@ class TestDjangoStore(StoreContract):
 @pytest.fixture
 def bench(inside: InsideDatabase) -> Bench:
     return Bench(inside)
+
+
+def test_an_invocation_moves_to_its_end_once_and_who_moved_it_learns_that(bench: Bench) -> None:
+    place, at = bench.placed(), timezone.now()
+
+    moved = [progress.end(place.invocation_id, reason=reason, at=at) for reason in (None, Reason.TIMED_OUT, None)]
+
+    invocation = Invocation.objects.get()
+    assert moved == [True, False, False]
+    assert (invocation.state, invocation.reason, invocation.ended_at) == (InvocationState.SUCCEEDED, "", at)
+    assert invocation.input is None
 
 
 def test_a_placed_job_reserves_what_it_may_cost(bench: Bench) -> None:
