@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from portal.invocations.errors import NotStarted
 from wire.problems import Reason
 
 
@@ -19,18 +20,12 @@ class Refused(GatewayError):
         self.detail = detail
         self.headers = dict(headers or {})
 
+    @classmethod
+    def of(cls, error: NotStarted) -> "Refused":
+        """Return what is answered when an invocation is not started."""
+        again = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+        return cls(error.reason, error.detail, headers=again)
+
 
 class CallerGone(GatewayError):
     """The caller closed the connection; nobody is left to answer."""
-
-
-class BrokerUnavailable(GatewayError):
-    """The broker took nothing: there is no connection, or nobody serves the queue. A retry is safe."""
-
-
-class QueueFull(GatewayError):
-    """The broker refused the message, because as many as allowed are waiting."""
-
-
-class BrokerSilent(GatewayError):
-    """The broker may have taken the message: its confirmation did not come."""

@@ -14,6 +14,7 @@ from portal.gateway.metrics import ANSWERS, CALLERS_GONE, SECONDS, STRAY_REPLIES
 from portal.gateway.ports import Broker, Records
 from portal.gateway.results import Results
 from portal.gateway.waiting import Waiting
+from portal.invocations.errors import NotStarted
 from wire.messages import InvocationReply
 from wire.problems import Reason
 
@@ -53,7 +54,7 @@ class Gateway:
 
     async def run(self, route: CallFunction, call: Call) -> Answer:
         """Run a function once for its developer, who asks on the portal."""
-        return await self._answer(self.calls.answer_owner(route, call), call.invocation_id) or refusal(
+        return await self._answer(self.calls.answer_page(route, call), call.invocation_id) or refusal(
             Refused(Reason.NO_ANSWER), call.invocation_id
         )
 
@@ -80,7 +81,8 @@ class Gateway:
             CALLERS_GONE.inc()
             log.info("gateway.caller_gone", extra={"request_id": request_id})
             return None
-        except Refused as refused:
+        except (Refused, NotStarted) as error:
+            refused = error if isinstance(error, Refused) else Refused.of(error)
             reason = refused.reason.value
             answer = refusal(refused, request_id)
         except Exception:  # The outermost loop: a caller gets an answer, and the log says why it is this one.

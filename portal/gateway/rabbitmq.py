@@ -15,9 +15,9 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.frame import Method
 from pika.spec import Basic, BasicProperties
 
-from portal.gateway.errors import BrokerSilent, BrokerUnavailable, GatewayError, QueueFull
 from portal.gateway.metrics import BROKER_READY, STRAY_REPLIES
 from portal.gateway.ports import OnReply
+from portal.invocations.errors import BrokerError, BrokerSilent, BrokerUnavailable, QueueFull
 from wire import envelope, names
 from wire.errors import WireError
 from wire.messages import InvocationReply, InvocationRequest
@@ -218,7 +218,7 @@ class RabbitBroker:
                 # The broker still holds the queue for a connection of ours that it has not missed yet.
                 self._replies_to = names.replies_queue(uuid4().hex)
                 log.warning("gateway.replies_renamed", extra={"queue": self._replies_to, "cause": str(error)})
-            except (AMQPError, OSError, GatewayError) as error:
+            except (AMQPError, OSError, BrokerError) as error:
                 log.warning("gateway.broker_unreachable", extra={"broker": repr(self._address), "cause": repr(error)})
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, guards nothing
             pause = min(longest, pause * 2)

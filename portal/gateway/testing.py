@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from portal.functions.queries import Endpoint
-from portal.gateway.errors import BrokerUnavailable, QueueFull
 from portal.gateway.ports import OnReply, StoredInvocation, StoredResult
+from portal.invocations.errors import BrokerUnavailable, QueueFull
 from wire import names
 from wire.messages import InvocationReply, InvocationRequest
 

@@ -12,6 +12,7 @@ from portal.functions.models import Function
 from portal.gateway.calls import Call
 from portal.gateway.http.exchange import Answer
 from portal.gateway.http.routing import CallFunction
+from portal.invocations.starting import Input
 from portal.web.forms.functions import RunForm
 from portal.web.output import shown_text
 from portal.web.views.acting import account_of, form_page
@@ -37,13 +38,10 @@ def run(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _answer(function: Function, form: RunForm) -> Answer:
-    call = Call(
-        invocation_id=uuid4(),
-        caller_id=function.owner_id,
-        # Browsers send line ends as CR LF; the function gets what the developer sees.
-        body=form.cleaned_data["input"].replace("\r\n", "\n").encode(),
-        input_type=form.cleaned_data["input_type"],
-    )
+    # Browsers send line ends as CR LF; the function gets what the developer sees.
+    body = form.cleaned_data["input"].replace("\r\n", "\n").encode()
+    given = Input(body=body, media_type=form.cleaned_data["input_type"])
+    call = Call(invocation_id=uuid4(), caller_id=function.owner_id, input=given)
     return through_gateway(CallFunction(function.owner.username, function.name), call)
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from portal.gateway import rabbitmq
-from portal.gateway.errors import BrokerSilent, BrokerUnavailable
 from portal.gateway.rabbitmq import Address, RabbitBroker
+from portal.invocations.errors import BrokerSilent, BrokerUnavailable
 from tests.support.gateway.broker_contract import BrokerContract, Ends, request
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler, connect, declare_invocations
 from tests.support.gateway.tcp_proxy import TcpProxy

@@ -165,7 +165,7 @@ def test_running_once_shows_the_answer_and_where_its_record_is(
     def echo(route: CallFunction, call: Call) -> Answer:
         calls.append((route, call))
         headers = {"X-Invocation-Id": str(call.invocation_id), "X-Run-Ms": "12", "X-Cost-Micro": "7"}
-        return Answer(status=200, body=call.body, content_type="text/html", headers=headers)
+        return Answer(status=200, body=call.input.body, content_type="text/html", headers=headers)
 
     monkeypatch.setattr(running, "through_gateway", echo)
 
@@ -173,7 +173,7 @@ def test_running_once_shows_the_answer_and_where_its_record_is(
 
     ((route, call),) = calls
     assert route == CallFunction("dora", "word-count")
-    assert (call.caller_id, call.body) == (people.developer.id, b"<i>one</i>\ntwo")
+    assert (call.caller_id, call.input.body) == (people.developer.id, b"<i>one</i>\ntwo")
     text = response.content.decode()
     assert "&lt;i&gt;one&lt;/i&gt;\ntwo</pre>" in text
     assert "<i>one" not in text

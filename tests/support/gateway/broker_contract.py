@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from portal.gateway.errors import BrokerUnavailable, QueueFull
 from portal.gateway.ports import Broker
+from portal.invocations.errors import BrokerUnavailable, QueueFull
 from tests.support.waiting import eventually
 from wire.messages import InvocationReply, InvocationRequest
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from portal.functions.models import Access, FunctionState
-from portal.gateway.errors import BrokerSilent
 from portal.gateway.ports import StoredInvocation, StoredResult
+from portal.invocations.errors import BrokerSilent
 from scheduler.states import InvocationState
 from tests.support.waiting import eventually
 from tests.unit.gateway.conftest import ALICE, Marketplace, impatient

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from portal.gateway.errors import Refused
 from portal.gateway.http.routing import AskHealth, AskResult, AskStatus, CallFunction, route
-from portal.gateway.rates import Rates
 from portal.gateway.waiting import Waiting
+from portal.invocations.rates import Rates
 from wire.messages import InvocationReply
 from wire.problems import Reason
 
