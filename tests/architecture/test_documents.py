@@ -1,11 +1,13 @@
 """What the code can say and be told is written down."""
 
 import re
+from datetime import timedelta
 from enum import StrEnum
 
 import pytest
 
 from portal.accounts.models import Role, RoleState
+from portal.accounts.throttle import BOUNDS
 from portal.environment import SETTINGS
 from portal.functions.models import FunctionState
 from portal.governance.models import RequestState
@@ -96,6 +98,15 @@ def test_every_refusal_of_the_contracts_is_documented_with_its_sentence() -> Non
     assert rows == [
         f"| `{code.value}` | {'yes' if code in RETRYABLE else 'no'} | {sentence} |"
         for code, sentence in SENTENCES.items()
+    ]
+
+
+def test_every_throttle_is_documented_with_its_bound() -> None:
+    section = _document("errors.md").partition("## How often what may be done")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\| `.*\|$", section, re.MULTILINE) == [
+        f"| `{attempt}` | {bound.attempts} | {bound.window // timedelta(minutes=1)} min | {bound.by} |"
+        for attempt, bound in BOUNDS.items()
     ]
 
 
