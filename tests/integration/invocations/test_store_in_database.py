@@ -158,6 +158,8 @@ def test_so_many_results_that_have_expired_are_deleted_at_once_and_the_oldest_fi
 
 
 def test_a_revoked_provider_is_none_of_the_providers(bench: Bench) -> None:
+    assert [spec.provider_id for spec in bench.store.providers()] == [bench.provider.id]
+
     Provider.objects.update(state="revoked")
 
     assert list(bench.store.providers()) == []

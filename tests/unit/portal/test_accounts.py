@@ -240,5 +240,7 @@ def test_the_command_does_not_take_over_another_persons_account(people: People, 
 
 
 def test_an_administrators_password_is_a_good_one() -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refused:
         operations.make_administrator("ada", email="ada@example.org", password=WRONG)
+    assert any("too short" in problem for problem in refused.value.fields["__all__"])
+    assert not Account.objects.exists()
