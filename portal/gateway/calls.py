@@ -42,15 +42,6 @@ class Bounds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
-    """What a developer on the portal's page wants its function to do."""
-
-    invocation_id: UUID
-    caller_id: UUID
-    input: Input
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Calls:
     """Answers `/f/<developer>/<function>`."""
 
@@ -79,22 +70,18 @@ class Calls:
         )
         return await self._serve(wanted, request.gone)
 
-    async def answer_page(self, route: CallFunction, call: Call) -> Answer:
+    async def answer_page(self, route: CallFunction, *, caller_id: UUID, given: Input, invocation_id: UUID) -> Answer:
         """Start what a developer wants on the portal, wait for its reply and return it.
 
         :raises Refused: when there is no such function, or all places are taken.
         :raises NotStarted: when it is not started.
         """
 
-        async def given() -> Input:
-            return call.input
+        async def read() -> Input:
+            return given
 
-        wanted = Wanted(
-            invocation_id=call.invocation_id,
-            endpoint=await self._endpoint(route),
-            caller_id=call.caller_id,
-            read_input=given,
-        )
+        endpoint = await self._endpoint(route)
+        wanted = Wanted(invocation_id=invocation_id, endpoint=endpoint, caller_id=caller_id, read_input=read)
         return await self._serve(wanted, _never)
 
     async def _endpoint(self, route: CallFunction) -> Endpoint:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from portal.gateway.calls import Call, Calls
+from portal.gateway.calls import Calls
 from portal.gateway.errors import CallerGone, Refused
 from portal.gateway.http.answers import ok, refusal
 from portal.gateway.http.exchange import Answer, Receive, Request, Scope, Send
@@ -15,6 +15,7 @@ from portal.gateway.ports import Broker, Records
 from portal.gateway.results import Results
 from portal.gateway.waiting import Waiting
 from portal.invocations.errors import NotStarted
+from portal.invocations.starting import Input
 from wire.messages import InvocationReply
 from wire.problems import Reason
 
@@ -52,11 +53,11 @@ class Gateway:
         await self.broker.stop()
         await self.records.close()
 
-    async def run(self, route: CallFunction, call: Call) -> Answer:
+    async def run(self, route: CallFunction, *, caller_id: UUID, given: Input) -> Answer:
         """Run a function once for its developer, who asks on the portal."""
-        return await self._answer(self.calls.answer_page(route, call), call.invocation_id) or refusal(
-            Refused(Reason.NO_ANSWER), call.invocation_id
-        )
+        invocation_id = self.new_id()
+        answering = self.calls.answer_page(route, caller_id=caller_id, given=given, invocation_id=invocation_id)
+        return await self._answer(answering, invocation_id) or refusal(Refused(Reason.NO_ANSWER), invocation_id)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
