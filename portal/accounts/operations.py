@@ -4,6 +4,7 @@ import re
 import secrets
 import zoneinfo
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -13,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from portal.accounts import throttle
 from portal.accounts.errors import (
     AdministratorsOnly,
     NameBelongsToAnother,
@@ -26,6 +28,7 @@ from portal.accounts.errors import (
 )
 from portal.accounts.models import Account, ApiToken, Organisation, Role, RoleGrant, RoleState
 from portal.accounts.names import validate_name
+from portal.accounts.throttle import Attempt
 from portal.errors import Invalid
 from wire.signing import sha256_hex
 
@@ -37,6 +40,17 @@ _TOKEN = re.compile(r"cf_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Newcomer:
+    """Who signs up, and from which network address."""
+
+    username: str
+    email: str
+    password: str
+    roles: Collection[Role]
+    address: str
+
+
 class NewToken(NamedTuple):
     """A token that was just made: the only time its text exists."""
 
@@ -44,18 +58,20 @@ class NewToken(NamedTuple):
     text: str
 
 
-def sign_up(username: str, *, email: str, password: str, roles: Collection[Role], now: datetime) -> Account:
+def sign_up(newcomer: Newcomer, *, now: datetime) -> Account:
     """Make an account with some roles; a peer's waits for an administrator.
 
+    :raises TooManyAttempts: when too many signed up from this address.
     :raises SignUpRefused: when a field is wrong; `fields` says which and why.
     """
-    account = _checked_account(username, email=email, password=password)
-    if not roles:
+    throttle.count(Attempt.SIGN_UP, newcomer.address, now)
+    account = _checked_account(newcomer)
+    if not newcomer.roles:
         raise SignUpRefused(fields={"roles": ["Choose at least one role."]})
     try:
         with transaction.atomic():
             account.save()
-            for role in sorted(set(roles)):
+            for role in sorted(set(newcomer.roles)):
                 RoleGrant.objects.create(account=account, role=role, state=_first_state(role), asked_at=now)
     except IntegrityError as error:
         raise SignUpRefused(fields={"username": ["This name or address is taken."]}) from error
@@ -66,20 +82,20 @@ def _first_state(role: Role) -> RoleState:
     return RoleState.PENDING if role in APPROVED_ROLES else RoleState.ACTIVE
 
 
-def _checked_account(username: str, *, email: str, password: str) -> Account:
-    account = Account(username=username, email=email.strip().lower())
+def _checked_account(newcomer: Newcomer) -> Account:
+    account = Account(username=newcomer.username, email=newcomer.email.strip().lower())
     fields: dict[str, list[str]] = {}
     try:
         account.full_clean(exclude=["password"])
     except ValidationError as error:
         fields |= error.message_dict
     try:
-        validate_password(password, account)
+        validate_password(newcomer.password, account)
     except ValidationError as error:
         fields["password"] = error.messages
     if fields:
         raise SignUpRefused(fields=fields)
-    account.set_password(password)
+    account.set_password(newcomer.password)
     return account
 
 

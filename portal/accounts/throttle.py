@@ -1,17 +1,54 @@
-"""Bounds on attempts (sign-in, sign-up, enrolment), counted in the database so that all processes count together."""
+"""How often what may be done: one table, counted in the database so that all processes count together.
+
+Operations count, not views: whichever way somebody comes, the same is counted.
+"""
 
 import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from django.contrib.auth import authenticate
 from django.db import transaction
 from django.db.models import F
 
-from portal.accounts.errors import SignInFailed
-from portal.accounts.models import Account, Throttle
-from portal.errors import Invalid, TooManyAttempts
+from portal.accounts.models import Throttle
+from portal.errors import TooManyAttempts
 from wire.signing import sha256_hex
+
+
+class Attempt(StrEnum):
+    """What is counted."""
+
+    SIGN_IN = "sign-in"
+    SIGN_IN_ADDRESS = "sign-in-address"
+    SIGN_IN_ACCOUNT = "sign-in-account"
+    SIGN_UP = "sign-up"
+    #: A password asked for once more before something that cannot be taken back.
+    PASSWORD = "password"  # noqa: S105 - the name of an attempt
+    #: A machine that becomes a provider, renews its certificates, or joins as a peer.
+    ENROLMENT = "enrolment"
+    #: Each becomes an operation on the ledger.
+    DEPOSIT = "deposit"
+    #: Transfers, payouts, notices, withdrawals, top-ups asked for.
+    MOVE = "move"
+    #: A question to an image registry, which the portal asks in a developer's name.
+    IMAGE_CHECK = "image-check"
+    #: An operation that a participant signed, before anything of it is checked.
+    OPERATION = "operation"
+    #: The same once its signature is sure: a forged one costs its supposed author nothing.
+    OPERATION_KEY = "operation-key"
+
+
+class By(StrEnum):
+    """Of whom it is counted."""
+
+    ACCOUNT = "account"
+    ADDRESS = "address"
+    #: One account from one address.
+    BOTH = "account and address"
+    KEY = "key"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,39 +57,42 @@ class Bound:
 
     attempts: int
     window: timedelta
+    by: By
 
 
-#: One account from one address; one address; one account (so that a stranger needs many addresses to lock it).
-SIGN_IN_PAIR = Bound(attempts=10, window=timedelta(minutes=15))
-SIGN_IN_ADDRESS = Bound(attempts=50, window=timedelta(minutes=15))
-SIGN_IN_ACCOUNT = Bound(attempts=100, window=timedelta(minutes=15))
-SIGN_UP_ADDRESS = Bound(attempts=50, window=timedelta(hours=1))
-DEPOSITS = Bound(attempts=60, window=timedelta(hours=1))
-#: Transfers, payouts, notices, top-ups asked for.
-MOVES = Bound(attempts=60, window=timedelta(hours=1))
-IMAGE_CHECKS = Bound(attempts=300, window=timedelta(hours=1))
-#: Operations that participants signed: of an address before anything is checked, of a key once it is sure.
-OPERATION_ADDRESS = Bound(attempts=2400, window=timedelta(hours=1))
-OPERATION_KEY = Bound(attempts=1200, window=timedelta(hours=1))
-#: Passwords asked for once more before something that cannot be taken back.
-PASSWORDS = Bound(attempts=10, window=timedelta(minutes=15))
-ENROLMENT_ADDRESS = Bound(attempts=20, window=timedelta(minutes=15))
+_QUARTER, _HOUR = timedelta(minutes=15), timedelta(hours=1)
+
+#: docs/errors.md shows it; a test keeps that page equal to it.
+BOUNDS: dict[Attempt, Bound] = {
+    Attempt.SIGN_IN: Bound(attempts=10, window=_QUARTER, by=By.BOTH),
+    Attempt.SIGN_IN_ADDRESS: Bound(attempts=50, window=_QUARTER, by=By.ADDRESS),
+    # So many that a stranger needs many addresses to lock an account.
+    Attempt.SIGN_IN_ACCOUNT: Bound(attempts=100, window=_QUARTER, by=By.ACCOUNT),
+    Attempt.SIGN_UP: Bound(attempts=50, window=_HOUR, by=By.ADDRESS),
+    Attempt.PASSWORD: Bound(attempts=10, window=_QUARTER, by=By.ACCOUNT),
+    Attempt.ENROLMENT: Bound(attempts=20, window=_QUARTER, by=By.ADDRESS),
+    Attempt.DEPOSIT: Bound(attempts=60, window=_HOUR, by=By.ACCOUNT),
+    Attempt.MOVE: Bound(attempts=60, window=_HOUR, by=By.ACCOUNT),
+    Attempt.IMAGE_CHECK: Bound(attempts=300, window=_HOUR, by=By.ACCOUNT),
+    Attempt.OPERATION: Bound(attempts=2400, window=_HOUR, by=By.ADDRESS),
+    Attempt.OPERATION_KEY: Bound(attempts=1200, window=_HOUR, by=By.KEY),
+}
 
 
-def charge(key: str, bound: Bound, now: datetime) -> None:
+def count(attempt: Attempt, who: object, now: datetime) -> None:
     """Count one attempt before it is made, so that attempts at the same time cannot slip through.
 
     :raises TooManyAttempts: when there were as many as allowed; `retry_after` says when to try again.
     """
-    digest = sha256_hex(key.encode())
+    bound, key = BOUNDS[attempt], _key(attempt, who)
     with transaction.atomic():
         row, created = Throttle.objects.get_or_create(
-            key=digest, defaults={"attempts": 1, "resets_at": now + bound.window}
+            key=key, defaults={"attempts": 1, "resets_at": now + bound.window}
         )
         if created:
             Throttle.objects.filter(resets_at__lte=now).delete()
             return
-        mine = Throttle.objects.filter(key=digest)
+        mine = Throttle.objects.filter(key=key)
         if mine.filter(resets_at__lte=now).update(attempts=1, resets_at=now + bound.window):
             return
         if mine.filter(attempts__lt=bound.attempts).update(attempts=F("attempts") + 1):
@@ -60,14 +100,25 @@ def charge(key: str, bound: Bound, now: datetime) -> None:
     raise TooManyAttempts(retry_after=max(1, int((row.resets_at - now).total_seconds()) + 1))
 
 
-def forgive(key: str) -> None:
+@contextmanager
+def failures(attempt: Attempt, who: object, now: datetime) -> Iterator[None]:
+    """Count what is tried inside unless it succeeds.
+
+    :raises TooManyAttempts: when as many as allowed failed.
+    """
+    count(attempt, who, now)
+    yield
+    refund(attempt, who)
+
+
+def forgive(attempt: Attempt, who: object) -> None:
     """Forget all attempts: the last one succeeded."""
-    Throttle.objects.filter(key=sha256_hex(key.encode())).delete()
+    Throttle.objects.filter(key=_key(attempt, who)).delete()
 
 
-def refund(key: str) -> None:
+def refund(attempt: Attempt, who: object) -> None:
     """Forget one attempt: it succeeded, which says nothing of the others."""
-    Throttle.objects.filter(key=sha256_hex(key.encode()), attempts__gt=0).update(attempts=F("attempts") - 1)
+    Throttle.objects.filter(key=_key(attempt, who), attempts__gt=0).update(attempts=F("attempts") - 1)
 
 
 def network(address: str) -> str:
@@ -81,96 +132,6 @@ def network(address: str) -> str:
     return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
 
 
-def sign_in(username: str, *, password: str, address: str, now: datetime) -> Account:
-    """Return the account that name and password belong to; the caller starts the session.
-
-    :raises SignInFailed: when they do not belong together.
-    :raises TooManyAttempts: when too many failed before.
-    """
-    party, name = network(address), username.strip().lower()
-    pair, account = f"sign-in:{name}:{party}", f"sign-in:{name}"
-    charge(pair, SIGN_IN_PAIR, now)
-    charge(f"sign-in:{party}", SIGN_IN_ADDRESS, now)
-    charge(account, SIGN_IN_ACCOUNT, now)
-    # Some databases take no NUL in a text, and no name has one.
-    found = authenticate(username=name, password=password) if name.isprintable() else None
-    if not isinstance(found, Account):
-        raise SignInFailed
-    forgive(pair)
-    forgive(account)
-    refund(f"sign-in:{party}")
-    return found
-
-
-def confirm_password(account: Account, *, password: str, now: datetime) -> None:
-    """Go on only with the account's password: a session or token alone may have been stolen.
-
-    :raises Invalid: when it is another one.
-    :raises TooManyAttempts: when too many were wrong before.
-    """
-    key = f"password:{account.id}"
-    charge(key, PASSWORDS, now)
-    if not account.check_password(password):
-        raise Invalid.field("password", "This is not your password.")
-    forgive(key)
-
-
-def limit_sign_ups(address: str, now: datetime) -> None:
-    """Count a sign-up from an address.
-
-    :raises TooManyAttempts: when there were too many.
-    """
-    charge(f"sign-up:{network(address)}", SIGN_UP_ADDRESS, now)
-
-
-def limit_enrolments(address: str, now: datetime) -> None:
-    """Count an enrolment from an address.
-
-    :raises TooManyAttempts: when there were too many.
-    """
-    charge(f"enrolment:{network(address)}", ENROLMENT_ADDRESS, now)
-
-
-def limit_deposits(account: Account, now: datetime) -> None:
-    """Count a deposit of an account: each becomes an operation on the ledger.
-
-    :raises TooManyAttempts: when there were too many.
-    """
-    charge(f"deposit:{account.id}", DEPOSITS, now)
-
-
-def limit_operations_from(address: str, now: datetime) -> None:
-    """Count an operation that came from an address, whoever signed it.
-
-    :raises TooManyAttempts: when there were too many.
-    """
-    charge(f"operation:{network(address)}", OPERATION_ADDRESS, now)
-
-
-def limit_operations_by(key_id: str, now: datetime) -> None:
-    """Count an operation that a key certainly signed: a forged one costs its supposed author nothing.
-
-    :raises TooManyAttempts: when there were too many.
-    """
-    charge(f"operation-key:{key_id}", OPERATION_KEY, now)
-
-
-def limit_moves(account: Account, now: datetime) -> None:
-    """Count a movement of money that an account asks for.
-
-    :raises TooManyAttempts: when there were too many.
-    """
-    charge(f"move:{account.id}", MOVES, now)
-
-
-def limit_image_checks(account: Account, now: datetime) -> None:
-    """Count a question to an image registry, which the portal asks in a developer's name.
-
-    :raises TooManyAttempts: when there were too many.
-    """
-    charge(f"image-check:{account.id}", IMAGE_CHECKS, now)
-
-
-def refund_enrolment(address: str) -> None:
-    """Do not count an enrolment that succeeded."""
-    refund(f"enrolment:{network(address)}")
+def _key(attempt: Attempt, who: object) -> str:
+    party = network(str(who)) if BOUNDS[attempt].by is By.ADDRESS else who
+    return sha256_hex(f"{attempt}:{party}".encode())

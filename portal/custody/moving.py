@@ -6,16 +6,19 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from portal.accounts import throttle
 from portal.accounts.models import Account
+from portal.accounts.throttle import Attempt
 from portal.books import queries, records
 from portal.books.models import WorldState
+from portal.custody import topping_up
 from portal.custody.ownership import own_key_of, signed_by_owner
 from portal.errors import Conflict, Invalid
 from portal.keys import KeyName, signing_key
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import enqueue, operation_id_of
 from wire.ledger import keys
-from wire.ledger.operations import Arguments, AskPayout, GiveNotice, Transfer, WithdrawDeposit
+from wire.ledger.operations import Arguments, AskPayout, Deposit, GiveNotice, Transfer, WithdrawDeposit
 from wire.money import MAX_MICRO, Micro
 
 
@@ -27,13 +30,29 @@ class NoticeRuns(Conflict):
     """A notice is running already. Withdraw that first."""
 
 
+def deposit(owner: Account, *, amount: Micro, deposit_id: UUID, now: datetime) -> str:
+    """Move available money to the deposit, and return the operation's id; a repeat with the same id is harmless.
+
+    :raises TooManyAttempts: when the owner has deposited too often.
+    :raises Invalid: when the amount will not do.
+    :raises OperationConflict: when the id was used for another deposit.
+    :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
+    """
+    throttle.count(Attempt.DEPOSIT, owner.id, now)
+    if not was_sent(Deposit, deposit_id, owner):
+        check_amount(owner, amount)
+    return topping_up.deposit(owner.id, amount=amount, deposit_id=deposit_id, now=now)
+
+
 def transfer(owner: Account, *, to: Account, amount: Micro, transfer_id: UUID, now: datetime) -> str:
     """Move available money to another account, and return the operation's id; a repeat with the same id is harmless.
 
+    :raises TooManyAttempts: when the owner has moved money too often.
     :raises Invalid: when the amount or the recipient will not do.
     :raises OperationConflict: when the id was used for another transfer.
     :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
     """
+    throttle.count(Attempt.MOVE, owner.id, now)
     if not was_sent(Transfer, transfer_id, owner):
         check_transfer(owner, to=to, amount=amount)
     return _move(
@@ -59,10 +78,12 @@ def check_transfer(owner: Account, *, to: Account, amount: Micro) -> None:
 def give_notice(owner: Account, *, amount: Micro, notice_id: UUID, now: datetime) -> str:
     """Announce that part of the deposit is wanted back, and return the operation's id.
 
+    :raises TooManyAttempts: when the owner has moved money too often.
     :raises Invalid: when the deposit is smaller.
     :raises NoticeRuns: when one was given before.
     :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
     """
+    throttle.count(Attempt.MOVE, owner.id, now)
     if not 0 < amount <= queries.balance(owner.id).deposit_micro:
         raise Invalid.field("amount_micro", "Name more than nothing, and no more than your deposit.")
     if records.notice(owner.id) is not None:
@@ -73,9 +94,11 @@ def give_notice(owner: Account, *, amount: Micro, notice_id: UUID, now: datetime
 def withdraw(owner: Account, *, withdrawal_id: UUID, now: datetime) -> str:
     """Take back what a notice named, once it is over, and return the operation's id.
 
+    :raises TooManyAttempts: when the owner has moved money too often.
     :raises NoNotice: when none was given, or it is not over.
     :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
     """
+    throttle.count(Attempt.MOVE, owner.id, now)
     notice = records.notice(owner.id)
     if notice is None or notice.due_at > now:
         raise NoNotice

@@ -12,6 +12,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.ids import require_own_id
 from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS, Submitted, read
 from portal.accounts import throttle
+from portal.accounts.throttle import Attempt
 from portal.books.models import LedgerJob, WorldState
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
 from portal.outbox.models import OutboxOperation, OutboxState
@@ -149,6 +150,18 @@ def verified(text: str) -> Signed:
     return Signed(submitted=submitted, holder=author.holder)
 
 
+def send(text: str, *, address: str, now: datetime) -> Standing:
+    """Store an operation that came from a network address, whoever signed it, and return where it stands.
+
+    :raises TooManyAttempts: when too many came from this address, or are by this key.
+    :raises PortalError: when it is refused otherwise, as by `verified` and `store`.
+    """
+    throttle.count(Attempt.OPERATION, address, now)
+    signed = verified(text)
+    throttle.count(Attempt.OPERATION_KEY, signed.submitted.key_id, now)
+    return store(signed, now=now)
+
+
 def send_own(account_id: UUID, text: str, *, now: datetime) -> str:
     """Store an operation that the account's own key signed, and return its kind.
 
@@ -158,7 +171,7 @@ def send_own(account_id: UUID, text: str, *, now: datetime) -> str:
     signed = verified(text)
     if signed.holder != str(account_id):
         raise NotYours("It is signed by a key of another account or machine.")
-    throttle.limit_operations_by(signed.submitted.key_id, now)
+    throttle.count(Attempt.OPERATION_KEY, signed.submitted.key_id, now)
     standing = store(signed, now=now)
     if standing.operation.state in {OutboxState.REFUSED, OutboxState.SET_ASIDE}:
         raise Invalid.field("operation", f"The ledger refused it: {standing.operation.reason}")

@@ -7,9 +7,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
+from portal.accounts import throttle
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
-from portal.accounts.throttle import limit_image_checks
+from portal.accounts.throttle import Attempt
 from portal.functions.drafts import FunctionDraft, VersionDraft, check_function, check_version
 from portal.functions.errors import FunctionMovedOn, NameTaken, VersionMissing, WrongState
 from portal.functions.images import PinnedImage, Registry, parse_link
@@ -30,7 +31,7 @@ def register_function(owner: Account, *, draft: FunctionDraft, registry: Registr
     if Function.objects.filter(owner=owner, name=draft.name, deleted_at__isnull=True).exists():
         raise NameTaken(fields={"name": [NameTaken.__doc__ or ""]})
     link = parse_link(draft.version.image_link)
-    limit_image_checks(owner, now)
+    throttle.count(Attempt.IMAGE_CHECK, owner.id, now)
     pinned = registry.pin(link, draft.version.architecture)
     try:
         with transaction.atomic():
@@ -56,7 +57,7 @@ def add_version(function: Function, *, draft: VersionDraft, registry: Registry, 
     if function.state == FunctionState.DELETED:
         raise WrongState("The function was deleted.")
     link = parse_link(draft.image_link)
-    limit_image_checks(function.owner, now)
+    throttle.count(Attempt.IMAGE_CHECK, function.owner_id, now)
     pinned = registry.pin(link, draft.architecture)
     newest = function.versions.aggregate(newest=Max("number"))["newest"] or 0
     try:

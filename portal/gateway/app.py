@@ -17,10 +17,11 @@ from portal.gateway.calls import Bounds, Calls  # noqa: E402
 from portal.gateway.gateway import FunctionGateway, deliver_to  # noqa: E402
 from portal.gateway.ports import Broker, Records  # noqa: E402
 from portal.gateway.rabbitmq import RabbitBroker  # noqa: E402
-from portal.gateway.rates import Rates  # noqa: E402
 from portal.gateway.records import DatabaseRecords  # noqa: E402
 from portal.gateway.results import Results  # noqa: E402
 from portal.gateway.waiting import WaitingCallers  # noqa: E402
+from portal.invocations.rates import Rates  # noqa: E402
+from portal.invocations.starting import Means  # noqa: E402
 
 #: A new live version, a stop, or another limit takes effect within this.
 ENDPOINT_SECONDS = 1.0
@@ -37,13 +38,16 @@ def assemble(
     calls = Calls(
         endpoints=Cache(records.endpoint, seconds=ENDPOINT_SECONDS, clock=time.monotonic),
         callers=callers,
-        rates=Rates(workers=workers),
         waiting=waiting,
-        broker=broker,
+        means=Means(
+            requests=broker,
+            rates=Rates(workers=workers),
+            clock=lambda: time.time_ns() // 1_000_000,
+            monotonic=time.monotonic,
+            placing_seconds=bounds.placing_seconds,
+        ),
         results=results,
         bounds=bounds,
-        clock=lambda: time.time_ns() // 1_000_000,
-        monotonic=time.monotonic,
     )
     return FunctionGateway(calls=calls, results=results, broker=broker, records=records)
 

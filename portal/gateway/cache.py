@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from portal.gateway.ports import Monotonic
+from portal.invocations.starting import Monotonic
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from portal.invocations.errors import NotStarted
 from wire.problems import Reason
 
 
@@ -18,6 +19,12 @@ class CallRefused(GatewayError):
         #: Replaces the hint of the reason.
         self.detail = detail
         self.headers = dict(headers or {})
+
+    @classmethod
+    def of(cls, error: NotStarted) -> "CallRefused":
+        """Return what is answered when an invocation is not started."""
+        again = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+        return cls(error.reason, error.detail, headers=again)
 
 
 class CallerGone(GatewayError):

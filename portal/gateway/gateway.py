@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from portal.gateway.calls import CallInput, Calls
+from portal.gateway.calls import Calls
 from portal.gateway.errors import CallerGone, CallRefused
 from portal.gateway.http.answers import ok, refusal
 from portal.gateway.http.exchange import HttpAnswer, Receive, Request, Scope, Send
@@ -14,6 +14,8 @@ from portal.gateway.metrics import ANSWERS, CALLERS_GONE, SECONDS, STRAY_REPLIES
 from portal.gateway.ports import Broker, Records
 from portal.gateway.results import Results
 from portal.gateway.waiting import WaitingCallers
+from portal.invocations.errors import NotStarted
+from portal.invocations.starting import Input
 from wire.messages import InvocationReply
 from wire.problems import Reason
 
@@ -51,9 +53,11 @@ class FunctionGateway:
         await self.broker.stop()
         await self.records.close()
 
-    async def run(self, route: CallFunction, call: CallInput) -> HttpAnswer:
+    async def run(self, route: CallFunction, *, caller_id: UUID, given: Input) -> HttpAnswer:
         """Run a function once for its developer, who asks on the portal."""
-        return await self._answer(self.calls.answer_owner(route, call), call.invocation_id)
+        invocation_id = self.new_id()
+        answering = self.calls.answer_page(route, caller_id=caller_id, given=given, invocation_id=invocation_id)
+        return await self._answer(answering, invocation_id) or refusal(CallRefused(Reason.NO_ANSWER), invocation_id)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -65,22 +69,21 @@ class FunctionGateway:
 
     async def _serve(self, request: Request, send: Send) -> None:
         request_id = self.new_id()
-        try:
-            answer = await self._answer(self._dispatch(request, request_id), request_id)
-        except CallerGone:
-            CALLERS_GONE.inc()
-            log.info("gateway.caller_gone", extra={"request_id": request_id})
-        else:
+        answer = await self._answer(self._dispatch(request, request_id), request_id)
+        if answer is not None:
             await answer.send(send)
 
-    async def _answer(self, answering: Awaitable[HttpAnswer], request_id: UUID) -> HttpAnswer:
+    async def _answer(self, answering: Awaitable[HttpAnswer], request_id: UUID) -> HttpAnswer | None:
         reason = ""
         try:
             with SECONDS.time():
                 answer = await answering
         except CallerGone:
-            raise
-        except CallRefused as refused:
+            CALLERS_GONE.inc()
+            log.info("gateway.caller_gone", extra={"request_id": request_id})
+            return None
+        except (CallRefused, NotStarted) as error:
+            refused = error if isinstance(error, CallRefused) else CallRefused.of(error)
             reason = refused.reason.value
             answer = refusal(refused, request_id)
         except Exception:  # The outermost loop: a caller gets an answer, and the log says why it is this one.

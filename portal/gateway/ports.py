@@ -8,11 +8,10 @@ from uuid import UUID
 
 from portal.functions.models import Access
 from portal.functions.queries import Endpoint
+from portal.invocations.starting import Requests
 from scheduler.states import InvocationState
-from wire.messages import InvocationReply, InvocationRequest
+from wire.messages import InvocationReply
 
-#: Seconds that only go forward, as time.monotonic.
-Monotonic = Callable[[], float]
 OnReply = Callable[[InvocationReply], None]
 
 
@@ -62,12 +61,8 @@ class Records(Protocol):
         """Close all connections."""
 
 
-class Broker(Protocol):
+class Broker(Requests, Protocol):
     """RabbitMQ, as the gateway sees it. Replies arrive at the `OnReply` that the broker was made with."""
-
-    @property
-    def replies_to(self) -> str:
-        """The queue on which this gateway hears replies."""
 
     @property
     def ready(self) -> bool:
@@ -78,11 +73,3 @@ class Broker(Protocol):
 
     async def stop(self) -> None:
         """Close the connection."""
-
-    async def send(self, request: InvocationRequest, *, expires_ms: int) -> None:
-        """Put a request into the invocations queue; return once the broker has it.
-
-        :raises QueueFull: when the broker refused it.
-        :raises BrokerSilent: when nobody knows whether the broker has it.
-        :raises BrokerUnavailable: when the broker took nothing.
-        """

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.db import transaction
 
+from portal.accounts import throttle
 from portal.accounts.models import Account
+from portal.accounts.throttle import Attempt
 from portal.custody import moving
 from portal.custody.ownership import unsigned_text
 from portal.errors import Invalid
@@ -53,9 +55,11 @@ class Wish:
 def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     """Ask that what was paid outside is credited.
 
+    :raises TooManyAttempts: when the owner has moved money too often.
     :raises Invalid: when amount or note will not do.
     :raises TooManyRequests: when `MOST_OPEN` are open.
     """
+    throttle.count(Attempt.MOVE, owner.id, now)
     columns = wish.columns(RequestKind.TOP_UP, owner)
     with transaction.atomic():
         return store(owner, columns, request_id=wish.request_id, now=now)
@@ -64,10 +68,12 @@ def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
 def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     """Ask for money outside; the ledger holds it at once.
 
+    :raises TooManyAttempts: when the owner has moved money too often.
     :raises Invalid: when amount or note will not do, or it is more than is available.
     :raises TooManyRequests: when `MOST_OPEN` are open.
     :raises SignatureNeeded: when the account is its owner's own; the request waits until its operation is sent in.
     """
+    throttle.count(Attempt.MOVE, owner.id, now)
     columns = wish.columns(RequestKind.PAYOUT, owner) | {"payout_id": str(wish.request_id)}
     request = GovernedRequest.objects.filter(id=wish.request_id).first()
     if request is None:

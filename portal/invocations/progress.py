@@ -17,6 +17,7 @@ from scheduler.states import JOB_MOVES, OPEN_JOB_STATES, InvocationState, JobSta
 from scheduler.store.changes import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
 from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob
 from wire.money import billed_ms, cost_of
+from wire.problems import Reason
 
 #: How long a result can be fetched.
 RESULT_KEPT = timedelta(hours=24)
@@ -97,6 +98,16 @@ def end_invocations(changes: Sequence[EndInvocation]) -> list[Verdict]:
     return [_end(change) for change in changes]
 
 
+def end(invocation_id: UUID, *, reason: Reason | None, at: datetime) -> bool:
+    """Move a pending invocation to its end: succeeded, or failed for a reason. Return whether it moved.
+
+    The one place where an invocation ends: once, and in the scheduler's database transaction.
+    """
+    state = InvocationState.FAILED if reason else InvocationState.SUCCEEDED
+    pending = Invocation.objects.filter(id=invocation_id, state=InvocationState.PENDING)
+    return bool(pending.update(state=state, reason=reason or "", ended_at=at, input=None))
+
+
 def _finish(change: FinishJob, row: JobRow | None, now: datetime) -> Verdict:
     if row is None:
         return Verdict.UNKNOWN
@@ -119,9 +130,7 @@ def _finish(change: FinishJob, row: JobRow | None, now: datetime) -> Verdict:
         # Replaced meanwhile: kept beside the job for who has to judge it, and delivered to nobody.
         Job.objects.filter(id=change.job_id, state=JobState.LOST, receipt="").update(**columns)
         return Verdict.MOVED_ON
-    state = InvocationState.FAILED if change.reason else InvocationState.SUCCEEDED
-    pending = Invocation.objects.filter(id=change.invocation_id, state=InvocationState.PENDING)
-    pending.update(state=state, reason=change.reason or "", ended_at=now, input=None)
+    end(change.invocation_id, reason=change.reason, at=now)
     return Verdict.DONE
 
 
@@ -139,9 +148,7 @@ def _fail(change: FailJob) -> Verdict:
 
 
 def _end(change: EndInvocation) -> Verdict:
-    pending = Invocation.objects.filter(id=change.invocation_id, state=InvocationState.PENDING)
-    ended_at = moment(change.at_ms)
-    if pending.update(state=InvocationState.FAILED, reason=change.reason, ended_at=ended_at, input=None):
+    if end(change.invocation_id, reason=change.reason, at=moment(change.at_ms)):
         return Verdict.DONE
     reason = Invocation.objects.filter(id=change.invocation_id).values_list("reason", flat=True).first()
     if reason is None:

@@ -5,8 +5,10 @@ from uuid import uuid5
 
 from django.db import IntegrityError, transaction
 
+from portal.accounts import throttle
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
+from portal.accounts.throttle import Attempt
 from portal.books.records import record
 from portal.governance.operators import ask_to_be_operator
 from portal.peers import hosts
@@ -35,6 +37,7 @@ def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) 
 
     Both organisations are asked to take the operator in: until then its peer serves and is not paid.
 
+    :raises TooManyAttempts: when too many from this address failed.
     :raises CodeUnknown: when there is no such code.
     :raises JoinStatementInvalid: when another node of the network answers at its host.
     :raises CodeExpired: when it is too late.
@@ -45,7 +48,7 @@ def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) 
     :raises RegistrarUnavailable: when the network's authority does not answer; the same again can succeed.
     """
     key = application.key
-    with transaction.atomic():
+    with throttle.failures(Attempt.ENROLMENT, application.address, now), transaction.atomic():
         code = claim_code(JoinCode.objects.all(), digest=application.code_digest, key_id=key.key_id, now=now)
         owner = code.owner
         require_role(owner, Role.PEER)

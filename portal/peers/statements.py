@@ -30,9 +30,11 @@ class JoinApplication:
     peer: Member
     #: What was said, the key and the code's digest included.
     said: JoinStatement
+    #: The network address it came from.
+    address: str
 
 
-def read_join_application(code: str, statement: str) -> JoinApplication:
+def read_join_application(code: str, statement: str, *, address: str) -> JoinApplication:
     """Verify a statement and return what it says.
 
     :raises JoinStatementInvalid: when it is not signed by the key it names, is for another code, or a value is wrong.
@@ -55,7 +57,9 @@ def read_join_application(code: str, statement: str) -> JoinApplication:
         checked(member, request)
     if _key_id(said.operator_request) != key.key_id:
         raise _invalid("operator_request: expected a request by the key that signs the statement")
-    return JoinApplication(code_digest=said.code_digest, key=key, operator=operator, peer=peer, said=said)
+    return JoinApplication(
+        code_digest=said.code_digest, key=key, operator=operator, peer=peer, said=said, address=address
+    )
 
 
 def _key_id(request_pem: str) -> str:

@@ -10,8 +10,10 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from portal.accounts import throttle
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
+from portal.accounts.throttle import Attempt
 from portal.membership.ports import Registrar, provider_member
 from portal.providers.broker_admin import BrokerAdmin, ProviderAccess, hash_password
 from portal.providers.certificates import CertificateAuthority
@@ -61,6 +63,7 @@ def enrol(
 ) -> Enrolment:
     """Make a provider of a machine; the same machine may repeat it with its code when the answer was lost.
 
+    :raises TooManyAttempts: when too many from this address failed.
     :raises CodeUnknown: when there is no such code.
     :raises CodeExpired: when it is too late.
     :raises CodeUsed: when another key has used the code.
@@ -70,7 +73,7 @@ def enrol(
     :raises BrokerUnavailable: when the broker cannot be reached; the same request again can succeed.
     """
     password = secrets.token_urlsafe(32)
-    with transaction.atomic():
+    with throttle.failures(Attempt.ENROLMENT, application.address, now), transaction.atomic():
         codes = EnrolmentCode.objects.select_related("provider")
         code = claim_code(codes, digest=application.code_digest, key_id=application.key.key_id, now=now)
         provider = code.provider or _create_provider(application, code=code, authority=authority, now=now)

@@ -27,6 +27,8 @@ class Application:
     sealing_key: str
     architecture: str
     agent_version: str
+    #: The network address it came from.
+    address: str
 
 
 def check_own(key: PublicKey, request_pem: str) -> None:
@@ -39,7 +41,7 @@ def check_own(key: PublicKey, request_pem: str) -> None:
         raise RequestInvalid(fields={"certificate_request": ["expected the key that signed the statement"]})
 
 
-def read_application(code: str, statement: str) -> Application:
+def read_application(code: str, statement: str, *, address: str) -> Application:
     """Verify a statement and return what it says.
 
     :raises StatementInvalid: when it is not signed by the key it names, is for another code, or a value is wrong.
@@ -65,4 +67,5 @@ def read_application(code: str, statement: str) -> Application:
         sealing_key=said.sealing_key,
         architecture=said.architecture,
         agent_version=said.agent_version,
+        address=address,
     )

@@ -26,6 +26,7 @@ from portal.outbox import leadership
 from portal.outbox.recorder import Recorder
 from tests.support.fabric.network import running_network
 from tests.support.outbox.market import CREDIT, ManualClock, Market, genesis, signing_keys
+from tests.support.people import newcomer
 from tests.support.waiting import wait_for
 from wire.ledger.operations import Mint
 from wire.ledger.records import FeePolicy
@@ -88,9 +89,7 @@ class Example:
         return int(owned)
 
     def _signs_up(self, name: str, role: Role) -> Account:
-        return accounts.sign_up(
-            name, email=f"{name}@example.org", password=token_urlsafe(), roles=[role], now=self._clock()
-        )
+        return accounts.sign_up(newcomer(name, roles=[role], password=token_urlsafe()), now=self._clock())
 
 
 class _Now(ManualClock):

@@ -1,11 +1,13 @@
 """What the code can say and be told is written down."""
 
 import re
+from datetime import timedelta
 from enum import StrEnum
 
 import pytest
 
 from portal.accounts.models import Role, RoleState
+from portal.accounts.throttle import BOUNDS
 from portal.environment import SETTINGS
 from portal.functions.models import FunctionState
 from portal.governance.models import RequestState
@@ -71,13 +73,27 @@ def test_every_outcome_is_documented(words: type[StrEnum]) -> None:
 
 
 @pytest.mark.parametrize(
-    "states",
-    [InvocationState, JobState, FunctionState, ProviderState, RoleState, OutboxState, RequestState, OperationStatus],
+    ("heading", "states"),
+    [
+        ("Function", FunctionState),
+        ("Provider", ProviderState),
+        ("Role grant", RoleState),
+        ("Invocation", InvocationState),
+        ("Job (in the controller's database)", JobState),
+        ("Outbox operation", OutboxState),
+        ("Request to both organisations", RequestState),
+    ],
 )
-def test_every_state_is_documented(states: type[StrEnum]) -> None:
-    text = (_document("states.md") + _document("messages.md")).lower()
+def test_every_state_is_in_the_picture_under_its_heading(heading: str, states: type[StrEnum]) -> None:
+    picture = _document("states.md").partition(f"\n## {heading}\n\n```\n")[2].partition("\n```\n")[0]
 
-    assert [item.value for item in states if not re.search(rf"\b{item.value}\b", text)] == []
+    assert [item.value for item in states if not re.search(rf"\b{item.value}\b", picture)] == []
+
+
+def test_every_answer_of_the_ledger_is_documented() -> None:
+    (sentence,) = re.findall(r"For each the ledger answers .*", _document("messages.md"))
+
+    assert re.findall(r"\*(\w+)\*", sentence) == [status.value for status in OperationStatus]
 
 
 def test_every_state_of_a_job_on_the_ledger_is_documented_under_the_ledgers_picture() -> None:
@@ -96,6 +112,15 @@ def test_every_refusal_of_the_contracts_is_documented_with_its_sentence() -> Non
     assert rows == [
         f"| `{code.value}` | {'yes' if code in RETRYABLE else 'no'} | {sentence} |"
         for code, sentence in SENTENCES.items()
+    ]
+
+
+def test_every_throttle_is_documented_with_its_bound() -> None:
+    section = _document("errors.md").partition("## How often what may be done")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\| `.*\|$", section, re.MULTILINE) == [
+        f"| `{attempt}` | {bound.attempts} | {bound.window // timedelta(minutes=1)} min | {bound.by} |"
+        for attempt, bound in BOUNDS.items()
     ]
 
 
@@ -136,9 +161,11 @@ def _readme(heading: str) -> str:
 
 
 def test_every_role_is_in_the_glossary() -> None:
-    glossary = _document("glossary.md").lower()
+    section = _document("glossary.md").partition("## People and machines")[2].partition("\n## ")[0]
+    meanings = dict(re.findall(r"^\| (\w+) \| (.*) \|$", section, re.MULTILINE))
 
-    assert [role.value for role in Role if role.value not in glossary] == []
+    assert ", ".join(role.value for role in Role) in meanings["Role"]
+    assert [role.value for role in Role if role.value.capitalize() not in meanings] == []
 
 
 def test_one_word_stands_for_one_thing() -> None:

@@ -8,6 +8,12 @@ from tests.architecture.sources import Source, sources
 
 #: Which library only modules of which name may import.
 ONLY_IN = {"pika": "rabbitmq", "docker": "engine"}
+#: What people and programs see of the portal, and modules that only read, in whichever app.
+READ_ONLY_APPS = {"web", "api", "gateway"}
+READ_ONLY_MODULES = {"queries", "models", "errors", "ports"}
+#: How Django changes rows.
+WRITES = {"save", "create", "update", "delete", "get_or_create", "update_or_create", "bulk_create", "bulk_update"}
+WRITES |= {f"a{name}" for name in WRITES}
 _ISSUE = re.compile(r"#\d+|TODO\(\d+\)")
 
 
@@ -57,6 +63,22 @@ def test_a_caught_exception_of_any_kind_is_logged() -> None:
     assert silent == []
 
 
+def test_what_reads_and_what_people_see_never_writes() -> None:
+    """Rows change in operations and the modules beside them: one place to look for who changes what."""
+    readers = [source for source in _product() if _only_reads(source)]
+    writes = [f"{source.name}:{node.lineno}" for source in readers for node in _writes(source)]
+
+    assert len(readers) > 50
+    assert writes == []
+
+
+def test_what_people_see_counts_no_attempts() -> None:
+    views = [source for source in _product() if source.name.startswith(("portal/web/", "portal/api/"))]
+
+    assert len(views) > 30
+    assert [source.name for source in views if "throttle" in source.text] == []
+
+
 def test_what_is_left_to_do_is_an_issue() -> None:
     notes = [
         f"{source.name}:{number}"
@@ -85,6 +107,27 @@ def test_every_module_says_what_it_is_for() -> None:
     silent = [source.name for source in _product() if source.text.strip() and not ast.get_docstring(source.tree)]
 
     assert silent == []
+
+
+def _only_reads(source: Source) -> bool:
+    parts = source.name.split("/")
+    return parts[0] == "portal" and (parts[1] in READ_ONLY_APPS or source.path.stem in READ_ONLY_MODULES)
+
+
+def _writes(source: Source) -> Iterator[ast.Call]:
+    """Return the calls of a manager's, query's or row's writing methods; those of our own modules are operations."""
+    modules = {
+        alias.asname or alias.name
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name.islower()
+    }
+    for node in ast.walk(source.tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITES):
+            continue
+        if ast.unparse(node.func.value) not in modules:
+            yield node
 
 
 def _catches_all(handler: ast.ExceptHandler) -> bool:

@@ -13,12 +13,22 @@ NAMED = re.compile(r"`(test_\w+)::(test_\w+)`")
 EMITTED = re.compile(r'"([a-z]+\.[a-z]+\.v1)"')
 
 
-def test_every_operation_is_documented() -> None:
-    assert [kind for kind in TRANSACTIONS if f"`{kind}`" not in TEXT] == []
+def _section(heading: str) -> str:
+    found = TEXT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert found, heading
+    return found
 
 
-def test_every_state_of_a_job_is_documented() -> None:
-    assert [state for state in JobState if state not in TEXT] == []
+def test_every_operation_has_a_row_and_no_other_has() -> None:
+    rows = re.findall(r"^\| (`.*?`) \|", _section("Operations"), re.MULTILINE)
+
+    assert sorted(kind for row in rows for kind in re.findall(r"`([^`]+)`", row)) == sorted(TRANSACTIONS)
+
+
+def test_every_state_of_a_job_is_in_its_picture() -> None:
+    picture = _section("A job").partition("```\n")[2].partition("```")[0]
+
+    assert [state for state in JobState if not re.search(rf"\b{state}\b", picture)] == []
 
 
 def test_every_event_is_documented() -> None:
@@ -26,7 +36,7 @@ def test_every_event_is_documented() -> None:
     named = {name for source in sources for name in EMITTED.findall(source.read_text())}
 
     assert len(named) > 10
-    assert [name for name in sorted(named) if f"`{name}`" not in TEXT] == []
+    assert [name for name in sorted(named) if f"`{name}`" not in _section("Events")] == []
 
 
 def test_every_attack_names_tests_that_there_are() -> None:

@@ -1,7 +1,7 @@
 """The people of a marketplace, and what they own; a stranger is refused everywhere."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ from pytest_django import Settings
 
 from portal import composition
 from portal.accounts import operations as accounts
+from portal.accounts import throttle
 from portal.accounts.models import Account, Organisation, Role
+from portal.accounts.operations import Newcomer
+from portal.accounts.throttle import Attempt
 from portal.functions import operations as functions
 from portal.functions.drafts import FunctionDraft, VersionDraft
 from portal.functions.images import parse_link
@@ -24,6 +27,7 @@ from portal.providers.testing import InMemoryBrokerAdmin
 from wire.ledger.records import FeePolicy
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+ADDRESS = "192.0.2.1"
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who do not exist
 IMAGE_LINK = "registry.example/word-count:1"
 DIGEST = "sha256:" + "a" * 64
@@ -73,7 +77,19 @@ def people(db: None, quick_passwords: None) -> People:  # noqa: ARG001 - fixture
 
 
 def _person(name: str, *roles: Role) -> Account:
-    return accounts.sign_up(name, email=f"{name}@example.org", password=PASSWORD, roles=roles, now=NOW)
+    return accounts.sign_up(newcomer(name, roles=roles), now=NOW)
+
+
+def newcomer(name: str, *, roles: Collection[Role], email: str = "", password: str = PASSWORD) -> Newcomer:
+    """Return somebody who signs up."""
+    return Newcomer(
+        username=name, email=email or f"{name}@example.org", password=password, roles=roles, address=ADDRESS
+    )
+
+
+def bounded(monkeypatch: pytest.MonkeyPatch, attempt: Attempt, attempts: int) -> None:
+    """Let something be tried so often and no more."""
+    monkeypatch.setitem(throttle.BOUNDS, attempt, replace(throttle.BOUNDS[attempt], attempts=attempts))
 
 
 def signed_in(account: Account) -> Client:

@@ -8,7 +8,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.accounts import throttle
 from portal.api.authentication import account_of
 from portal.api.serializers.ledger import (
     BalanceView,
@@ -22,7 +21,7 @@ from portal.api.serializers.ledger import (
     TransactionDetailView,
 )
 from portal.books import queries, statement, visibility
-from portal.custody import topping_up
+from portal.custody import moving
 from portal.outbox import queries as outbox
 from wire.money import Micro
 
@@ -53,9 +52,8 @@ class Deposits(APIView):
     def post(self, request: Request) -> Response:
         """Move money from available to deposit; the ledger decides within seconds."""
         account, order, now = account_of(request), DepositOrder.read(request), timezone.now()
-        throttle.limit_deposits(account, now)
-        operation_id = topping_up.deposit(
-            account.id, amount=Micro(order["amount_micro"]), deposit_id=order.get("deposit_id") or uuid4(), now=now
+        operation_id = moving.deposit(
+            account, amount=Micro(order["amount_micro"]), deposit_id=order.get("deposit_id") or uuid4(), now=now
         )
         return Response(OperationView(outbox.operation(operation_id)).data, status=202)
 

@@ -12,7 +12,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.accounts import queries as accounts
-from portal.accounts import throttle
 from portal.accounts.models import Account
 from portal.accounts.zones import zone_of
 from portal.api.authentication import account_of
@@ -59,7 +58,6 @@ class Transfers(APIView):
     def post(self, request: Request) -> Response:
         """Move available money to another account; the ledger decides within seconds."""
         account, order, now = account_of(request), TransferOrder.read(request), timezone.now()
-        throttle.limit_moves(account, now)
         return _on_its_way(
             moving.transfer(
                 account,
@@ -91,7 +89,6 @@ class DepositNotices(APIView):
     def post(self, request: Request) -> Response:
         """Give notice; after nine days it can be withdrawn."""
         account, order, now = account_of(request), NoticeOrder.read(request), timezone.now()
-        throttle.limit_moves(account, now)
         notice_id = order.get("notice_id") or uuid4()
         return _on_its_way(
             moving.give_notice(account, amount=Micro(order["amount_micro"]), notice_id=notice_id, now=now)
@@ -105,7 +102,6 @@ class Withdrawals(APIView):
     def post(self, request: Request) -> Response:
         """Withdraw what the notice named, once it is over."""
         account, order, now = account_of(request), WithdrawalOrder.read(request), timezone.now()
-        throttle.limit_moves(account, now)
         return _on_its_way(moving.withdraw(account, withdrawal_id=order.get("withdrawal_id") or uuid4(), now=now))
 
 
@@ -123,7 +119,6 @@ class Requests(AccountList[GovernedRequest]):
     def post(self, request: Request) -> Response:
         """Ask for a top-up or a payout; administrators of both organisations decide."""
         account, order, now = account_of(request), RequestOrder.read(request), timezone.now()
-        throttle.limit_moves(account, now)
         wish = asking.Wish(
             request_id=order.get("request_id") or uuid4(), amount=Micro(order["amount_micro"]), note=order["note"]
         )

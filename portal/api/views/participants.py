@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.accounts import throttle
+from portal.accounts import passwords
 from portal.api.authentication import account_of
 from portal.api.serializers.ledger import OperationOrder, OperationView, OwnKeyOrder, StandingView
 from portal.custody import handing_over, submissions
@@ -28,11 +28,8 @@ class SignedOperations(APIView):
     @extend_schema(request=OperationOrder, responses={200: StandingView, 202: StandingView}, auth=[])
     def post(self, request: Request) -> Response:
         """Send an operation to the ledger, or ask where it stands; 202 while the ledger has not answered."""
-        now = timezone.now()
-        throttle.limit_operations_from(request.META.get("REMOTE_ADDR", ""), now)
-        signed = submissions.verified(OperationOrder.read(request)["operation"])
-        throttle.limit_operations_by(signed.submitted.key_id, now)
-        standing = submissions.store(signed, now=now)
+        text, address = OperationOrder.read(request)["operation"], request.META.get("REMOTE_ADDR", "")
+        standing = submissions.send(text, address=address, now=timezone.now())
         body = StandingView({**asdict(standing.operation), "job_state": standing.job_state}).data
         waits = standing.operation.state in _WAITING
         return Response(body, status=202 if waits else 200, headers=_where(standing.operation.operation_id))
@@ -45,7 +42,7 @@ class OwnKey(APIView):
     def post(self, request: Request) -> Response:
         """Hand the account over to its owner's own key: nobody can take it back but both organisations."""
         account, order, now = account_of(request), OwnKeyOrder.read(request), timezone.now()
-        throttle.confirm_password(account, password=order.pop("password"), now=now)
+        passwords.confirm_password(account, password=order.pop("password"), now=now)
         operation_id = handing_over.hand_over(account.id, **order, now=now)
         view = OperationView(queries.operation(operation_id)).data
         return Response(view, status=202, headers=_where(operation_id))

@@ -8,7 +8,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal import composition
-from portal.accounts import throttle
 from portal.accounts.models import Account
 from portal.api.authentication import account_of
 from portal.api.pages import AccountList
@@ -55,10 +54,7 @@ class Joins(APIView):
     @extend_schema(request=JoinOrder, responses=JoinKitView, auth=[])
     def post(self, request: Request) -> Response:
         """Certify the machine's keys; it may repeat this when the answer was lost."""
-        address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
-        throttle.limit_enrolments(address, now)
-        order = JoinOrder.read(request)
-        application = read_join_application(order["code"], order["statement"])
-        kit = operations.join(application, network=composition.known_network(), now=now)
-        throttle.refund_enrolment(address)
+        order, address = JoinOrder.read(request), request.META.get("REMOTE_ADDR", "")
+        application = read_join_application(order["code"], order["statement"], address=address)
+        kit = operations.join(application, network=composition.known_network(), now=timezone.now())
         return Response(JoinKitView(kit).data)

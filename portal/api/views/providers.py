@@ -10,7 +10,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal import composition
-from portal.accounts import throttle
 from portal.accounts.models import Account
 from portal.api.authentication import account_of
 from portal.api.pages import AccountList
@@ -94,9 +93,8 @@ class Enrolments(APIView):
     def post(self, request: Request) -> Response:
         """Make a provider of the machine; it may repeat this when the answer was lost."""
         address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
-        throttle.limit_enrolments(address, now)
         order = EnrolmentOrder.read(request)
-        application = read_application(order["code"], order["statement"])
+        application = read_application(order["code"], order["statement"], address=address)
         wanted = order["certificate_request"]
         if wanted:
             check_own(application.key, wanted)
@@ -108,7 +106,6 @@ class Enrolments(APIView):
             now=now,
         )
         membership = _membership(made.provider, wanted) if wanted else None
-        throttle.refund_enrolment(address)
         answer = enrolment_answer(
             made, root_key_pem=composition.root_key_pem(), registries=composition.registry_list().names
         )
@@ -125,14 +122,12 @@ class Renewals(APIView):
     def post(self, request: Request) -> Response:
         """Return the machine's certificates, new ones where they end soon, and where the network's peers are."""
         address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
-        throttle.limit_enrolments(address, now)
         order = RenewalOrder.read(request)
-        provider = renewals.provider_of(order["statement"], now)
+        provider = renewals.provider_of(order["statement"], address=address, now=now)
         if order["certificate_request"]:
             check_own(PublicKey.from_pem(provider.signing_key_pem), order["certificate_request"])
         membership = _membership(provider, order["certificate_request"])
         renewed = renewals.renew(provider, authority=composition.certificate_authority(), now=now)
-        throttle.refund_enrolment(address)
         return Response(RenewalView({"certificate_pem": renewed.certificate_pem, "fabric": membership}).data)
 
 

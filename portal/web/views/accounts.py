@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.accounts import operations, queries, throttle
+from portal.accounts import operations, passwords, queries
 from portal.accounts.models import Account, Role, RoleState
 from portal.errors import PortalError
 from portal.web.forms.accounts import PasswordForm, RoleForm, SignInForm, SignUpForm, TimeZoneForm, TokenForm
@@ -42,11 +42,14 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 
 def _made(request: HttpRequest, form: SignUpForm) -> Account:
     now, values = timezone.now(), form.cleaned_data
-    throttle.limit_sign_ups(request.META.get("REMOTE_ADDR", ""), now)
-    roles = [Role(role) for role in values["roles"]]
-    return operations.sign_up(
-        values["username"], email=values["email"], password=values["password"], roles=roles, now=now
+    newcomer = operations.Newcomer(
+        username=values["username"],
+        email=values["email"],
+        password=values["password"],
+        roles=[Role(role) for role in values["roles"]],
+        address=request.META.get("REMOTE_ADDR", ""),
     )
+    return operations.sign_up(newcomer, now=now)
 
 
 @sensitive_post_parameters("password")
@@ -60,7 +63,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         values, address = form.cleaned_data, request.META.get("REMOTE_ADDR", "")
         try:
-            account = throttle.sign_in(
+            account = passwords.sign_in(
                 values["username"], password=values["password"], address=address, now=timezone.now()
             )
         except PortalError as refused:

@@ -1,7 +1,6 @@
 """An account's money: balance, statement, what moves it, and what the account asked for."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,25 +9,22 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from portal.accounts import queries as accounts
-from portal.accounts import throttle
 from portal.accounts.models import Account
 from portal.accounts.zones import zone_of
 from portal.books import queries, records, statement, statement_csv
 from portal.books.statement import StatementLine
-from portal.custody import moving, topping_up
+from portal.custody import moving
 from portal.custody.ownership import own_key_of
 from portal.errors import Invalid, NotThere
 from portal.governance import asking
 from portal.governance import queries as requests
 from portal.governance.models import GovernedRequest
-from portal.outbox import operations
 from portal.outbox import queries as outbox
 from portal.streaming import streamed
 from portal.web.costs import amount_text
 from portal.web.forms.money import AskPayoutForm, AskTopUpForm, DepositForm, MoneyForm, NoticeForm, TransferForm
 from portal.web.pagination import before_of
 from portal.web.views.acting import account_of, action, attempt, page
-from wire.ledger.operations import Deposit
 from wire.money import Micro
 
 #: An event may make two lines: paid and earned, by an account that is both.
@@ -96,11 +92,7 @@ def deposit(request: HttpRequest) -> HttpResponse:
     owner, form = account_of(request), DepositForm(request.POST)
 
     def act(amount: Micro, move_id: UUID) -> object:
-        if outbox.operation(operations.operation_id_of(Deposit, move_id)) is None:
-            moving.check_amount(owner, amount)
-        now = timezone.now()
-        throttle.limit_deposits(owner, now)
-        return topping_up.deposit(owner.id, amount=amount, deposit_id=move_id, now=now)
+        return moving.deposit(owner, amount=amount, deposit_id=move_id, now=timezone.now())
 
     return _move(request, form, "{amount} on the way to your deposit: the ledger confirms it in a moment.", act)
 
@@ -111,7 +103,7 @@ def notice(request: HttpRequest) -> HttpResponse:
     owner, form = account_of(request), NoticeForm(request.POST)
 
     def act(amount: Micro, move_id: UUID) -> object:
-        return moving.give_notice(owner, amount=amount, notice_id=move_id, now=_counted(owner))
+        return moving.give_notice(owner, amount=amount, notice_id=move_id, now=timezone.now())
 
     return _move(request, form, "Notice of {amount} on the way to the ledger.", act)
 
@@ -125,7 +117,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
         attempt(
             request,
             "The withdrawal is on the way to the ledger.",
-            lambda: moving.withdraw(owner, withdrawal_id=move_id, now=_counted(owner)),
+            lambda: moving.withdraw(owner, withdrawal_id=move_id, now=timezone.now()),
         )
     return redirect("web:money")
 
@@ -146,7 +138,7 @@ def transfer(request: HttpRequest) -> HttpResponse:
 
     def act(amount: Micro, move_id: UUID) -> object:
         to = _recipient(form.cleaned_data["to"])
-        return moving.transfer(owner, to=to, amount=amount, transfer_id=move_id, now=_counted(owner))
+        return moving.transfer(owner, to=to, amount=amount, transfer_id=move_id, now=timezone.now())
 
     if request.POST.get("confirmed") == "yes" or not _would_do(owner, form):
         return _move(request, form, "{amount} on the way: the ledger confirms it in a moment.", act)
@@ -188,7 +180,7 @@ def _ask(request: HttpRequest, form: MoneyForm, ask: Callable[..., object]) -> H
 
     def act(amount: Micro, move_id: UUID) -> object:
         wish = asking.Wish(request_id=move_id, amount=amount, note=form.cleaned_data["note"])
-        return ask(owner, wish=wish, now=_counted(owner))
+        return ask(owner, wish=wish, now=timezone.now())
 
     return _move(request, form, "You asked for {amount}. Two administrators decide on it.", act)
 
@@ -200,12 +192,6 @@ def withdraw_request(request: HttpRequest, request_id: UUID) -> HttpResponse:
     found = requests.request_of(owner, request_id)
     attempt(request, "Withdrawn.", lambda: asking.withdraw(found, by=owner, now=timezone.now()))
     return redirect("web:money")
-
-
-def _counted(owner: Account) -> datetime:
-    now = timezone.now()
-    throttle.limit_moves(owner, now)
-    return now
 
 
 def _move(request: HttpRequest, form: MoneyForm, done: str, act: Callable[[Micro, UUID], object]) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
-from portal.accounts import throttle
+from portal.accounts import passwords
 from portal.custody import handing_over, submissions
 from portal.custody.ownership import own_key_of
 from portal.errors import PortalError
@@ -31,7 +31,7 @@ def own_key(request: HttpRequest) -> HttpResponse:
         values, now = form.cleaned_data, timezone.now()
 
         def act() -> None:
-            throttle.confirm_password(owner, password=values["password"], now=now)
+            passwords.confirm_password(owner, password=values["password"], now=now)
             handing_over.hand_over(owner.id, public_key_pem=values["public_key_pem"], proof=values["proof"], now=now)
 
         attempt(request, "Your account goes over to your own key: the ledger confirms it in a moment.", act, form=form)

@@ -1,7 +1,7 @@
 """Running a function once from the browser, through the same gateway as every other call."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
@@ -9,20 +9,20 @@ from django.shortcuts import render
 
 from portal.functions import queries
 from portal.functions.models import Function
-from portal.gateway.calls import CallInput
 from portal.gateway.http.exchange import HttpAnswer
 from portal.gateway.http.routing import CallFunction
+from portal.invocations.starting import Input
 from portal.web.forms.functions import RunForm
 from portal.web.output import shown_text
 from portal.web.views.acting import account_of, form_page
 from wire.codec import parse_object
 
 
-def through_gateway(route: CallFunction, call: CallInput) -> HttpAnswer:
-    """Hand a call to the gateway of this process, on its event loop."""
+def through_gateway(route: CallFunction, *, caller_id: UUID, given: Input) -> HttpAnswer:
+    """Hand what a developer wants to the gateway of this process, on its event loop."""
     from portal.gateway.app import application  # noqa: PLC0415 - composed once Django is set up
 
-    return async_to_sync(application.run)(route, call)
+    return async_to_sync(application.run)(route, caller_id=caller_id, given=given)
 
 
 @form_page
@@ -37,14 +37,11 @@ def run(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _answer(function: Function, form: RunForm) -> HttpAnswer:
-    call = CallInput(
-        invocation_id=uuid4(),
-        caller_id=function.owner_id,
-        # Browsers send line ends as CR LF; the function gets what the developer sees.
-        body=form.cleaned_data["input"].replace("\r\n", "\n").encode(),
-        input_type=form.cleaned_data["input_type"],
-    )
-    return through_gateway(CallFunction(function.owner.username, function.name), call)
+    # Browsers send line ends as CR LF; the function gets what the developer sees.
+    body = form.cleaned_data["input"].replace("\r\n", "\n").encode()
+    given = Input(body=body, media_type=form.cleaned_data["input_type"])
+    route = CallFunction(function.owner.username, function.name)
+    return through_gateway(route, caller_id=function.owner_id, given=given)
 
 
 def _told(answer: HttpAnswer) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """Attacks on a real Fabric network: what a member, a stranger and a CA's administrator may try."""
 
 import secrets
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http import HTTPStatus
+from itertools import product
 
 import pytest
 
 from chaincode.fabric.functions import FUNCTIONS
 from deploy.fabric.identities.enrolment import Enrolment
 from deploy.fabric.network import Role
-from fabric_client.errors import AlreadyKnown, CommitRefused, FabricError, NotPermitted
+from fabric_client.errors import AlreadyKnown, ChaincodeRefused, CommitRefused, FabricError, NotPermitted
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
 from fabric_client.proposals import propose
@@ -71,7 +74,7 @@ def test_a_forged_proposal_is_refused(gateway: Gateway, recorder: Identity) -> N
     proposal = propose(recorder, call(function=names.PROBE))
     proposal.signed.proposal_bytes = proposal.signed.proposal_bytes.replace(b"probe", b"probf")
 
-    with pytest.raises(FabricError):
+    with pytest.raises(NotPermitted):
         gateway.endorse(proposal, seconds=SECONDS)
 
 
@@ -195,13 +198,15 @@ def test_malformed_arguments_of_every_function_leave_both_servers_running(
     fabric_network: FabricNetwork, gateway: Gateway, recorder: Identity
 ) -> None:
     arguments = ("", "{}", "a.b.c", "[" * 50_000, "\x00", "\U0010ffff", "x" * 1_000_000)
-    for function in (*FUNCTIONS, "", "unknown", "__init__"):
-        for argument in arguments:
-            try:
-                gateway.evaluate(propose(recorder, call(argument, function=function)), seconds=SECONDS)
-            except FabricError:
-                continue
+    statuses: Counter[int] = Counter()
+    for function, argument in product((*FUNCTIONS, "", "unknown", "__init__"), arguments):
+        try:
+            gateway.evaluate(propose(recorder, call(argument, function=function)), seconds=SECONDS)
+        except ChaincodeRefused as refused:
+            statuses[refused.status] += 1
 
+    assert statuses.keys() == {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
+    assert statuses[HTTPStatus.NOT_FOUND] == 3 * len(arguments)
     assert complete(gateway, propose(recorder, call(function=names.PROBE)))
     assert all(health(fabric_network, name)["peers"] > 0 for name in ("controller", "peers"))
 

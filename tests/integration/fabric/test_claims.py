@@ -186,7 +186,7 @@ def test_a_provider_reads_no_blocks(world: World, inside: tuple[Peer, Identity])
 
     with pytest.raises(FabricError, match="access denied"):
         peer.gateway.height("chainfaas", seconds=20)
-    with pytest.raises(FabricError):
+    with pytest.raises(ChaincodeRefused, match="access denied"):
         peer.gateway.find("chainfaas", "x", seconds=20)
     with pytest.raises(PeerUnavailable, match="FORBIDDEN"):
         next(deliver(peer, identity, "chainfaas", 0)[1])

@@ -28,6 +28,7 @@ from portal.gateway.waiting import WaitingCallers
 from portal.invocations.models import Invocation
 from scheduler.transport.rabbitmq import BrokerLogin
 from tests.support.gateway.rabbit_scheduler import RabbitScheduler
+from tests.support.people import newcomer
 from tests.support.servers import Broker
 from tests.support.waiting import eventually
 from wire.messages import InvocationReply, InvocationRequest
@@ -86,13 +87,7 @@ def publish_function(owner: Account) -> FunctionVersion:
 
 @pytest.fixture
 def alice(transactional_db: None) -> Account:  # noqa: ARG001 - the database
-    return sign_up(
-        "alice",
-        email="alice@example.org",
-        password="a long phrase",  # noqa: S106 - a test's
-        roles=[Role.DEVELOPER],
-        now=timezone.now(),
-    )
+    return sign_up(newcomer("alice", roles=[Role.DEVELOPER]), now=timezone.now())
 
 
 #: For a test that waits until they are over.

@@ -35,4 +35,11 @@ def test_what_was_settled_is_paid_and_what_failed_cost_nothing() -> None:
 
 
 def test_no_events_change_nothing() -> None:
+    bench = Bench(InsideDatabase())
+    bench.placed()
+    before = list(Job.objects.values())
+
     record_payments(block_of([]))
+
+    assert before
+    assert list(Job.objects.values()) == before

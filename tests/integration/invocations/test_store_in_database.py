@@ -1,21 +1,25 @@
 """The store in Django's database does what every store does; run on SQLite and on PostgreSQL."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from portal.accounts.models import Account
 from portal.books.models import Balance, Reservation
 from portal.functions.models import Function, FunctionVersion
+from portal.invocations import operations, progress
 from portal.invocations.models import DailySpending, Invocation, Job, Result
 from portal.invocations.placing import moment
 from portal.invocations.store import DjangoStore
 from portal.outbox.models import OutboxOperation
 from portal.providers.models import Provider
 from scheduler.specs import VersionSpec
-from scheduler.states import JobState
+from scheduler.states import InvocationState, JobState
 from scheduler.store.changes import StoreInvocation, Verdict
 from tests.support.scheduling.marketplace import MAX_COST, NOW_MS, FakeProvider, make_finish, make_request
 from tests.support.scheduling.store_contract import Bench, StoreContract
+from wire.problems import Reason
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +96,17 @@ def bench(inside: InsideDatabase) -> Bench:
     return Bench(inside)
 
 
+def test_an_invocation_moves_to_its_end_once_and_who_moved_it_learns_that(bench: Bench) -> None:
+    place, at = bench.placed(), timezone.now()
+
+    moved = [progress.end(place.invocation_id, reason=reason, at=at) for reason in (None, Reason.TIMED_OUT, None)]
+
+    invocation = Invocation.objects.get()
+    assert moved == [True, False, False]
+    assert (invocation.state, invocation.reason, invocation.ended_at) == (InvocationState.SUCCEEDED, "", at)
+    assert invocation.input is None
+
+
 def test_a_placed_job_reserves_what_it_may_cost(bench: Bench) -> None:
     place = bench.placed()
 
@@ -110,17 +125,42 @@ def test_the_input_is_dropped_when_the_invocation_has_ended(bench: Bench) -> Non
     assert Job.objects.get().ticket == ""
 
 
-def test_a_result_is_deleted_when_it_has_expired(bench: Bench) -> None:
-    bench.apply(make_finish(bench.placed(), bench.provider))
-    expires_at = Result.objects.get().expires_at
+def test_a_result_is_deleted_when_it_has_expired_and_no_other(bench: Bench) -> None:
+    for _ in range(3):
+        bench.apply(make_finish(bench.placed(), bench.provider))
+    first, second, third = Result.objects.order_by("invocation_id")
+    ends_at = first.expires_at.replace(microsecond=0)
+    for result, seconds in ((first, 0), (second, -60), (third, 60)):
+        Result.objects.filter(invocation_id=result.invocation_id).update(
+            expires_at=ends_at + timedelta(seconds=seconds)
+        )
+    end_ms = int(ends_at.timestamp() * 1000)
 
-    assert bench.store.clean_up(bench.epoch, now_ms=int(expires_at.timestamp() * 1000) - 1_000) == 0
-    assert bench.store.clean_up(bench.epoch, now_ms=int(expires_at.timestamp() * 1000) + 1_000) == 1
+    assert bench.store.clean_up(bench.epoch, now_ms=end_ms - 60_001) == 0
+    assert bench.store.clean_up(bench.epoch, now_ms=end_ms) == 2
 
-    assert not Result.objects.exists()
+    assert [result.invocation_id for result in Result.objects.all()] == [third.invocation_id]
+
+
+def test_so_many_results_that_have_expired_are_deleted_at_once_and_the_oldest_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "_AT_ONCE", 1)
+    for _ in range(2):
+        bench.apply(make_finish(bench.placed(), bench.provider))
+    newer = Result.objects.order_by("-expires_at").first()
+    assert newer is not None
+    later_ms = int(newer.expires_at.timestamp() * 1000) + 1_000
+
+    assert bench.store.clean_up(bench.epoch, now_ms=later_ms) == 1
+    assert [result.invocation_id for result in Result.objects.all()] == [newer.invocation_id]
+    assert bench.store.clean_up(bench.epoch, now_ms=later_ms) == 1
+    assert bench.store.clean_up(bench.epoch, now_ms=later_ms) == 0
 
 
 def test_a_revoked_provider_is_none_of_the_providers(bench: Bench) -> None:
+    assert [spec.provider_id for spec in bench.store.providers()] == [bench.provider.id]
+
     Provider.objects.update(state="revoked")
 
     assert list(bench.store.providers()) == []

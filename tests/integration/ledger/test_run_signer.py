@@ -28,7 +28,10 @@ def token(account):
     print(account.username, accounts.make_token(account, name="test", now=now).text)
 token(accounts.make_administrator("ada", email="ada@example.org", password=password))
 token(accounts.make_administrator("pia", email="pia@example.org", password=password, organisation=Organisation.PEERS))
-token(accounts.sign_up("dora", email="dora@example.org", password=password, roles=["developer"], now=now))
+dora = accounts.Newcomer(
+    username="dora", email="dora@example.org", password=password, roles=["developer"], address="192.0.2.1"
+)
+token(accounts.sign_up(dora, now=now))
 """
 
 

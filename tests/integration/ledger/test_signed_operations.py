@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from portal.accounts import throttle
 from portal.accounts.models import Account
-from portal.accounts.throttle import Bound
+from portal.accounts.throttle import Attempt
 from portal.books import queries
 from portal.custody import submissions
 from portal.custody.ownership import own_key_of
@@ -19,7 +17,7 @@ from portal.keys import KeyName
 from portal.outbox.models import OutboxOperation
 from tests.support.outbox.market import CREDIT, Market
 from tests.support.outbox.provider import PATH, send
-from tests.support.people import PASSWORD, People, signed_in
+from tests.support.people import PASSWORD, People, bounded, signed_in
 from wire.ledger.operations import (
     Arguments,
     CreateJob,
@@ -322,8 +320,8 @@ def test_a_key_that_was_replaced_or_renounced_authors_nothing_more(owner: Accoun
 
 
 def test_a_forged_operation_costs_its_supposed_author_nothing(owner: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "OPERATION_KEY", Bound(attempts=1, window=timedelta(hours=1)))
-    monkeypatch.setattr(throttle, "OPERATION_ADDRESS", Bound(attempts=4, window=timedelta(hours=1)))
+    bounded(monkeypatch, Attempt.OPERATION_KEY, 1)
+    bounded(monkeypatch, Attempt.OPERATION, 4)
     deposit = Deposit(account_id=str(owner.id), amount_micro=CREDIT)
     text = operation_text(f"account.deposit:{owner.id}:1", deposit)
     good = KEY.sign(text.encode(), OPERATION)

@@ -7,15 +7,18 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from portal.accounts import throttle
 from portal.accounts.models import Account, RoleGrant
+from portal.accounts.throttle import Attempt
+from portal.books.models import Balance
 from portal.functions.models import Function
 from portal.functions.testing import FakeRegistry
+from portal.outbox.models import OutboxOperation
 from portal.providers.models import EnrolmentCode, Provider
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.integration.portal_api.conftest import Clients
 from tests.support.machines import Machine
-from tests.support.people import PASSWORD, People
+from tests.support.people import PASSWORD, People, bounded
+from wire.signing import RENEWAL, SigningKey
 
 VERSION = {"image_link": "registry.example/word-count:1", "price_ceiling_nano_per_ms": 1, "budget_micro_per_day": 1}
 
@@ -234,8 +237,7 @@ def test_a_bad_token_does_not_fall_back_to_the_session(people: People) -> None:
 
 @pytest.mark.usefixtures("controller_keys", "broker_users", "db")
 def test_codes_cannot_be_guessed_for_long(api: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
-    bound = throttle.Bound(attempts=3, window=throttle.ENROLMENT_ADDRESS.window)
-    monkeypatch.setattr(throttle, "ENROLMENT_ADDRESS", bound)
+    bounded(monkeypatch, Attempt.ENROLMENT, 3)
     machine, guess = Machine(), "00000-00000-00000-00000"
     body = {"code": guess, "statement": machine.statement(guess)}
 
@@ -250,14 +252,75 @@ def test_codes_cannot_be_guessed_for_long(api: Clients, monkeypatch: pytest.Monk
 def test_successful_enrolments_are_not_held_against_an_address(
     people: People, broker_users: InMemoryBrokerAdmin, api: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bound = throttle.Bound(attempts=1, window=throttle.ENROLMENT_ADDRESS.window)
-    monkeypatch.setattr(throttle, "ENROLMENT_ADDRESS", bound)
+    bounded(monkeypatch, Attempt.ENROLMENT, 1)
 
     for name in ("attic", "cellar"):
         code = api.call(people.provider, "POST", "enrolment-codes", {"name": name}).json()["text"]
         answer = api.call(None, "POST", "enrolments", {"code": code, "statement": Machine().statement(code)})
         assert answer.status_code == HTTPStatus.OK
     assert len(broker_users.granted()) == 2
+
+
+@pytest.mark.usefixtures("controller_keys")
+def test_more_than_there_is_never_reaches_the_ledger(people: People, api: Clients) -> None:
+    Balance.objects.create(account_id=str(people.developer.id), available_micro=1_000)
+    order = {"amount_micro": 1_001}
+    orders = {"account/deposits": order, "account/transfers": order | {"to": "paul"}, "account/deposit-notices": order}
+
+    answers = [api.call(people.developer, "POST", path, body) for path, body in orders.items()]
+
+    assert [answer.status_code for answer in answers] == [HTTPStatus.BAD_REQUEST] * 3
+    assert {name for answer in answers for name in answer.json()["fields"]} == {"amount_micro"}
+    assert not OutboxOperation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "order"),
+    [
+        (Attempt.DEPOSIT, ("account/deposits", {"amount_micro": 1})),
+        (Attempt.MOVE, ("account/transfers", {"to": "paul", "amount_micro": 1})),
+        (Attempt.MOVE, ("account/deposit-notices", {"amount_micro": 1})),
+        (Attempt.MOVE, ("account/withdrawals", {})),
+        (Attempt.MOVE, ("account/requests", {"kind": "top_up", "amount_micro": 1, "note": "x"})),
+        (Attempt.MOVE, ("account/requests", {"kind": "payout", "amount_micro": 1, "note": "x"})),
+        (Attempt.PASSWORD, ("account/own-key", {"password": "wrong", "public_key_pem": "x", "proof": "x"})),
+    ],
+)
+@pytest.mark.usefixtures("controller_keys")
+def test_money_is_not_asked_for_without_end(
+    attempt: Attempt, order: tuple[str, dict[str, Any]], people: People, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded(monkeypatch, attempt, 1)
+
+    answers = [api.call(people.developer, "POST", *order) for _ in range(2)]
+    others = api.call(people.stranger, "POST", *order)
+
+    assert answers[1].status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert int(answers[1].headers["Retry-After"]) > 0
+    assert HTTPStatus.TOO_MANY_REQUESTS not in {answers[0].status_code, others.status_code}
+
+
+@pytest.mark.usefixtures("controller_keys")
+def test_pages_and_api_count_together(people: People, api: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded(monkeypatch, Attempt.DEPOSIT, 1)
+    browser = Client(SERVER_NAME="localhost")
+    browser.force_login(people.developer)
+    form = browser.get("/money", secure=True).context["forms"]["deposit"]
+
+    browser.post("/money/deposit", {"amount": "1", "move_id": str(form["move_id"].value())}, secure=True)
+    answer = api.call(people.developer, "POST", "account/deposits", {"amount_micro": 1})
+
+    assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+
+
+@pytest.mark.usefixtures("controller_keys", "broker_users", "db")
+def test_renewals_cannot_be_guessed_for_long(api: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded(monkeypatch, Attempt.ENROLMENT, 1)
+    body = {"statement": SigningKey.generate().sign(b"{}", RENEWAL)}
+
+    answers = [api.call(None, "POST", "renewals", body) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS]
 
 
 def test_what_fails_unexpectedly_says_so_and_no_more(

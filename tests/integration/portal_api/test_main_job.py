@@ -8,8 +8,9 @@ import pytest
 from cryptography import x509
 
 from portal import composition
-from portal.accounts import throttle
 from portal.accounts.models import Role
+from portal.accounts.throttle import Attempt
+from portal.books.models import Balance
 from portal.functions.addresses import RegistryList
 from portal.functions.testing import FakeRegistry
 from portal.invocations.models import Job
@@ -17,7 +18,7 @@ from portal.outbox.models import OutboxOperation
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.integration.portal_api.conftest import Clients
 from tests.support.machines import Machine
-from tests.support.people import DIGEST, IMAGE_LINK, OTHER_DIGEST, OTHER_LINK, People
+from tests.support.people import DIGEST, IMAGE_LINK, OTHER_DIGEST, OTHER_LINK, People, bounded
 from wire import names
 from wire.signing import PublicKey
 
@@ -92,8 +93,7 @@ def test_registries_are_asked_a_bounded_number_of_times(
     people: People, image_registry: FakeRegistry, api: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert image_registry
-    bound = throttle.Bound(attempts=1, window=throttle.IMAGE_CHECKS.window)
-    monkeypatch.setattr(throttle, "IMAGE_CHECKS", bound)
+    bounded(monkeypatch, Attempt.IMAGE_CHECK, 1)
 
     statuses = [
         api.call(people.developer, "POST", "functions", {"name": name, "version": VERSION}).status_code
@@ -197,6 +197,7 @@ def test_money_is_proposed_by_an_administrator_and_deposited_by_its_owner(people
     assert {answer.json()["state"] for answer in proposed} == {"approved_once"}
     assert other.status_code == HTTPStatus.CONFLICT
 
+    Balance.objects.create(account_id=str(people.developer.id), available_micro=1_000)
     deposit = {"amount_micro": 1_000, "deposit_id": str(uuid4())}
     made = [api.call(people.developer, "POST", "account/deposits", deposit).json() for _ in range(2)]
 

@@ -12,6 +12,8 @@ from django.db import connections
 from portal import composition
 from portal.accounts import operations as accounts
 from portal.accounts import throttle
+from portal.accounts.models import Role
+from portal.accounts.throttle import Attempt
 from portal.custody.announcing import announce_provider
 from portal.errors import PortalError
 from portal.functions import operations as functions
@@ -24,7 +26,7 @@ from portal.providers.statements import read_application
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.support.environment import on_postgresql
 from tests.support.machines import Machine
-from tests.support.people import NOW, PASSWORD, People, version_draft
+from tests.support.people import ADDRESS, NOW, People, bounded, newcomer, version_draft
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -57,7 +59,7 @@ def test_one_code_makes_one_provider(people: People, broker_users: InMemoryBroke
 
     def enrol(_number: int) -> Any:
         made = providers.enrol(
-            read_application(code, Machine().statement(code)),
+            read_application(code, Machine().statement(code), address=ADDRESS),
             authority=authority,
             broker=broker_users,
             announce=partial(announce_provider, now=NOW),
@@ -79,7 +81,7 @@ def test_a_machine_that_asks_twice_at_once_is_one_provider(people: People, broke
 
     def enrol(_number: int) -> Any:
         made = providers.enrol(
-            read_application(code, machine.statement(code)),
+            read_application(code, machine.statement(code), address=ADDRESS),
             authority=authority,
             broker=broker_users,
             announce=partial(announce_provider, now=NOW),
@@ -107,17 +109,17 @@ def test_versions_have_numbers_of_their_own(function: Function, image_registry: 
     assert max(numbers) == len(numbers)
 
 
-def test_attempts_at_the_same_moment_are_all_counted() -> None:
-    bound = throttle.Bound(attempts=2, window=throttle.SIGN_IN_PAIR.window)
+def test_attempts_at_the_same_moment_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded(monkeypatch, Attempt.MOVE, 2)
 
-    results = at_once(lambda _number: throttle.charge("a key", bound, NOW))
+    results = at_once(lambda _number: throttle.count(Attempt.MOVE, "somebody", NOW))
 
     assert results.count(None) == 2
 
 
 def test_a_name_is_signed_up_once() -> None:
     def sign_up(number: int) -> Any:
-        return accounts.sign_up("dora", email=f"{number}@example.org", password=PASSWORD, roles=["developer"], now=NOW)  # type: ignore[list-item] # its value
+        return accounts.sign_up(newcomer("dora", email=f"{number}@example.org", roles=[Role.DEVELOPER]), now=NOW)
 
     results = at_once(sign_up)
 

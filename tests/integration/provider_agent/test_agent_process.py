@@ -1,5 +1,6 @@
 """The agent as a process, as its owner starts it, with a real broker and a real Docker Engine."""
 
+import base64
 import json
 import signal
 import subprocess
@@ -12,6 +13,9 @@ import docker
 import docker.errors
 import httpx
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from deploy.servers.docker_engine import DockerEngine
 from deploy.servers.registry import Registry
@@ -253,6 +257,17 @@ def test_a_result_is_sent_again_after_kill_9_until_it_is_acknowledged(
 
     assert all(event == first for event in wait_for("the result again", again, SECONDS))
 
+    far.send_control(dump(ResultAcknowledged(job_id=ticket.job_id)))
+    wait_for("the spool to be empty", lambda: agent.status().get("results_waiting") == 0, SECONDS)
+    sent = len(again())
+    agent.stop(signal.SIGKILL)
+    agent.start()
+    send(marker := a_ticket(image=images.demo))
+
+    finished(far, marker.job_id)
+    assert agent.status()["results_waiting"] == 1
+    assert [event.job_id for event in again()[sent:]] == [marker.job_id]
+
 
 def test_a_replayed_ticket_runs_once(
     agent: AgentProcess, far: AgentFarSide, controller: Controller, images: Images
@@ -387,10 +402,31 @@ def test_a_key_that_others_can_read_stops_the_agent(agent: AgentProcess, home: H
     assert f"chmod go= {home.signing_key}" in said.stderr
 
 
-def test_the_private_keys_are_in_no_other_file(home: Home) -> None:
-    pem = home.signing_key.read_bytes()
+def test_the_private_keys_are_in_no_other_file(
+    agent: AgentProcess, home: Home, far: AgentFarSide, send: Send, images: Images
+) -> None:
+    agent.start()
+    send(ticket := a_ticket(image=images.demo))
+    finished(far, ticket.job_id)
 
-    others = [path for path in home.path.iterdir() if path != home.signing_key]
+    files = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
+    files[home.path.parent / "agent.log"] = agent.logs.encode()
 
-    assert all(pem not in path.read_bytes() for path in others)
+    assert {home.journal, home.config, home.broker_password} < files.keys()
+    for key in (home.signing_key, home.sealing_key):
+        secrets = spellings(files[key])
+        assert [path for path, content in files.items() if path != key and any(it in content for it in secrets)] == []
     assert home.path.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in files if path.parent == home.path} == {0o600}
+
+
+def spellings(pem: bytes) -> list[bytes]:
+    """Return a private key as it could stand in a file: its PEM's text, its DER, its number as bytes and in hex."""
+    key = serialization.load_pem_private_key(pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey | X25519PrivateKey)
+    if isinstance(key, X25519PrivateKey):
+        raw = key.private_bytes_raw()
+    else:
+        raw = key.private_numbers().private_value.to_bytes(32, "big")
+    text = b"".join(pem.splitlines()[1:-1])
+    return [pem.splitlines()[1], text, base64.b64decode(text), raw, raw.hex().encode()]

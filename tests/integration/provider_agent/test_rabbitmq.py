@@ -139,7 +139,7 @@ def test_the_broker_is_asked_to_tell_of_a_deleted_queue_however_soon_it_is_made_
 
     queues = {far.login.jobs_queue, far.login.control_queue}
     wait_for("the broker's list", lambda: far.consumers().keys() == queues, SECONDS)
-    assert all(arguments == {"x-cancel-on-ha-failover": True} for arguments in far.consumers().values())
+    assert far.consumers() == {queue: {"x-cancel-on-ha-failover": True} for queue in queues}
 
 
 def test_the_broker_is_reached_over_tls_with_a_private_authority_only(

@@ -1,20 +1,21 @@
 """A developer's way from an image link to a live function and back, by hand."""
 
 import json
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from portal.functions.models import Function, FunctionState
 from portal.functions.queries import find_endpoint
 from portal.gateway import app as gateway_app
-from portal.gateway.calls import Bounds, CallInput
+from portal.gateway.calls import Bounds
 from portal.gateway.gateway import deliver_to
 from portal.gateway.http.exchange import HttpAnswer
 from portal.gateway.http.routing import CallFunction
 from portal.gateway.testing import InMemoryBroker, InMemoryRecords
 from portal.gateway.waiting import WaitingCallers
 from portal.invocations.models import DailySpending, Job
+from portal.invocations.starting import Input
 from portal.providers.models import Provider
 from portal.web.views import running
 from tests.integration.web.conftest import Browser
@@ -160,24 +161,24 @@ def test_a_function_s_page_shows_its_calls_and_today_s_spending(
 def test_running_once_shows_the_answer_and_where_its_record_is(
     dora: Browser, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[tuple[CallFunction, CallInput]] = []
+    calls: list[tuple[CallFunction, UUID, Input]] = []
+    invocation_id = uuid4()
 
-    def echo(route: CallFunction, call: CallInput) -> HttpAnswer:
-        calls.append((route, call))
-        headers = {"X-Invocation-Id": str(call.invocation_id), "X-Run-Ms": "12", "X-Cost-Micro": "7"}
-        return HttpAnswer(status=200, body=call.body, content_type="text/html", headers=headers)
+    def echo(route: CallFunction, *, caller_id: UUID, given: Input) -> HttpAnswer:
+        calls.append((route, caller_id, given))
+        headers = {"X-Invocation-Id": str(invocation_id), "X-Run-Ms": "12", "X-Cost-Micro": "7"}
+        return HttpAnswer(status=200, body=given.body, content_type="text/html", headers=headers)
 
     monkeypatch.setattr(running, "through_gateway", echo)
 
     response = dora.post("/functions/word-count/run", input="<i>one</i>\r\ntwo", input_type="text/plain")
 
-    ((route, call),) = calls
-    assert route == CallFunction("dora", "word-count")
-    assert (call.caller_id, call.body) == (people.developer.id, b"<i>one</i>\ntwo")
+    given = Input(body=b"<i>one</i>\ntwo", media_type="text/plain")
+    assert calls == [(CallFunction("dora", "word-count"), people.developer.id, given)]
     text = response.content.decode()
     assert "&lt;i&gt;one&lt;/i&gt;\ntwo</pre>" in text
     assert "<i>one" not in text
-    assert f"/invocations/{call.invocation_id}" in text
+    assert f"/invocations/{invocation_id}" in text
     assert "0.000007 credits" in text
 
 
@@ -185,7 +186,7 @@ def test_running_once_shows_the_answer_and_where_its_record_is(
 def test_running_once_says_why_it_did_not_succeed(dora: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = {"reason": "no_provider", "hint": "No provider is online that fits.", "invocation_id": str(uuid4())}
     answer = HttpAnswer(status=503, body=json.dumps(problem).encode(), content_type="application/json")
-    monkeypatch.setattr(running, "through_gateway", lambda _route, _call: answer)
+    monkeypatch.setattr(running, "through_gateway", lambda *_, **__: answer)
 
     text = dora.post("/functions/word-count/run", input="", input_type="text/plain").content.decode()
 

@@ -51,6 +51,10 @@ class BrokerAdminContract:
         assert other.provider_id in admin.granted()
 
     def test_what_was_never_granted_is_revoked_without_harm(self, admin: BrokerAdmin) -> None:
+        other = new_access()
         admin.set_up()
+        admin.grant(other)
 
         admin.revoke(uuid4(), "")
+
+        assert other.provider_id in admin.granted()

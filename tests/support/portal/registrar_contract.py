@@ -76,6 +76,9 @@ class RegistrarContract:
     def test_who_was_never_a_member_is_expelled_without_harm(self, registrar: Registrar) -> None:
         registrar.expel(Member(kind=Kind.PROVIDER, name=f"provider-{secrets.token_hex(8)}"))
 
+        member, key = newcomer()
+        assert registrar.certify(member, certificate_request(member.name, key))
+
     def test_nobody_gets_a_certificate_of_anothers_name(self, registrar: Registrar) -> None:
         member, key = newcomer()
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.gateway.errors import CallRefused
-from portal.gateway.http.routing import AskHealth, AskResult, AskStatus, CallFunction, route
-from portal.gateway.rates import Rates
+from portal.gateway.http.routing import AskHealth, AskResult, AskStatus, CallFunction, Route, route
 from portal.gateway.waiting import WaitingCallers
+from portal.invocations.rates import Rates
 from wire.messages import InvocationReply
 from wire.problems import Reason
 
@@ -57,9 +57,28 @@ def test_a_path_that_is_not_spelt_exactly_is_nothing(path: str) -> None:
     assert route(path) is None
 
 
-@given(st.text())
-def test_no_text_at_all_breaks_the_routing(path: str) -> None:
-    route(path)
+def spelt(found: Route) -> str:
+    match found:
+        case CallFunction(developer, function):
+            return f"/f/{developer}/{function}"
+        case AskStatus(invocation_id):
+            return f"/i/{invocation_id}"
+        case AskResult(invocation_id):
+            return f"/i/{invocation_id}/result"
+        case AskHealth():
+            return "/healthz"
+
+
+@given(
+    st.text()
+    | st.from_regex(r"/f/[a-zA-Z0-9-]+/[a-zA-Z0-9-]+(\n|/|\Z)")
+    | st.uuids().map(lambda id_: f"/i/{id_}")
+    | st.uuids().map(lambda id_: f"/i/{id_}/result\n")
+)
+def test_no_text_at_all_breaks_the_routing_or_has_two_spellings(path: str) -> None:
+    found = route(path)
+
+    assert found is None or spelt(found) == path
 
 
 def test_a_minute_of_calls_gets_through_at_once_and_the_next_waits() -> None:

@@ -27,7 +27,7 @@ from portal.peers.statements import read_join_application
 from portal.providers import codes
 from portal.providers.errors import CodeExpired, CodeUnknown, CodeUsed
 from tests.support.outbox.bank import Bank
-from tests.support.people import NOW, PASSWORD, People
+from tests.support.people import ADDRESS, NOW, People, newcomer
 from tests.support.portal.joining import GENESIS, JoiningMachine, known_network
 from wire.enrolment import certificate_request
 from wire.joining import JoinKit, names_of
@@ -52,12 +52,12 @@ def new_code(owner: Account) -> str:
 def join(
     code: str, machine: JoiningMachine, registrar: InMemoryRegistrar, *, after: timedelta = timedelta(), **changes: Any
 ) -> JoinKit:
-    application = read_join_application(code, machine.statement(code, **changes))
+    application = read_join_application(code, machine.statement(code, **changes), address=ADDRESS)
     return operations.join(application, network=known_network(registrar), now=NOW + after)
 
 
 def second_peer(people: People) -> Account:
-    account = accounts.sign_up("perry", email="perry@example.org", password=PASSWORD, roles=[PortalRole.PEER], now=NOW)
+    account = accounts.sign_up(newcomer("perry", roles=[PortalRole.PEER]), now=NOW)
     accounts.decide_role(account.roles.get(), approve=True, by=people.administrator, now=NOW)
     return account
 
@@ -199,7 +199,7 @@ def test_a_statement_is_for_one_code_and_by_the_key_that_it_names(people: People
     foreign = machine.statement("another")
     for statement in (foreign, machine.statement(code, signer=thief), "x", "a.b.c", machine.statement(code)[:-4]):
         with pytest.raises(JoinStatementInvalid):
-            read_join_application(code, statement)
+            read_join_application(code, statement, address=ADDRESS)
 
 
 def test_certificates_are_for_the_machine_s_own_keys_and_names(people: People) -> None:
@@ -215,7 +215,7 @@ def test_certificates_are_for_the_machine_s_own_keys_and_names(people: People) -
     )
     for changes in spoilt:
         with pytest.raises((JoinStatementInvalid, RequestInvalid)):
-            read_join_application(code, machine.statement(code, **changes))
+            read_join_application(code, machine.statement(code, **changes), address=ADDRESS)
 
 
 def taken_in(bank: Bank, people: People, registrar: InMemoryRegistrar) -> JoiningMachine:

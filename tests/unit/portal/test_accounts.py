@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from portal.accounts import operations, queries, throttle
+from portal.accounts import operations, passwords, queries, throttle
 from portal.accounts.errors import (
     AdministratorsOnly,
     NameBelongsToAnother,
@@ -19,20 +19,20 @@ from portal.accounts.errors import (
     TooManyTokens,
 )
 from portal.accounts.models import Account, ApiToken, Role, RoleState, Throttle
+from portal.accounts.throttle import Attempt
 from portal.errors import Invalid, TooManyAttempts
-from tests.support.people import NOW, PASSWORD, People
+from tests.support.people import NOW, PASSWORD, People, newcomer
 
 pytestmark = pytest.mark.django_db
 WRONG = "wrong"
 
 
 def sign_up(name: str = "newcomer", **changes: str) -> Account:
-    fields = {"email": f"{name}@example.org", "password": PASSWORD} | changes
-    return operations.sign_up(name, roles=[Role.DEVELOPER], now=NOW, **fields)
+    return operations.sign_up(newcomer(name, roles=[Role.DEVELOPER], **changes), now=NOW)
 
 
 def test_a_developer_and_a_provider_are_active_at_once_and_a_peer_waits() -> None:
-    account = operations.sign_up("newcomer", email="N@Example.org", password=PASSWORD, roles=list(Role), now=NOW)
+    account = operations.sign_up(newcomer("newcomer", email="N@Example.org", roles=list(Role)), now=NOW)
 
     states = dict(queries.roles_of(account).values_list("role", "state"))
     assert states == {Role.DEVELOPER: RoleState.ACTIVE, Role.PROVIDER: RoleState.ACTIVE, Role.PEER: RoleState.PENDING}
@@ -73,7 +73,7 @@ def test_a_name_and_an_address_are_taken_once() -> None:
 
 def test_an_account_takes_at_least_one_role() -> None:
     with pytest.raises(SignUpRefused):
-        operations.sign_up("newcomer", email="n@example.org", password=PASSWORD, roles=[], now=NOW)
+        operations.sign_up(newcomer("newcomer", roles=[]), now=NOW)
 
 
 def test_only_an_administrator_decides_and_only_once(people: People) -> None:
@@ -162,26 +162,26 @@ def test_an_account_has_a_bounded_number_of_tokens(people: People, monkeypatch: 
 
 
 def test_a_password_is_tried_a_bounded_number_of_times(people: People) -> None:
-    for _ in range(throttle.SIGN_IN_PAIR.attempts):
+    for _ in range(throttle.BOUNDS[Attempt.SIGN_IN].attempts):
         with pytest.raises(SignInFailed):
-            throttle.sign_in("dora", password=WRONG, address="192.0.2.1", now=NOW)
+            passwords.sign_in("dora", password=WRONG, address="192.0.2.1", now=NOW)
 
     with pytest.raises(TooManyAttempts) as refused:
-        throttle.sign_in("dora", password=PASSWORD, address="192.0.2.1", now=NOW)
+        passwords.sign_in("dora", password=PASSWORD, address="192.0.2.1", now=NOW)
 
-    assert 0 < (refused.value.retry_after or 0) <= throttle.SIGN_IN_PAIR.window.total_seconds() + 1
-    assert throttle.sign_in("dora", password=PASSWORD, address="192.0.2.2", now=NOW) == people.developer
-    later = NOW + throttle.SIGN_IN_PAIR.window
-    assert throttle.sign_in("DORA ", password=PASSWORD, address="192.0.2.1", now=later) == people.developer
+    assert 0 < (refused.value.retry_after or 0) <= throttle.BOUNDS[Attempt.SIGN_IN].window.total_seconds() + 1
+    assert passwords.sign_in("dora", password=PASSWORD, address="192.0.2.2", now=NOW) == people.developer
+    later = NOW + throttle.BOUNDS[Attempt.SIGN_IN].window
+    assert passwords.sign_in("DORA ", password=PASSWORD, address="192.0.2.1", now=later) == people.developer
 
 
 def test_an_address_tries_a_bounded_number_of_accounts() -> None:
-    for number in range(throttle.SIGN_IN_ADDRESS.attempts):
+    for number in range(throttle.BOUNDS[Attempt.SIGN_IN_ADDRESS].attempts):
         with pytest.raises(SignInFailed):
-            throttle.sign_in(f"guess-{number}", password=WRONG, address="192.0.2.1", now=NOW)
+            passwords.sign_in(f"guess-{number}", password=WRONG, address="192.0.2.1", now=NOW)
 
     with pytest.raises(TooManyAttempts):
-        throttle.sign_in("another", password=WRONG, address="192.0.2.1", now=NOW)
+        passwords.sign_in("another", password=WRONG, address="192.0.2.1", now=NOW)
 
 
 @pytest.mark.parametrize("name", ["", "\0", "dora\0", "' OR 1=1 --", "x" * 10_000])
@@ -189,19 +189,19 @@ def test_a_name_that_nobody_can_have_is_nobodys(name: str, people: People) -> No
     assert people
 
     with pytest.raises(SignInFailed):
-        throttle.sign_in(name, password=PASSWORD, address="192.0.2.1", now=NOW)
+        passwords.sign_in(name, password=PASSWORD, address="192.0.2.1", now=NOW)
 
 
 def test_signing_in_often_is_no_attack(people: People) -> None:
-    for _ in range(throttle.SIGN_IN_ADDRESS.attempts + 1):
-        assert throttle.sign_in("dora", password=PASSWORD, address="192.0.2.1", now=NOW) == people.developer
+    for _ in range(throttle.BOUNDS[Attempt.SIGN_IN_ADDRESS].attempts + 1):
+        assert passwords.sign_in("dora", password=PASSWORD, address="192.0.2.1", now=NOW) == people.developer
 
 
 def test_attempts_that_are_over_are_forgotten() -> None:
     with pytest.raises(SignInFailed):
-        throttle.sign_in("somebody", password=WRONG, address="192.0.2.1", now=NOW)
+        passwords.sign_in("somebody", password=WRONG, address="192.0.2.1", now=NOW)
     with pytest.raises(SignInFailed):
-        throttle.sign_in("else", password=WRONG, address="192.0.2.9", now=NOW + timedelta(hours=2))
+        passwords.sign_in("else", password=WRONG, address="192.0.2.9", now=NOW + timedelta(hours=2))
 
     assert not Throttle.objects.filter(resets_at__lte=NOW + timedelta(hours=2)).exists()
 
@@ -240,5 +240,7 @@ def test_the_command_does_not_take_over_another_persons_account(people: People, 
 
 
 def test_an_administrators_password_is_a_good_one() -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refused:
         operations.make_administrator("ada", email="ada@example.org", password=WRONG)
+    assert any("too short" in problem for problem in refused.value.fields["__all__"])
+    assert not Account.objects.exists()

@@ -4,10 +4,11 @@ from uuid import uuid4
 
 import pytest
 
+from portal.accounts.errors import AdministratorsOnly
 from portal.accounts.models import Account
 from portal.books import records
 from portal.custody.ownership import own_key_of
-from portal.errors import Invalid, NotAllowed
+from portal.errors import Invalid
 from portal.governance import keys
 from portal.governance.errors import ApprovedBefore, OwnMoney
 from portal.governance.keys import KeyWish
@@ -88,9 +89,9 @@ def test_a_lost_owner_s_and_a_lost_machine_s_key_are_replaced(bank: Bank, people
 
 def test_nobody_else_proposes_keys(bank: Bank, people: People) -> None:
     for person in (people.developer, people.provider, people.peer, people.stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AdministratorsOnly):
             keys.propose_pin(person, wish=key_wish("treasury"), now=bank.clock())
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AdministratorsOnly):
             keys.propose_revocation(person, key_id=ids("treasury")[0], note="x", request_id=uuid4(), now=bank.clock())
     assert not GovernedRequest.objects.exists()
 

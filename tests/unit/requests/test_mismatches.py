@@ -4,9 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from portal.accounts.errors import AdministratorsOnly
 from portal.accounts.models import Account
 from portal.books.models import LedgerJob
-from portal.errors import Invalid, NotAllowed, NotThere
+from portal.errors import Invalid, NotThere
 from portal.governance import mismatches
 from portal.governance.errors import DecisionWaits, OwnMoney
 from portal.governance.mismatches import DecisionWish
@@ -87,7 +88,7 @@ def test_a_decision_makes_sense(bank: Bank, people: People, pay_ms: int, reason:
 def test_only_administrators_decide_and_only_on_jobs_of_others(bank: Bank, people: People) -> None:
     job_id = bank.mismatch()
     for person in (people.developer, people.provider, people.peer, people.stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AdministratorsOnly):
             mismatches.propose_decision(person, wish=decision(job_id), now=bank.clock())
     for party in (people.developer, people.provider):
         Account.objects.filter(id=party.id).update(is_staff=True, organisation="controller")

@@ -4,11 +4,19 @@ from uuid import uuid4
 
 import pytest
 
+from portal.accounts.errors import AdministratorsOnly
 from portal.accounts.models import Account
 from portal.books import records
-from portal.errors import Conflict, Invalid, NotAllowed
+from portal.errors import Invalid
 from portal.governance import approving, asking, content, proposing, storing
-from portal.governance.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
+from portal.governance.errors import (
+    ApprovedBefore,
+    NoOrganisation,
+    OwnMoney,
+    ReferenceUsed,
+    RequestMovedOn,
+    TooManyRequests,
+)
 from portal.governance.models import GovernedRequest, RequestSignature, RequestState
 from portal.outbox.models import OutboxOperation
 from tests.support.outbox.bank import Bank, wish
@@ -115,13 +123,13 @@ def test_an_administrator_of_no_organisation_approves_nothing(bank: Bank, people
 def test_others_than_administrators_decide_nothing(bank: Bank, people: People) -> None:
     request = bank.asks_top_up(people.developer)
     for person in (people.developer, people.provider, people.peer, people.stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AdministratorsOnly):
             bank.approve(request, person)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AdministratorsOnly):
             approving.refuse(request, by=person, reason="no", now=bank.clock())
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AdministratorsOnly):
             proposing.propose_fees(person, platform_ppm=0, peers_ppm=0, request_id=uuid4(), now=bank.clock())
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AdministratorsOnly):
             proposing.propose_top_up(person, account=people.provider, wish=wish(1), reference="r", now=bank.clock())
     assert state_of(request) == RequestState.ASKED
 
@@ -223,8 +231,9 @@ def test_a_payout_of_what_is_gone_meanwhile_is_refused_by_the_ledger(bank: Bank,
 
 def test_more_than_is_available_is_not_paid_out(bank: Bank, people: People) -> None:
     bank.give(people.developer, 10)
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refused:
         bank.asks_payout(people.developer, 11)
+    assert refused.value.fields == {"amount_micro": ["This is more than you have available."]}
     assert not OutboxOperation.objects.filter(kind="payout.ask").exists()
 
 
@@ -241,17 +250,19 @@ def test_an_amount_that_is_none_is_refused(bank: Bank, people: People, amount: i
 def test_nobody_floods_the_administrators(bank: Bank, people: People) -> None:
     for _ in range(storing.MOST_OPEN):
         bank.asks_top_up(people.developer)
-    with pytest.raises(Conflict):
+    with pytest.raises(TooManyRequests):
         bank.asks_top_up(people.developer)
     assert bank.asks_top_up(people.provider).state == RequestState.ASKED
 
 
 @pytest.mark.parametrize(("platform", "peers"), [(-1, 0), (1_000_001, 0), (600_000, 400_001)])
 def test_fees_leave_the_provider_something(bank: Bank, people: People, platform: int, peers: int) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refused:
         proposing.propose_fees(
             people.administrator, platform_ppm=platform, peers_ppm=peers, request_id=uuid4(), now=bank.clock()
         )
+    assert refused.value.fields.keys() <= {"platform_ppm", "peers_ppm"}
+    assert not GovernedRequest.objects.exists()
 
 
 def administrator(name: str, organisation: str) -> Account:
