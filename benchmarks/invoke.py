@@ -25,9 +25,9 @@ from deploy.demo.people import ADMINISTRATORS, DEVELOPER
 from deploy.demo.story import Story
 from deploy.errors import DeployError
 from deploy.marketplace.calling import Caller
-from deploy.marketplace.client import PortalClient
 from deploy.marketplace.running import Marketplace
 from deploy.servers.waiting import wait_for
+from wire.http.portal import PortalClient, PortalError
 
 T = TypeVar("T")
 #: Callers at a time -> calls of each of them in one round.
@@ -172,8 +172,8 @@ def main(*, as_json: bool, rounds: int, write: bool) -> None:
     """Measure calls of a function: request to result, and finish to paid."""
     try:
         outcome = measure(rounds, lambda text: click.echo(text, err=True))
-    except DeployError as error:
-        raise click.ClickException(error.explained()) from error
+    except (DeployError, PortalError) as error:
+        raise click.ClickException(error.explained() if isinstance(error, DeployError) else str(error)) from error
     plain = asdict(outcome)
     if write:
         write_table("invoke", table(plain))

@@ -21,6 +21,7 @@ from deploy.errors import DeployError
 from deploy.marketplace.fabric import FabricChoice
 from deploy.marketplace.running import Marketplace, Progress
 from portal.environment import SettingError
+from wire.http.portal import PortalError
 
 _ROOT = Path(__file__).parents[2]
 _LOOK_SECONDS = 0.5
@@ -70,7 +71,7 @@ def main(*, once: bool, data: Path | None, ledger: str, topology: str | None, **
             _run(market, progress=progress, begun=begun, once=once)
     except Stopped:
         click.echo("stopped", err=True)
-    except (DeployError, SettingError) as error:
+    except (DeployError, PortalError, SettingError) as error:
         text = error.explained() if isinstance(error, DeployError) else str(error)
         click.echo(f"quickstart: {text}", err=True)
         sys.exit(1)

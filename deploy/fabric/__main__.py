@@ -21,6 +21,7 @@ from deploy.fabric.readiness import height
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
 from fabric_client.errors import FabricError
+from wire.http.portal import PortalError
 
 _VAR = NETWORK_DIRECTORY.parent / "var"
 _STARTED = time.monotonic()
@@ -41,7 +42,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             command(*arguments, **options)
         except DeployError as error:
             sys.exit(f"network: {error.explained()}")
-        except FabricError as error:
+        except (FabricError, PortalError) as error:
             sys.exit(f"network: {error}")
 
     return wrapped

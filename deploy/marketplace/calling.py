@@ -8,7 +8,7 @@ from typing import Self
 
 import httpx
 
-from deploy.marketplace.client import tls_context
+from wire.http.portal import tls_context
 
 _SECONDS = 90
 

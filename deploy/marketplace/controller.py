@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx
 
-from deploy.marketplace.client import tls_context
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.settings import GATEWAY_WORKERS, functions_url, portal_url
 from deploy.servers.process import CONTROLLER, Program
 from deploy.servers.tls import ServerTls
+from wire.http.portal import tls_context
 
 ROOT = Path(__file__).parents[2]
 #: How long calls under way may go on when the portal is stopped.

@@ -13,7 +13,6 @@ import httpx
 
 from deploy.errors import DeployError
 from deploy.marketplace.agents import Machine
-from deploy.marketplace.client import PortalClient
 from deploy.marketplace.controller import Controller
 from deploy.marketplace.fabric import FabricChoice, FabricNetwork
 from deploy.marketplace.layout import Layout
@@ -22,6 +21,7 @@ from deploy.marketplace.servers import Servers
 from deploy.marketplace.settings import DATABASE, controller_settings, functions_url, portal_url
 from deploy.servers.process import Running, Supervisor, stop_leftovers
 from portal.providers.broker_admin import RabbitAdmin
+from wire.http.portal import PortalClient
 
 _ALIVE = re.compile(r"^chainfaas_scheduler_providers ([0-9.]+)$", re.MULTILINE)
 Progress = Callable[[str], None]
