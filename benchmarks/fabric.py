@@ -29,7 +29,7 @@ from deploy.fabric.operator import Operator
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
 from deploy.servers.postgresql import PostgreSQL
-from deploy.servers.process import Supervisor
+from deploy.servers.supervisor import Supervisor
 from tests.support.environment import prepare
 from tests.support.outbox.ledger_process import ROOT, LedgerInstallation
 
@@ -113,8 +113,7 @@ def database(directory: Path, kind: str) -> Iterator[tuple[LedgerInstallation, d
     password = secrets.token_hex(16)
     server = PostgreSQL(directory=directory / "postgresql", port=free_ports(1)[0], user="chainfaas", password=password)
     with Supervisor(directory / "servers") as supervisor:
-        running = supervisor.launch(server.program())
-        running.wait_ready()
+        running = supervisor.launch(server.program()).wait_ready()
         url = server.create_database("chainfaas")
         made = LedgerInstallation.make(directory, database_url=url, database_password=password)
         yield made, {"postgresql": running.process.pid}

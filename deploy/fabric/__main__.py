@@ -20,6 +20,7 @@ from deploy.fabric.operator import Operator
 from deploy.fabric.readiness import height
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.servers.ports import free_ports
+from deploy.servers.supervisor import PortTaken
 from fabric_client.errors import FabricError
 from wire.http.portal import PortalError
 
@@ -40,6 +41,9 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*arguments: Any, **options: Any) -> None:
         try:
             command(*arguments, **options)
+        except PortTaken as error:
+            advice = "stop that, or make the network elsewhere with `--data DIRECTORY --free-ports`"
+            sys.exit(f"network: {error}: {advice}")
         except DeployError as error:
             sys.exit(f"network: {error.explained()}")
         except (FabricError, PortalError) as error:

@@ -18,11 +18,12 @@ from deploy.fabric.identities.authority import authority_daemon
 from deploy.fabric.identities.enrolment import ADMINISTRATOR, Enrolment
 from deploy.fabric.network import PORTS, Network, Node, Places, Role
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
-from deploy.fabric.nodes.daemons import Daemon, Daemons
 from deploy.fabric.nodes.orderers import orderer_daemon
 from deploy.fabric.nodes.peers import peer_daemon
 from deploy.fabric.profiles import write_profiles
 from deploy.fabric.tools import Tools
+from deploy.servers.process import Program
+from deploy.servers.supervisor import Supervisor
 from wire.ledger.genesis import BadGenesis, Genesis
 
 Say = Callable[[str], None]
@@ -33,7 +34,7 @@ class Operator:
 
     def __init__(self, root: Path, tools: Tools, say: Say) -> None:
         self.places = Places(root=root)
-        self.daemons = Daemons(root)
+        self.daemons = Supervisor(root, guarded=False)
         self._tools = tools
         self._say = say
 
@@ -66,7 +67,7 @@ class Operator:
     def _up(self, network: Network) -> None:
         self.places.stopped.unlink(missing_ok=True)
         self._say(f"{len(network.nodes)} nodes of {len(network.organisations)} organisations in {self.places.root}")
-        self.daemons.start([self.daemon(network, node) for node in network.of(Role.CA)])
+        self.daemons.start(*(self.daemon(network, node) for node in network.of(Role.CA)))
         self._enrol(network)
         make_channel_block(self._tools, self.places, network)
         self._start_nodes(network)
@@ -130,7 +131,7 @@ class Operator:
         with Enrolment(self.places, network, peer.organisation) as enrolment:
             enrolment.node(peer)
         networks.save(self.places, network)
-        self.daemons.start([peer_daemon(self._tools, self.places, network, peer)])
+        self.daemons.start(peer_daemon(self._tools, self.places, network, peer))
         join_peer(self._tools, self.places, network, peer)
         Lifecycle(self._tools, self.places, network).install(package(self.places, network), (peer,))
         readiness.wait_for_height(self.places, network, peer, self._say)
@@ -154,7 +155,7 @@ class Operator:
 
     def _restart(self, network: Network, node: Node) -> None:
         self.daemons.stop(node.name)
-        self.daemons.start([self.daemon(network, node)])
+        self.daemons.start(self.daemon(network, node))
 
     def revoke(self, organisation: str, name: str) -> int:
         """Take all certificates of a name out of force; return how many the organisation has revoked."""
@@ -190,7 +191,7 @@ class Operator:
             if self.stopped:
                 return []
             network = self.network()
-            return self.daemons.start([self.daemon(network, node) for node in network.nodes])
+            return self.daemons.start(*(self.daemon(network, node) for node in network.nodes))
 
     def reset(self) -> None:
         """Stop everything and remove all data and keys.
@@ -213,7 +214,7 @@ class Operator:
         described.unlink(missing_ok=True)
         shutil.rmtree(root)
 
-    def daemon(self, network: Network, node: Node) -> Daemon:
+    def daemon(self, network: Network, node: Node) -> Program:
         """Return a node as a process."""
         if node.role is Role.CHAINCODE:
             return chaincode_daemon(self.places, network, node, package(self.places, network).package_id)
@@ -233,13 +234,13 @@ class Operator:
 
     def _start_nodes(self, network: Network) -> None:
         nodes = network.of(Role.ORDERER) + network.of(Role.PEER)
-        started = self.daemons.start([self.daemon(network, node) for node in nodes])
+        started = self.daemons.start(*(self.daemon(network, node) for node in nodes))
         self._say(f"{len(nodes)} orderers and peers run ({len(started)} of them started now)")
 
     def _serve(self, network: Network) -> Package:
         """Start the servers of the chaincode's definition, and tell the peers."""
         made = package(self.places, network)
-        self.daemons.start([self.daemon(network, node) for node in network.of(Role.CHAINCODE)])
+        self.daemons.start(*(self.daemon(network, node) for node in network.of(Role.CHAINCODE)))
         Lifecycle(self._tools, self.places, network).install(made, network.of(Role.PEER))
         return made
 

@@ -24,6 +24,8 @@ _NEEDED = {
     "go": "Go 1.24 or newer builds Fabric's programs: `deploy/install fabric` as root on Debian, or https://go.dev/dl",
     "gcc": "Fabric's CA needs a C compiler for its SQLite (Debian: apt-get install gcc libc6-dev)",
 }
+#: For peers and orderers: a tenth less processor time under load, for half as much memory again.
+GARBAGE_COLLECTION = {"GOGC": "200"}
 _BUILD_SECONDS = 3600
 _TELL_SECONDS = 10
 

@@ -47,7 +47,6 @@ class Machine:
             command=[*_AGENT, "enroll", portal_url, code, f"--home={self.home}", f"--ca={self.ca_file}", *offer],
             environment=_environment(),
             directory=ROOT,
-            ready=lambda: True,
         )
 
     def agent(self) -> Program:

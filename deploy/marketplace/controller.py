@@ -35,7 +35,6 @@ class Controller:
             command=[sys.executable, "-m", "deploy.administer", *lines],
             environment=self.settings,
             directory=ROOT,
-            ready=lambda: True,
         )
 
     def programs(self) -> list[Program]:

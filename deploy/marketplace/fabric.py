@@ -7,12 +7,12 @@ from pathlib import Path
 from deploy.errors import DeployError
 from deploy.fabric import topology
 from deploy.fabric.network import Network, Places, plan
-from deploy.fabric.nodes.daemons import PortTaken
 from deploy.fabric.operator import Operator, Say
 from deploy.fabric.profiles import profile_file
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
 from deploy.marketplace.layout import Layout
 from deploy.servers.ports import free_ports
+from deploy.servers.supervisor import PortTaken
 from fabric_client.errors import FabricError
 
 #: Where Fabric's programs lie once they are built.
@@ -67,7 +67,7 @@ class FabricNetwork:
         try:
             self.operator.up(self._planned, genesis)
         except PortTaken as error:
-            raise DeployError(f"{str(error).partition(':')[0]}: stop that, or begin afresh with --data DIR") from error
+            raise DeployError(f"{error}: stop that, or begin afresh with --data DIR") from error
         except FabricError as error:
             raise DeployError(f"the Fabric network failed: {error}") from error
 

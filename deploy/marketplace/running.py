@@ -19,7 +19,9 @@ from deploy.marketplace.layout import Layout
 from deploy.marketplace.people import People, Person
 from deploy.marketplace.servers import Servers
 from deploy.marketplace.settings import DATABASE, controller_settings, functions_url, portal_url
-from deploy.servers.process import Running, Supervisor, stop_leftovers
+from deploy.servers.marks import stop_leftovers
+from deploy.servers.process import Running
+from deploy.servers.supervisor import Supervisor
 from portal.providers.broker_admin import RabbitAdmin
 from wire.http.portal import PortalClient
 

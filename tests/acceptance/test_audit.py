@@ -98,7 +98,7 @@ def _restart(operator: Operator, peer: Node, *, after: Callable[[], None]) -> No
     operator.daemons.stop(peer.name)
     after()
     network = operator.network()
-    operator.daemons.start([operator.daemon(network, peer)])
+    operator.daemons.start(operator.daemon(network, peer))
     # Its port is open before it serves: who asks it then may give up, and ask the other organisation's peer.
     wait_for("the peer to answer", lambda: height(operator.places, network, peer), 60)
 

@@ -15,7 +15,7 @@ import pytest
 
 from deploy.demo.function import expected_answer
 from deploy.demo.story import INPUT
-from deploy.servers.process import marked_processes
+from deploy.servers.marks import marked_processes
 from tests.acceptance.conftest import Towns
 from tests.acceptance.town import Town
 from tests.architecture.sources import ROOT

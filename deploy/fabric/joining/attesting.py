@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.fabric.joining.home import Home
-from deploy.fabric.nodes.daemons import Daemon
+from deploy.servers.process import Program
 from ledger.arriving import blocks_between
 from ledger.errors import LedgerError
 from ledger.ports import BlockSource
@@ -119,12 +119,11 @@ def run(attester: Attester, stopped: threading.Event, note: Callable[[str], None
         stopped.wait(_TURN_SECONDS)
 
 
-def attester_daemon(home: Home) -> Daemon:
+def attester_daemon(home: Home) -> Program:
     """Return the attester as a process."""
-    return Daemon(
+    return Program(
         name=NAME,
         command=[sys.executable, "-m", "deploy.fabric.joining", "attest", "--data", str(home.root.resolve())],
-        ports=[],
         directory=home.root,
         environment={"PYTHONPATH": str(_ROOT)},
     )

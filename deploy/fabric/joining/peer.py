@@ -1,6 +1,5 @@
 """The operator's peer: started, on the channel, caught up, and serving with a chaincode server of its own."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from deploy.errors import DeployError
@@ -12,10 +11,11 @@ from deploy.fabric.joining.attesting import NAME, attester_daemon
 from deploy.fabric.joining.home import Home
 from deploy.fabric.network import Network, Node, Role
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
-from deploy.fabric.nodes.daemons import Daemon, Daemons
 from deploy.fabric.nodes.peers import peer_daemon
 from deploy.fabric.operator import Say
 from deploy.fabric.tools import Tools
+from deploy.servers.process import Program
+from deploy.servers.supervisor import Supervisor
 from deploy.servers.waiting import wait_for
 from fabric_client.errors import FabricError
 from fabric_client.gateway import Gateway
@@ -37,7 +37,7 @@ class JoinedPeer:
 
     def __init__(self, home: Home, tools: Tools, say: Say) -> None:
         self.home = home
-        self.daemons = Daemons(home.root)
+        self.daemons = Supervisor(home.root, guarded=False)
         self._tools = tools
         self._say = say
 
@@ -72,7 +72,7 @@ class JoinedPeer:
         places.stopped.unlink(missing_ok=True)
         (peer,) = described.of(Role.PEER)
         self._fetch_channel(kit)
-        self._start([peer_daemon(self._tools, places, described, peer, bootstrap=_of_own_organisation(kit))])
+        self._start(peer_daemon(self._tools, places, described, peer, bootstrap=_of_own_organisation(kit)))
         self._say(f"the peer runs at {described.address(peer)}")
         join_peer(self._tools, places, described, peer)
         height = self._catch_up(kit, described, peer)
@@ -83,7 +83,7 @@ class JoinedPeer:
         self._say(f"the peer serves {CHAINCODE}, definition {described.sequence}")
         if before != described.sequence:
             self.daemons.stop(server_name(described.of(Role.CHAINCODE)[0], before))
-        self._start([attester_daemon(self.home)])
+        self._start(attester_daemon(self.home))
         self._say("the attester runs: each hour it signs what this peer has")
         return height
 
@@ -105,9 +105,9 @@ class JoinedPeer:
         :raises DeployError: when one does not start.
         """
         with files.alone(self.home.root):
-            return [] if self.stopped else self.daemons.start(self._all())
+            return [] if self.stopped else self.daemons.start(*self._all())
 
-    def _all(self) -> list[Daemon]:
+    def _all(self) -> list[Program]:
         """Return the peer's processes, as they were started at first."""
         described, kit = self.network(), self.home.kit()
         if kit is None:
@@ -119,10 +119,10 @@ class JoinedPeer:
             attester_daemon(self.home),
         ]
 
-    def _start(self, daemons: Sequence[Daemon]) -> None:
-        """Start those that do not run; a `watch` beside this does not start them too."""
+    def _start(self, daemon: Program) -> None:
+        """Start it unless it runs; a `watch` beside this does not start it too."""
         with files.alone(self.home.root):
-            self.daemons.start(daemons)
+            self.daemons.start(daemon)
 
     def _fetch_channel(self, kit: JoinKit) -> None:
         path = self.home.places.channel_block
@@ -169,7 +169,7 @@ class JoinedPeer:
     def _serve(self, described: Network, peer: Node) -> None:
         (server,) = described.of(Role.CHAINCODE)
         made = package(self.home.places, described)
-        self._start([chaincode_daemon(self.home.places, described, server, made.package_id)])
+        self._start(chaincode_daemon(self.home.places, described, server, made.package_id))
         Lifecycle(self._tools, self.home.places, described).install(made, (peer,))
 
     def _serves(self, kit: JoinKit) -> bool:

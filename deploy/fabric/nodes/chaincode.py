@@ -5,8 +5,8 @@ from pathlib import Path
 
 from deploy.fabric import files
 from deploy.fabric.network import Network, Node, Places, Role
-from deploy.fabric.nodes.daemons import Daemon
 from deploy.fabric.nodes.peers import CONNECTIONS
+from deploy.servers.process import Program
 from wire.codec import canonical_json
 
 _ROOT = Path(__file__).parents[3]
@@ -22,7 +22,7 @@ def server_address(network: Network, node: Node) -> str:
     return f"{network.host}:{_ports(node, network.sequence)[0]}"
 
 
-def chaincode_daemon(places: Places, network: Network, node: Node, package_id: str) -> Daemon:
+def chaincode_daemon(places: Places, network: Network, node: Node, package_id: str) -> Program:
     """Return the server of the chaincode's current definition as a process."""
     home = places.node(node).resolve()
     listen, health = _ports(node, network.sequence)
@@ -36,7 +36,7 @@ def chaincode_daemon(places: Places, network: Network, node: Node, package_id: s
         "--health": f"{network.host}:{health}",
     }
     command = [sys.executable, "-m", "chaincode.fabric", *(part for option in options.items() for part in option)]
-    return Daemon(
+    return Program(
         name=server_name(node, network.sequence),
         command=command,
         ports=[listen, health],

@@ -72,7 +72,7 @@ def test_a_chaincode_server_that_is_killed_is_used_again_once_it_is_back(
     fabric_network.operator.daemons.stop(name, kill=True)
     node = fabric_network.node(Role.CHAINCODE, "peers")
     operator = fabric_network.operator
-    operator.daemons.start([operator.daemon(fabric_network.network, node)])
+    operator.daemons.start(operator.daemon(fabric_network.network, node))
 
     assert world.mint("bob", 1) == "applied"
 

@@ -21,7 +21,7 @@ from deploy.fabric.nodes.chaincode import server_address
 from deploy.fabric.operator import Operator
 from deploy.fabric.profiles import profile
 from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
-from deploy.servers.process import MARKER
+from deploy.servers.marks import marks
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peer
 from ledger.errors import LedgerError, Retry
@@ -90,9 +90,9 @@ class FabricNetwork:
 def running_network(root: Path, *options: str, genesis: str = GENESIS) -> Iterator[FabricNetwork]:
     """Yield a network in a directory; it ends with the block, and with this process however that ends."""
     guard = subprocess.Popen(
-        [sys.executable, "-m", "deploy.servers.process", str(root)],
+        [sys.executable, "-m", "deploy.servers.guard", str(root)],
         cwd=_ROOT,
-        env={**os.environ, MARKER: "guard"},
+        env={**os.environ, **marks(root.parent, "guard")},
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
