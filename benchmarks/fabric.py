@@ -26,7 +26,8 @@ from benchmarks.summary import Machine, machine
 from deploy.fabric import topology
 from deploy.fabric.network import plan
 from deploy.fabric.operator import Operator
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import Tools
+from deploy.paths import FABRIC, FABRIC_BINARIES
 from deploy.servers.ports import free_ports
 from deploy.servers.postgresql import PostgreSQL
 from deploy.servers.supervisor import Supervisor
@@ -95,8 +96,8 @@ class Outbox:
 @contextmanager
 def network(directory: Path, genesis: Path, *, small: bool) -> Iterator[Operator]:
     """Yield a new network whose ledger has begun."""
-    operator = Operator(directory, Tools(directory=NETWORK_DIRECTORY.parent / "var" / "fabric-bin"), _say)
-    wanted = topology.read(NETWORK_DIRECTORY / "topology.toml", small=small)
+    operator = Operator(directory, Tools(directory=FABRIC_BINARIES), _say)
+    wanted = topology.read(FABRIC / "topology.toml", small=small)
     try:
         operator.up(lambda: plan(wanted, free_ports), genesis)
         yield operator

@@ -48,6 +48,13 @@ class Operator:
             raise DeployError(f"there is no network in {self.places.root}: `fabric-network/network up` makes one")
         return found
 
+    def build(self) -> None:
+        """Build Fabric's programs where they are not built.
+
+        :raises Missing: when what builds them is not installed.
+        """
+        self._tools.build(self._say)
+
     def up(self, planned: Callable[[], Network], genesis: Path | None) -> None:
         """Make the network if there is none, start what does not run, and return when it commits transactions.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from deploy.marketplace.controller import ROOT
+from deploy.paths import ROOT
 from deploy.servers.process import AGENTS, Program
 
 #: Nano-credits a millisecond: a run of ten milliseconds costs a thousandth of a credit.

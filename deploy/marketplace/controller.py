@@ -9,11 +9,11 @@ import httpx
 
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.settings import GATEWAY_WORKERS, functions_url, portal_url
+from deploy.paths import ROOT
 from deploy.servers.process import CONTROLLER, Program
 from deploy.servers.tls import ServerTls
 from wire.http.portal import tls_context
 
-ROOT = Path(__file__).parents[2]
 #: How long calls under way may go on when the portal is stopped.
 _GRACEFUL_SECONDS = 3
 _PROBE_SECONDS = 2

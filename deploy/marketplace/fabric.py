@@ -9,15 +9,14 @@ from deploy.fabric import topology
 from deploy.fabric.network import Network, Places, plan
 from deploy.fabric.operator import Operator, Say
 from deploy.fabric.profiles import profile_file
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import Tools
 from deploy.marketplace.layout import Layout
+from deploy.paths import FABRIC, FABRIC_BINARIES
 from deploy.servers.ports import free_ports
 from deploy.servers.supervisor import PortTaken
 from fabric_client.errors import FabricError
 
-#: Where Fabric's programs lie once they are built.
-BINARIES = NETWORK_DIRECTORY.parent / "var" / "fabric-bin"
-_TOPOLOGY = NETWORK_DIRECTORY / "topology.toml"
+_TOPOLOGY = FABRIC / "topology.toml"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +25,7 @@ class FabricChoice:
 
     #: `small`: one orderer, and one peer an organisation; `default`: all that topology.toml names.
     topology: str = "small"
-    binaries: Path = BINARIES
+    binaries: Path = FABRIC_BINARIES
 
 
 class FabricNetwork:

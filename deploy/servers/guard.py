@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from deploy.paths import ROOT
 from deploy.servers.marks import marks, stop_leftovers
 
 
@@ -13,7 +14,7 @@ def start_guard(*directories: Path) -> "subprocess.Popen[bytes]":
     """Start a guard; it works once the pipe of its standard input closes."""
     return subprocess.Popen(  # noqa: S603 - this module
         [sys.executable, "-m", "deploy.servers.guard", *directories],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env={**os.environ, **marks(directories[0], "")},
         stdin=subprocess.PIPE,
         start_new_session=True,

@@ -15,7 +15,7 @@ from deploy.demo.function import NAME, publish, push_demo_image
 from deploy.fabric.network import Node, Role
 from deploy.fabric.operator import Operator
 from deploy.fabric.readiness import height
-from deploy.marketplace.controller import ROOT
+from deploy.paths import ROOT
 from tests.acceptance.town import Town
 from tests.support.waiting import wait_for
 

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.fabric.network import Places
 from deploy.fabric.profiles import profile_file
-from deploy.marketplace.controller import ROOT
+from deploy.paths import ROOT
 from fabric_client.profile import Profile
 from ledger.fabric.ledger import FabricReader
 from provider_agent.claims.evidence import EvidenceStore

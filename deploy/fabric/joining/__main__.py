@@ -10,15 +10,25 @@ from typing import Any
 
 import click
 
+from deploy.commands import (
+    SETTINGS,
+    Commands,
+    binaries_option,
+    directory_option,
+    every_option,
+    lines_option,
+    say,
+    show_log,
+)
 from deploy.errors import DeployError
 from deploy.fabric import readiness, supervision
-from deploy.fabric.__main__ import plainly, say
 from deploy.fabric.joining.attesting import Attester, clock_ms, run
 from deploy.fabric.joining.home import Home
 from deploy.fabric.joining.peer import JoinedPeer
 from deploy.fabric.joining.portal import ask
 from deploy.fabric.network import PORTS, Role, load
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import Tools
+from deploy.paths import VAR
 from deploy.servers.ports import free_ports
 from fabric_client.profile import Profile
 from ledger.errors import LedgerError
@@ -27,14 +37,10 @@ from wire import logs
 from wire.joining import JoinKit
 from wire.ledger.genesis import Genesis
 
-_VAR = NETWORK_DIRECTORY.parent / "var"
-_LOG_LINES = 200
-
-
 Command = Callable[..., None]
 
 
-@click.group()
+@click.group(cls=Commands, context_settings=SETTINGS)
 def main() -> None:
     """Run a peer of your own on a marketplace's ledger, and earn a share of its commission."""
     # What the client logs is for programs; here the outcome is shown.
@@ -43,25 +49,13 @@ def main() -> None:
 
 
 def of_a_peer(command: Command) -> Command:
-    """Let a command take a peer's directory, and end with a plain message when something is wrong."""
+    """Let a command take a peer's directory."""
 
-    @click.option(
-        "--data",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=_VAR / "peer",
-        show_default=True,
-        help="Where this peer's keys, data and logs lie.",
-    )
-    @click.option(
-        "--binaries",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=_VAR / "fabric-bin",
-        show_default=True,
-        help="Where Fabric's programs lie once they are built.",
-    )
+    @directory_option("--data", VAR / "peer", "Where this peer's keys, data and logs lie.")
+    @binaries_option
     @wraps(command)
     def placed(*, data: Path, binaries: Path, **options: Any) -> None:
-        plainly(command)(JoinedPeer(Home(root=data), Tools(directory=binaries), say), **options)
+        command(JoinedPeer(Home(root=data), Tools(directory=binaries), say), **options)
 
     return placed
 
@@ -130,14 +124,11 @@ def status(peer: JoinedPeer) -> None:
 
 @main.command("logs")
 @click.argument("name")
-@click.option("--lines", default=_LOG_LINES, show_default=True)
+@lines_option
 @of_a_peer
 def logs_of(peer: JoinedPeer, *, name: str, lines: int) -> None:
     """Show the end of a process's log; NAME as `status` shows it."""
-    log = peer.daemons.log(name)
-    if not log.exists():
-        raise DeployError(f"there is no log of {name}: `fabric-network/peer status` shows the names")
-    click.echo("\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
+    show_log(peer.daemons, name, lines)
 
 
 @main.command()
@@ -148,7 +139,7 @@ def down(peer: JoinedPeer) -> None:
 
 
 @main.command()
-@click.option("--every", default=1.0, show_default=True, help="Seconds between two looks.")
+@every_option
 @of_a_peer
 def watch(peer: JoinedPeer, *, every: float) -> None:
     """Start again what ends, until this command or the peer is stopped; the processes outlive it."""

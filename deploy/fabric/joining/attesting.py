@@ -6,10 +6,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from deploy.fabric.joining.home import Home
+from deploy.paths import ROOT
 from deploy.servers.process import Program
 from ledger.arriving import blocks_between
 from ledger.errors import LedgerError
@@ -26,7 +26,6 @@ from wire.signing import OPERATION, TRANSACTION, SigningKey
 log = logging.getLogger(__name__)
 
 NAME = "attester"
-_ROOT = Path(__file__).parents[3]
 _TURN_SECONDS = 15.0
 #: The controller closes epochs; where it does not, any operator does so after this.
 _PATIENCE_MS = 5 * 60 * 1000
@@ -125,7 +124,7 @@ def attester_daemon(home: Home) -> Program:
         name=NAME,
         command=[sys.executable, "-m", "deploy.fabric.joining", "attest", "--data", str(home.root.resolve())],
         directory=home.root,
-        environment={"PYTHONPATH": str(_ROOT)},
+        environment={"PYTHONPATH": str(ROOT)},
     )
 
 

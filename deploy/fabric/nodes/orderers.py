@@ -1,7 +1,8 @@
 """The orderers: how each is started."""
 
 from deploy.fabric.network import Network, Node, Places, msp_id
-from deploy.fabric.tools import GARBAGE_COLLECTION, NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import GARBAGE_COLLECTION, Tools
+from deploy.paths import FABRIC
 from deploy.servers.process import Program
 
 
@@ -41,7 +42,7 @@ def orderer_daemon(tools: Tools, places: Places, network: Network, node: Node) -
         directory=home,
         environment={
             **GARBAGE_COLLECTION,
-            "FABRIC_CFG_PATH": str(NETWORK_DIRECTORY / "config"),
+            "FABRIC_CFG_PATH": str(FABRIC / "config"),
             # A Gateway closes its stream after each transaction, and the orderer would warn of each.
             "FABRIC_LOGGING_SPEC": "warn:orderer.common.broadcast=error",
             **{f"ORDERER_GENERAL_{name}": value for name, value in general.items()},

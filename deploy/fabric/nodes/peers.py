@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from deploy.errors import DeployError
 from deploy.fabric.identities.enrolment import ADMINISTRATOR
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
-from deploy.fabric.tools import GARBAGE_COLLECTION, NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import GARBAGE_COLLECTION, Tools
+from deploy.paths import FABRIC
 from deploy.servers.process import Program
 
 #: In a peer's directory: where the chaincode's servers are, a file for each package label.
@@ -48,10 +49,10 @@ def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, b
         command=[tools.path("peer").resolve(), "node", "start"],
         ports=[node.ports[name] for name in ("listen", "operations")],
         # The external builder's path in core.yaml is relative to it.
-        directory=NETWORK_DIRECTORY,
+        directory=FABRIC,
         environment={
             **GARBAGE_COLLECTION,
-            "FABRIC_CFG_PATH": str(NETWORK_DIRECTORY / "config"),
+            "FABRIC_CFG_PATH": str(FABRIC / "config"),
             "FABRIC_LOGGING_SPEC": "warn",
             "CHAINFAAS_CHAINCODE_CONNECTIONS": str(home / CONNECTIONS),
             **{f"CORE_{name}": value for name, value in settings.items()},
@@ -72,7 +73,7 @@ class PeerCommand:
     def __init__(self, tools: Tools, places: Places, network: Network, node: Node) -> None:
         self._program = tools.path("peer").resolve()
         self._environment = {
-            "FABRIC_CFG_PATH": str(NETWORK_DIRECTORY / "config"),
+            "FABRIC_CFG_PATH": str(FABRIC / "config"),
             "FABRIC_LOGGING_SPEC": "error",
             "CORE_PEER_LOCALMSPID": msp_id(node.organisation),
             "CORE_PEER_MSPCONFIGPATH": str(places.user(node.organisation, ADMINISTRATOR).resolve()),

@@ -13,7 +13,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from deploy.fabric.joining.home import Home
 from deploy.fabric.joining.peer import JoinedPeer
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import Tools
+from deploy.paths import ROOT
 from deploy.servers.ports import free_ports, is_free
 from fabric_client.peers import Peer
 from fabric_client.profile import Profile
@@ -37,7 +38,6 @@ from wire.ledger.records import Attestation
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = NETWORK_DIRECTORY.parent
 _TRANSACTIONS = 8
 _PORTS = 7
 COMMANDS = re.findall(r"^fabric-network/.*$", (ROOT / "docs/peer.md").read_text(), re.MULTILINE)
