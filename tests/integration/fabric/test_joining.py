@@ -11,8 +11,6 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from deploy.fabric.joining.home import Home
-from deploy.fabric.joining.peer import JoinedPeer
 from deploy.fabric.tools import Tools
 from deploy.paths import ROOT
 from deploy.servers.ports import free_ports, is_free
@@ -21,6 +19,8 @@ from fabric_client.profile import Profile
 from fabric_client.proposals import propose
 from ledger.arriving import blocks_between
 from ledger.fabric.ledger import FabricLedger
+from peer_operator.home import Home
+from peer_operator.peer import JoinedPeer
 from portal import composition
 from portal.accounts.models import Account
 from portal.peers import operations
@@ -56,7 +56,7 @@ class Guide:
         line = next(command for command in COMMANDS if command.startswith(begins))
         words = [self._words.get(word, word) for word in line.split()]
         named = "join" if words[0].endswith("/join") else ""
-        command = [sys.executable, "-P", "-m", "deploy.fabric.joining", *filter(None, [named]), *words[1:]]
+        command = [sys.executable, "-P", "-m", "peer_operator", *filter(None, [named]), *words[1:]]
         return subprocess.run(
             [*command, "--binaries", str(self._binaries)],
             cwd=ROOT,

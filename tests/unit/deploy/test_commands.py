@@ -10,8 +10,8 @@ from deploy.commands import Command
 from deploy.demo.__main__ import main as quickstart
 from deploy.errors import DeployError
 from deploy.fabric.__main__ import main as network
-from deploy.fabric.joining.__main__ import main as peer
 from fabric_client.errors import PeerUnavailable
+from peer_operator.__main__ import main as peer
 from wire.http.portal import PortalRefused
 
 

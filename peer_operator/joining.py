@@ -1,6 +1,6 @@
 """The one question to the portal: certificates for keys that stay here, and what there is to know of the network."""
 
-from deploy.fabric.joining.home import Keys
+from peer_operator.home import Keys
 from wire.codec import encode
 from wire.enrolment import certificate_request, code_digest
 from wire.http.portal import PortalClient

@@ -22,10 +22,6 @@ from deploy.commands import (
 )
 from deploy.errors import DeployError
 from deploy.fabric import readiness, supervision
-from deploy.fabric.joining.attesting import Attester, clock_ms, run
-from deploy.fabric.joining.home import Home
-from deploy.fabric.joining.peer import JoinedPeer
-from deploy.fabric.joining.portal import ask
 from deploy.fabric.network import PORTS, Role, load
 from deploy.fabric.tools import Tools
 from deploy.paths import VAR
@@ -33,6 +29,10 @@ from deploy.servers.ports import free_ports
 from fabric_client.profile import Profile
 from ledger.errors import LedgerError
 from ledger.fabric.ledger import FabricLedger
+from peer_operator.attesting import Attester, clock_ms, run
+from peer_operator.home import Home
+from peer_operator.joining import ask
+from peer_operator.peer import JoinedPeer
 from wire import logs
 from wire.joining import JoinKit
 from wire.ledger.genesis import Genesis

@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Callable
 from typing import Protocol
 
-from deploy.fabric.joining.home import Home
 from deploy.paths import ROOT
 from deploy.servers.process import Program
 from ledger.arriving import blocks_between
 from ledger.errors import LedgerError
 from ledger.ports import BlockSource
+from peer_operator.home import Home
 from wire.codec import decode, encode
 from wire.ledger import keys
 from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody, TransactionRecord
@@ -122,7 +122,7 @@ def attester_daemon(home: Home) -> Program:
     """Return the attester as a process."""
     return Program(
         name=NAME,
-        command=[sys.executable, "-m", "deploy.fabric.joining", "attest", "--data", str(home.root.resolve())],
+        command=[sys.executable, "-m", "peer_operator", "attest", "--data", str(home.root.resolve())],
         directory=home.root,
         environment={"PYTHONPATH": str(ROOT)},
     )

@@ -7,8 +7,6 @@ from deploy.fabric import files, network, readiness
 from deploy.fabric.channel.lifecycle import Lifecycle
 from deploy.fabric.channel.membership import join_peer
 from deploy.fabric.channel.package import package
-from deploy.fabric.joining.attesting import NAME, attester_daemon
-from deploy.fabric.joining.home import Home
 from deploy.fabric.network import Network, Node, Role
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
 from deploy.fabric.nodes.peers import peer_daemon
@@ -22,6 +20,8 @@ from fabric_client.gateway import Gateway
 from fabric_client.profile import Profile
 from ledger.errors import LedgerError
 from ledger.fabric.ledger import FabricReader
+from peer_operator.attesting import NAME, attester_daemon
+from peer_operator.home import Home
 from wire.joining import JoinKit
 from wire.ledger import keys
 from wire.ledger.names import CHAINCODE
