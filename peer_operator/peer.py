@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from deploy import files
 from deploy.errors import DeployError
-from deploy.fabric import files, network, readiness
+from deploy.fabric import network, readiness
 from deploy.fabric.channel.lifecycle import Lifecycle
 from deploy.fabric.channel.membership import join_peer
 from deploy.fabric.channel.package import package

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from deploy import files
 from deploy.errors import DeployError
-from deploy.fabric import files, readiness
 from deploy.fabric import network as networks
+from deploy.fabric import readiness
 from deploy.fabric.channel.configuration import make_channel_block
 from deploy.fabric.channel.lifecycle import Lifecycle
 from deploy.fabric.channel.membership import join, join_peer

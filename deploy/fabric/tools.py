@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import DeployError, Missing, NotReady
-from deploy.fabric.files import alone
+from deploy.files import alone
 from deploy.paths import FABRIC, VAR
 
 #: Each Go module with the programs that it makes.

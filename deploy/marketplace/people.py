@@ -10,9 +10,9 @@ from typing import Self
 import httpx
 
 from deploy.errors import DeployError
+from deploy.files import secret_file
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.settings import portal_url
-from deploy.servers.programs import secret_file
 from wire.http.portal import PortalClient, PortalRefused, tls_context
 
 _CSRF_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')

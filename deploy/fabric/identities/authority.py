@@ -3,8 +3,8 @@
 import secrets
 from pathlib import Path
 
+from deploy import files
 from deploy.errors import NotReady
-from deploy.fabric import files
 from deploy.fabric.network import Network, Node, Places
 from deploy.fabric.tools import Tools
 from deploy.servers.process import Program

@@ -2,7 +2,7 @@
 
 import sys
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.network import Network, Node, Places, Role
 from deploy.fabric.nodes.peers import CONNECTIONS
 from deploy.paths import ROOT

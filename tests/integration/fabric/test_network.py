@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.identities.expiry import ending
 from deploy.fabric.network import Role
 from deploy.fabric.readiness import height
