@@ -103,7 +103,7 @@ def _up(peer: JoinedPeer, kit: JoinKit) -> None:
 @of_a_peer
 def up(peer: JoinedPeer) -> None:
     """Start what does not run; also after an upgrade of the chaincode."""
-    _up(peer, _kit(peer))
+    _up(peer, peer.kit())
 
 
 @main.command()
@@ -115,7 +115,7 @@ def status(peer: JoinedPeer) -> None:
     for name in names:
         click.echo(f"{name:14} {f'process {running[name]}' if name in running else 'NOT RUNNING'}")
     (node,) = described.of(Role.PEER)
-    height = readiness.height(peer.home.places, described, node)
+    height = readiness.height(peer.places, described, node)
     click.echo(f"{'height':14} {'the peer does not answer' if height is None else f'{height} blocks'}")
     click.echo(f"{'attesting':14} {peer.home.standing()}")
     if missing := [name for name in names if name not in running]:
@@ -135,6 +135,7 @@ def logs_of(peer: JoinedPeer, *, name: str, lines: int) -> None:
 @of_a_peer
 def down(peer: JoinedPeer) -> None:
     """Stop everything; data and keys stay."""
+    peer.network()
     say(f"stopped {peer.down()} processes")
 
 
@@ -152,7 +153,7 @@ def watch(peer: JoinedPeer, *, every: float) -> None:
 @of_a_peer
 def verify(peer: JoinedPeer) -> None:
     """Prove this peer's ledger from its first block: hashes, signatures, and every transaction replayed."""
-    kit = _kit(peer)
+    kit = peer.kit()
     try:
         with FabricLedger(Profile.read(peer.home.profile_file)) as ledger:
             proved = ledger.verify(genesis=Genesis.parse(kit.genesis))
@@ -170,15 +171,8 @@ def attest(peer: JoinedPeer) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     with FabricLedger(Profile.read(home.profile_file)) as ledger:
-        attester = Attester(ledger, _kit(peer).operator_id, home.keys().operator, clock_ms)
+        attester = Attester(ledger, peer.kit().operator_id, home.keys().operator, clock_ms)
         run(attester, stopped, home.note)
-
-
-def _kit(peer: JoinedPeer) -> JoinKit:
-    kit = peer.home.kit()
-    if kit is None:
-        raise DeployError(f"no peer has joined from {peer.home.root}: `fabric-network/join PORTAL CODE` does that")
-    return kit
 
 
 if __name__ == "__main__":

@@ -17,44 +17,22 @@ from deploy.fabric.channel.package import Package, package
 from deploy.fabric.channel.revocation import publish, revoke
 from deploy.fabric.identities.authority import authority_daemon
 from deploy.fabric.identities.enrolment import ADMINISTRATOR, Enrolment
-from deploy.fabric.network import PORTS, Network, Node, Places, Role
+from deploy.fabric.network import PORTS, Network, Node, Role
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
 from deploy.fabric.nodes.orderers import orderer_daemon
 from deploy.fabric.nodes.peers import peer_daemon
 from deploy.fabric.profiles import write_profiles
-from deploy.fabric.tools import Tools
+from deploy.fabric.supervision import Processes
 from deploy.servers.process import Program
-from deploy.servers.supervisor import Supervisor
 from wire.ledger.genesis import BadGenesis, Genesis
 
 Say = Callable[[str], None]
 
 
-class Operator:
+class Operator(Processes):
     """One network, by its directory."""
 
-    def __init__(self, root: Path, tools: Tools, say: Say) -> None:
-        self.places = Places(root=root)
-        self.daemons = Supervisor(root, guarded=False)
-        self._tools = tools
-        self._say = say
-
-    def network(self) -> Network:
-        """Return the network.
-
-        :raises DeployError: when none was made.
-        """
-        found = networks.load(self.places)
-        if found is None:
-            raise DeployError(f"there is no network in {self.places.root}: `fabric-network/network up` makes one")
-        return found
-
-    def build(self) -> None:
-        """Build Fabric's programs where they are not built.
-
-        :raises Missing: when what builds them is not installed.
-        """
-        self._tools.build(self._say)
+    nothing = "there is no network in {root}: `fabric-network/network up` makes one"
 
     def up(self, planned: Callable[[], Network], genesis: Path | None) -> None:
         """Make the network if there is none, start what does not run, and return when it commits transactions.
@@ -176,30 +154,10 @@ class Operator:
         network = self.network()
         return {name: publish(self._tools, self.places, network, name) for name in network.organisations}
 
-    def down(self) -> int:
-        """Stop everything and return how many processes there were; the data stays."""
-        if networks.load(self.places) is None:
-            return self.daemons.stop_all()
-        files.write(self.places.stopped, b"")
-        with files.alone(self.places.root):
-            return self.daemons.stop_all()
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the network is meant not to run, or was removed."""
-        return self.places.stopped.exists() or networks.load(self.places) is None
-
-    def start_missing(self) -> list[str]:
-        """Start the processes that ended, and return their names; nothing else is done to the network.
-
-        :raises DeployError: when one does not start.
-        """
-        with files.alone(self.places.root):
-            # It may have been removed while this waited for its turn.
-            if self.stopped:
-                return []
-            network = self.network()
-            return self.daemons.start(*(self.daemon(network, node) for node in network.nodes))
+    def programs(self) -> list[Program]:
+        """Return the network's nodes as processes."""
+        network = self.network()
+        return [self.daemon(network, node) for node in network.nodes]
 
     def reset(self) -> None:
         """Stop everything and remove all data and keys.

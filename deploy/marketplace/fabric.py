@@ -7,8 +7,9 @@ from pathlib import Path
 from deploy.errors import DeployError
 from deploy.fabric import topology
 from deploy.fabric.network import Network, Places, plan
-from deploy.fabric.operator import Operator, Say
+from deploy.fabric.operator import Operator
 from deploy.fabric.profiles import profile_file
+from deploy.fabric.supervision import Say
 from deploy.fabric.tools import Tools
 from deploy.marketplace.layout import Layout
 from deploy.paths import FABRIC, FABRIC_BINARIES

@@ -42,7 +42,7 @@ class Failing:
 class Sleeping(JoinedPeer):
     """An operator's peer that is one process, which does nothing."""
 
-    def _all(self) -> list[Program]:
+    def programs(self) -> list[Program]:
         command = [sys.executable, "-c", "import signal; signal.pause()"]
         return [Program(name="attester", command=command, ports=[], directory=self.home.root)]
 
