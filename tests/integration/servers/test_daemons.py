@@ -63,6 +63,7 @@ def test_a_process_that_goes_on_is_named(tmp_path: Path, daemons: Supervisor, mo
     with pytest.raises(NotReady, match=r"listening did not end in 0\.2 s"):
         daemons.stop(daemon.name)
 
+    monkeypatch.undo()
     daemons.stop(daemon.name, kill=True)
 
 
