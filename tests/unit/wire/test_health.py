@@ -9,6 +9,7 @@ from http import HTTPStatus
 import httpx
 import pytest
 
+from tests.support.waiting import wait_for
 from wire.http import health
 from wire.http.health import LOCAL_NAMES, LOOPBACK, Answer, serving, watched
 
@@ -75,3 +76,21 @@ def test_more_at_one_time_than_are_answered_are_hung_up_on(monkeypatch: pytest.M
 def test_an_address_that_is_taken_is_an_error() -> None:
     with told() as url, pytest.raises(OSError, match="in use"), ExitStack() as closing:
         closing.enter_context(serving((LOOPBACK, httpx.URL(url).port or 0), {}))
+
+
+def test_who_says_a_byte_now_and_then_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_SECONDS", 0.5)
+    with told() as url, socket.create_connection((LOOPBACK, httpx.URL(url).port or 0), timeout=0.05) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+
+        def ended() -> bool:
+            try:
+                connection.sendall(b"x")
+                connection.recv(1)
+            except TimeoutError:
+                return False
+            except ConnectionError:
+                pass
+            return True
+
+        wait_for("the end", ended, 10)
