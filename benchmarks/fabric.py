@@ -14,22 +14,23 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.document import write_table
+from benchmarks.document import conditions, report, reporting, say, today
 from benchmarks.processes import memory_mib, processor_ms
 from benchmarks.summary import Machine, machine
+from deploy.commands import SETTINGS, Command
 from deploy.fabric import topology
 from deploy.fabric.network import plan
 from deploy.fabric.operator import Operator
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import Tools
+from deploy.paths import FABRIC, FABRIC_BINARIES
 from deploy.servers.ports import free_ports
 from deploy.servers.postgresql import PostgreSQL
-from deploy.servers.process import Supervisor
+from deploy.servers.supervisor import Supervisor
 from tests.support.environment import prepare
 from tests.support.outbox.ledger_process import ROOT, LedgerInstallation
 
@@ -38,7 +39,6 @@ _WAITING = 3_000
 _WARM_UP_JOBS, _WARM_UP_SECONDS = 2_000, 60
 #: Jobs that are made for the measurement, by what the warm-up did.
 _SURPLUS = 2
-_START_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +95,8 @@ class Outbox:
 @contextmanager
 def network(directory: Path, genesis: Path, *, small: bool) -> Iterator[Operator]:
     """Yield a new network whose ledger has begun."""
-    operator = Operator(directory, Tools(directory=NETWORK_DIRECTORY.parent / "var" / "fabric-bin"), _say)
-    wanted = topology.read(NETWORK_DIRECTORY / "topology.toml", small=small)
+    operator = Operator(directory, Tools(directory=FABRIC_BINARIES), say)
+    wanted = topology.read(FABRIC / "topology.toml", small=small)
     try:
         operator.up(lambda: plan(wanted, free_ports), genesis)
         yield operator
@@ -113,8 +113,7 @@ def database(directory: Path, kind: str) -> Iterator[tuple[LedgerInstallation, d
     password = secrets.token_hex(16)
     server = PostgreSQL(directory=directory / "postgresql", port=free_ports(1)[0], user="chainfaas", password=password)
     with Supervisor(directory / "servers") as supervisor:
-        running = supervisor.launch(server.program())
-        running.wait_ready()
+        running = supervisor.launch(server.program()).wait_ready()
         url = server.create_database("chainfaas")
         made = LedgerInstallation.make(directory, database_url=url, database_password=password)
         yield made, {"postgresql": running.process.pid}
@@ -147,7 +146,7 @@ def measure(wanted: Plan) -> Measured:
                 figures = _figures(installation, operator, servers, wanted)
                 nodes = len(operator.network().nodes)
     return Measured(
-        at=datetime.now(UTC).date().isoformat(),
+        at=today(),
         machine=found,
         nodes=nodes,
         database=wanted.database,
@@ -166,7 +165,7 @@ def _figures(
         feeder.ask("open")
         alone = feeder.ask("alone", wanted.rounds)
         rate = _warmed_up(feeder)
-        _say(f"warm: {rate:.0f} jobs/s")
+        say(f"warm: {rate:.0f} jobs/s")
         feeder.ask("prepare", round(rate * wanted.seconds * _SURPLUS))
         before = processor_ms(pids)
         sustained = feeder.ask("sustain", wanted.seconds, _WAITING)
@@ -195,14 +194,15 @@ def _warmed_up(feeder: Outbox) -> float:
 
 def table(found: Measured) -> str:
     """Return the measurement as Markdown."""
-    on, paid = found.machine, found.finish_to_paid
-    waiting = found.sustained["waiting"]
+    paid, waiting = found.finish_to_paid, found.sustained["waiting"]
     used = sorted(found.processor_ms_a_job.items(), key=lambda item: -item[1])
     lines = [
-        (
-            f"{found.at}: {on.processors} processors {on.processor}, Linux {on.kernel}; load before {on.load_before}, "
-            f"steal {on.steal_percent} %; {found.nodes} nodes with CAs and chaincode servers; read model in "
-            f"{found.database}; {found.seconds:.0f} s in all."
+        conditions(
+            found.at,
+            found.machine,
+            f"{found.nodes} nodes with CAs and chaincode servers",
+            f"read model in {found.database}",
+            f"{found.seconds:.0f} s in all",
         ),
         "",
         "| what | figure |",
@@ -231,24 +231,17 @@ def table(found: Measured) -> str:
     return "\n".join(lines)
 
 
-def _say(words: str) -> None:
-    click.echo(words, err=True)
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Command, context_settings=SETTINGS)
 @click.option("--small", is_flag=True, help="One orderer, and one peer an organisation.")
 @click.option("--database", type=click.Choice(["postgresql", "sqlite"]), default="postgresql", show_default=True)
 @click.option("--seconds", type=click.IntRange(5, 3_600), default=60, show_default=True, help="Under load.")
 @click.option("--rounds", type=click.IntRange(5, 1_000), default=50, show_default=True, help="Jobs one by one.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else.")
-@click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
+@reporting
 def main(*, as_json: bool, write: bool, **wanted: Any) -> None:
     """Measure whole jobs on a Fabric network, from the outbox to the read model."""
     found = measure(Plan(**wanted))
-    if write:
-        write_table("fabric-small" if wanted["small"] else "fabric", table(found))
-    plain = asdict(found)
-    click.echo(json.dumps(plain) if as_json else json.dumps(plain, indent=2))
+    name = "fabric-small" if wanted["small"] else "fabric"
+    report(name, asdict(found), table(found), as_json=as_json, write=write)
 
 
 if __name__ == "__main__":

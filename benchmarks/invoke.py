@@ -3,7 +3,6 @@
 Both are measured in the same run, in turns, so that whatever else the machine does troubles both alike.
 """
 
-import json
 import subprocess
 import tempfile
 import time
@@ -11,23 +10,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from benchmarks.document import table, write_table
+from benchmarks.document import conditions, report, reporting, say, today
 from benchmarks.summary import Machine, Summary, machine, summary
+from deploy.commands import SETTINGS, Command
 from deploy.demo.function import NAME, expected_answer
 from deploy.demo.people import ADMINISTRATORS, DEVELOPER
 from deploy.demo.story import Story
 from deploy.errors import DeployError
 from deploy.marketplace.calling import Caller
-from deploy.marketplace.client import PortalClient
 from deploy.marketplace.running import Marketplace
 from deploy.servers.waiting import wait_for
+from wire.http.portal import PortalClient
 
 T = TypeVar("T")
 #: Callers at a time -> calls of each of them in one round.
@@ -126,7 +125,7 @@ class Outcome:
     rows: tuple[Row, ...]
 
 
-def measure(rounds: int, say: Callable[[str], None]) -> Outcome:
+def measure(rounds: int) -> Outcome:
     """Start a marketplace of its own, measure, and stop it."""
     begun, found = time.monotonic(), machine()
     with tempfile.TemporaryDirectory(prefix="chainfaas-", ignore_cleanup_errors=True) as directory:
@@ -135,16 +134,16 @@ def measure(rounds: int, say: Callable[[str], None]) -> Outcome:
             market.start(ADMINISTRATORS, say)
             with Story(market, say) as story:
                 story.set_up()
-            rows = _rounds(market, rounds, say)
+            rows = _rounds(market, rounds)
     return Outcome(
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        at=today(),
         seconds=round(time.monotonic() - begun, 1),
         machine=found,
         rows=rows,
     )
 
 
-def _rounds(market: Marketplace, rounds: int, say: Callable[[str], None]) -> tuple[Row, ...]:
+def _rounds(market: Marketplace, rounds: int) -> tuple[Row, ...]:
     taken = {callers: Samples() for callers in PLAN}
     with market.client(DEVELOPER) as developer:
         bench = Bench(market, developer, developer.get(f"functions/{NAME}")["live_version"]["image"])
@@ -164,20 +163,33 @@ def _rounds(market: Marketplace, rounds: int, say: Callable[[str], None]) -> tup
     )
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else.")
+def table(found: Outcome) -> str:
+    """Return the measurement as Markdown."""
+    lines = [
+        conditions(found.at, found.machine, f"{found.seconds:.0f} s in all"),
+        "",
+        "| callers | what | n | median ms | 90 % ms | 99 % ms |",
+        "| ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in found.rows:
+        for title, took in (
+            ("request → result", row.request_to_result),
+            ("finish → paid", row.finish_to_paid),
+            ("bare `docker run`", row.docker_run),
+        ):
+            lines.append(
+                f"| {row.callers} | {title} | {took.count} | {took.median:.0f} | {took.p90:.0f} | {took.p99:.0f} |"
+            )
+    return "\n".join(lines)
+
+
+@click.command(cls=Command, context_settings=SETTINGS)
 @click.option("--rounds", type=click.IntRange(1, 50), default=3, show_default=True)
-@click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
-def main(*, as_json: bool, rounds: int, write: bool) -> None:
+@reporting
+def main(*, rounds: int, **told: bool) -> None:
     """Measure calls of a function: request to result, and finish to paid."""
-    try:
-        outcome = measure(rounds, lambda text: click.echo(text, err=True))
-    except DeployError as error:
-        raise click.ClickException(error.explained()) from error
-    plain = asdict(outcome)
-    if write:
-        write_table("invoke", table(plain))
-    click.echo(json.dumps(plain) if as_json else json.dumps(plain, indent=2))
+    found = measure(rounds)
+    report("invoke", asdict(found), table(found), **told)
 
 
 if __name__ == "__main__":

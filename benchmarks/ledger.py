@@ -4,20 +4,19 @@ A whole job is create, receipt and confirm with its settlement. The baseline, in
 one operation a transaction.
 """
 
-import json
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from benchmarks.document import write_table
+from benchmarks.document import conditions, report, reporting, say, today
 from benchmarks.processes import memory_mib
 from benchmarks.summary import Machine, machine
+from deploy.commands import SETTINGS, Command
 from tests.support.embedded import Recorded
 from tests.support.ledger import KEYS, OUTPUT, World, job_arguments, marketplace, receipt_jws
 from wire.ledger.blocks import OperationStatus
@@ -67,7 +66,7 @@ def operations(first: int, count: int) -> Iterator[str]:
         yield operation_text(f"job.confirm:{job_id}", confirmation)
 
 
-def measure(jobs: int, stretches: int, say: Callable[[str], None]) -> Measured:
+def measure(jobs: int, stretches: int) -> Measured:
     """Let a new ledger grow, and verify it."""
     begun = time.monotonic()
     found = machine()
@@ -89,9 +88,9 @@ def measure(jobs: int, stretches: int, say: Callable[[str], None]) -> Measured:
             growth.append(Stretch(jobs=done, jobs_per_second=wall, jobs_per_cpu_second=processor, memory_mib=memory))
             say(f"{done} jobs: {wall} jobs/s, {processor} jobs per CPU second, {memory} MiB")
         since = time.monotonic()
-        verified = recorded.ledger.verify(_telling(say))
+        verified = recorded.ledger.verify(_tell)
         return Measured(
-            at=datetime.now(UTC).date().isoformat(),
+            at=today(),
             machine=found,
             growth=tuple(growth),
             alone_jobs_per_second=alone,
@@ -101,14 +100,10 @@ def measure(jobs: int, stretches: int, say: Callable[[str], None]) -> Measured:
         )
 
 
-def _telling(say: Callable[[str], None]) -> Callable[[int, int], None]:
-    """Return what tells how far the proof is, each tenth of it."""
-
-    def tell(proved: int, height: int) -> None:
-        if proved * 10 // height > (proved - 1) * 10 // height:
-            say(f"{proved} of {height} blocks are verified")
-
-    return tell
+def _tell(proved: int, height: int) -> None:
+    """Tell how far the proof is, each tenth of it."""
+    if proved * 10 // height > (proved - 1) * 10 // height:
+        say(f"{proved} of {height} blocks are verified")
 
 
 def _grow(world: World, first: int, batches: int) -> tuple[int, int]:
@@ -146,7 +141,7 @@ def _rate(work: Callable[[], None], count: int) -> tuple[int, int]:
 def table(found: Measured) -> str:
     """Return the measurement as Markdown."""
     lines = [
-        _conditions(found),
+        conditions(found.at, found.machine, f"{found.seconds:.0f} s in all"),
         "",
         "| jobs on the ledger | whole jobs a second | per CPU second | times the baseline | memory MiB |",
         "| ---: | ---: | ---: | ---: | ---: |",
@@ -166,26 +161,14 @@ def table(found: Measured) -> str:
     return "\n".join(lines)
 
 
-def _conditions(found: Measured) -> str:
-    on = found.machine
-    return (
-        f"{found.at}: {on.processors} processors {on.processor}, Linux {on.kernel}; "
-        f"load before {on.load_before}, steal {on.steal_percent} %; {found.seconds:.0f} s in all."
-    )
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else.")
+@click.command(cls=Command, context_settings=SETTINGS)
 @click.option("--jobs", type=click.IntRange(1_000, 2_000_000), default=20_000, show_default=True)
 @click.option("--stretches", type=click.IntRange(1, 50), default=5, show_default=True, help="Rows of the table.")
-@click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
-def main(*, as_json: bool, jobs: int, stretches: int, write: bool) -> None:
+@reporting
+def main(*, jobs: int, stretches: int, **told: bool) -> None:
     """Measure the embedded ledger: jobs a second as it grows, and how fast it is verified."""
-    found = measure(jobs, stretches, lambda text: click.echo(text, err=True))
-    if write:
-        write_table("ledger", table(found))
-    plain = asdict(found)
-    click.echo(json.dumps(plain) if as_json else json.dumps(plain, indent=2))
+    found = measure(jobs, stretches)
+    report("ledger", asdict(found), table(found), **told)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -39,10 +39,6 @@ class Machine:
     load_before: float
     #: Part of the time that a host took away from this virtual machine since it started, in percent.
     steal_percent: float
-
-    def plain(self) -> dict[str, object]:
-        """Return it as JSON's own types."""
-        return asdict(self)
 
 
 def machine() -> Machine:

@@ -29,6 +29,7 @@ from provider_agent.machine.portal import Portal
 from provider_agent.rabbitmq import try_login
 from wire import logs
 from wire.enrolment import end_of
+from wire.http.portal import PortalError
 from wire.limits import BOUNDS
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _plainly(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except AgentError as error:
+        except (AgentError, PortalError) as error:
             raise click.ClickException(str(error)) from error
 
     return run

@@ -6,8 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http import HTTPStatus
+from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -19,7 +18,6 @@ from provider_agent.containers.registries import listed
 from provider_agent.containers.running import ContainerRunner
 from provider_agent.errors import AgentError
 from provider_agent.jobs.journal import Journal
-from provider_agent.local_http import LOOPBACK, Answer, LocalHttp, json_answer
 from provider_agent.machine import config as configs
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config
@@ -27,6 +25,7 @@ from provider_agent.machine.home import Home
 from provider_agent.machine.portal import Portal
 from provider_agent.machine.renewal import RenewalLoop, renew, utc_now
 from provider_agent.rabbitmq import BrokerLogin, RabbitBroker
+from wire.http.health import LOCAL_NAMES, LOOPBACK, Answer, serving, watched
 
 log = logging.getLogger(__name__)
 
@@ -134,24 +133,13 @@ def _drained(agent: Agent, signals: SimpleQueue[int], seconds: float) -> None:
 
 @contextmanager
 def _local_http(home: Home, agent: Agent, port: int) -> Iterator[None]:
-    def health() -> Answer:
-        is_healthy = agent.is_healthy()
-        status = HTTPStatus.OK if is_healthy else HTTPStatus.SERVICE_UNAVAILABLE
-        return json_answer({"healthy": is_healthy}, status)
-
-    pages = {
-        "/healthz": health,
-        "/metrics": lambda: (HTTPStatus.OK, "text/plain; version=0.0.4", agent.metrics.text()),
-        "/status": lambda: json_answer(agent.status()),
-    }
-    try:
-        server = LocalHttp(pages, port=port)
-    except OSError as error:
-        raise AgentError(f"port {port} cannot be used: {error.strerror}") from error
-    server.start()
-    home.write(home.running, json.dumps({"port": server.port, "pid": os.getpid()}).encode())
-    try:
+    pages = watched(lambda: (agent.is_healthy(), {}), agent.metrics.text)
+    pages["/status"] = lambda: Answer(json.dumps(agent.status()).encode())
+    with ExitStack() as closing:
+        try:
+            taken = closing.enter_context(serving((LOOPBACK, port), pages, names=LOCAL_NAMES))
+        except OSError as error:
+            raise AgentError(f"port {port} cannot be used: {error.strerror}") from error
+        closing.callback(home.running.unlink, missing_ok=True)
+        home.write(home.running, json.dumps({"port": taken, "pid": os.getpid()}).encode())
         yield
-    finally:
-        home.running.unlink(missing_ok=True)
-        server.stop()

@@ -3,30 +3,39 @@
 One transaction at a time, with a peer that answers at once: the stock package stalls when there are several.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
 import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.document import write_table
+from benchmarks.document import conditions, report, reporting, today
 from benchmarks.processes import processor_ms
 from benchmarks.shim.peer import Peer, Stalled
-from benchmarks.summary import machine
+from benchmarks.summary import Machine, machine
+from deploy.commands import SETTINGS, Command
+from deploy.paths import ROOT
 from deploy.servers.ports import answers, free_ports
 from deploy.servers.waiting import wait_for
 
 STOCK = "fabric-chaincode-python==2.5.4"
 _HERE = Path(__file__).parent
-_ROOT = _HERE.parents[1]
 _WARM_UP = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """The whole measurement."""
+
+    at: str
+    machine: Machine
+    rows: list[dict[str, Any]]
 
 
 def stock_python(directory: Path) -> Path:
@@ -43,7 +52,7 @@ def served(command: Sequence[str | Path]) -> Iterator[tuple[str, int]]:
     (port,) = free_ports(1)
     address = f"127.0.0.1:{port}"
     with subprocess.Popen(
-        [*command, address], cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, address], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
             wait_for("the server", lambda: answers(port), 30)
@@ -84,38 +93,30 @@ def measure_all(python: Path, transactions: int) -> list[dict[str, Any]]:
     return rows
 
 
-def table(found: dict[str, Any]) -> str:
+def table(found: Measured) -> str:
     """Return the measurement as Markdown."""
-    made = found["machine"]
-    where = (
-        f"{found['at']}: {made['processors']} processors {made['processor']}, Linux {made['kernel']}; "
-        f"load before {made['load_before']}, steal {made['steal_percent']} %."
-    )
     lines = [
-        where,
+        conditions(found.at, found.machine),
         "",
         "| chaincode server | keys read and written a transaction | transactions | processor ms a transaction |",
         "| --- | ---: | ---: | ---: |",
     ]
-    for row in found["rows"]:
+    for row in found.rows:
         told = "stalled" if row["processor_ms"] is None else f"{row['processor_ms']:.2f}"
         lines.append(f"| {row['server']} | {row['keys']} | {row['transactions']} | {told} |")
     return "\n".join(lines)
 
 
-@click.command()
+@click.command(cls=Command, context_settings=SETTINGS)
 @click.option("--transactions", default=2000, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, on one line.")
-@click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
-def main(*, transactions: int, as_json: bool, write: bool) -> None:
+@reporting
+def main(*, transactions: int, **told: bool) -> None:
     """Measure the processor time of a transaction in each chaincode server."""
     before = machine()
     with tempfile.TemporaryDirectory(prefix="chainfaas-") as directory:
         rows = measure_all(stock_python(Path(directory) / "stock"), transactions)
-    found = {"at": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": before.plain(), "rows": rows}
-    if write:
-        write_table("shim", table(found))
-    click.echo(json.dumps(found) if as_json else table(found))
+    found = Measured(at=today(), machine=before, rows=rows)
+    report("shim", asdict(found), table(found), **told)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,16 @@ import gc
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from chaincode.fabric.errors import ChaincodeError
-from chaincode.fabric.health import serve_health
 from chaincode.fabric.server import ChaincodeServer, Tls
 from chaincode.fabric.transactions import Transactions
 from wire import logs
+from wire.http.health import health_page, serving
 
 #: A transaction makes ten thousand objects that no cycle holds; to look for cycles among them costs a twentieth of it.
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -37,16 +38,18 @@ def main(**given: str | Path) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    try:
-        server = ChaincodeServer(
-            package_id=str(given["package_id"]), address=str(given["address"]), tls=tls, transactions=transactions
-        )
-        health = serve_health(str(given["health"]), server.health)
-    except (ChaincodeError, OSError) as error:
-        sys.exit(f"chaincode server: {error}")
-    server.start()
-    ended.wait()
-    health.shutdown()
+    host, _, port = str(given["health"]).rpartition(":")
+    with ExitStack() as closing:
+        try:
+            server = ChaincodeServer(
+                package_id=str(given["package_id"]), address=str(given["address"]), tls=tls, transactions=transactions
+            )
+            pages = {"/healthz": health_page(lambda: (True, server.health()))}
+            closing.enter_context(serving((host, int(port)), pages))
+        except (ChaincodeError, OSError) as error:
+            sys.exit(f"chaincode server: {error}")
+        server.start()
+        ended.wait()
     server.stop()
 
 

@@ -2,17 +2,18 @@
 
 import json
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 
+from deploy.commands import SETTINGS, Command, directory_option, say
 from deploy.demo.function import NAME
 from deploy.demo.people import ADMINISTRATORS, DEVELOPER
 from deploy.demo.story import Story
@@ -20,9 +21,8 @@ from deploy.demo.tools import write_tools
 from deploy.errors import DeployError
 from deploy.marketplace.fabric import FabricChoice
 from deploy.marketplace.running import Marketplace, Progress
-from portal.environment import SettingError
+from deploy.paths import VAR
 
-_ROOT = Path(__file__).parents[2]
 _LOOK_SECONDS = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,12 +31,10 @@ class Stopped(BaseException):
     """Somebody asked for the end."""
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(cls=Command, context_settings=SETTINGS)
 @click.option("--once", is_flag=True, help="Stop after one call; the last line is one JSON object.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory with everything that is kept. [default: var/quickstart, or var/quickstart-fabric]",
+@directory_option(
+    "--data", None, "Directory with everything that is kept. [default: var/quickstart, or var/quickstart-fabric]"
 )
 @click.option(
     "--ledger",
@@ -60,20 +58,14 @@ def main(*, once: bool, data: Path | None, ledger: str, topology: str | None, **
     if topology and ledger != "fabric":
         raise click.UsageError("--topology is for --ledger fabric")
     fabric = FabricChoice(topology=topology or "small") if ledger == "fabric" else None
-    directory = data or _ROOT / "var" / ("quickstart-fabric" if fabric else "quickstart")
+    directory = data or VAR / ("quickstart-fabric" if fabric else "quickstart")
 
-    def progress(text: str) -> None:
-        click.echo(f"[{time.monotonic() - begun:5.1f} s] {text}", err=once)
-
+    progress = partial(say, err=once)
     try:
         with _stoppable(), Marketplace(directory, fabric=fabric, **options) as market:
             _run(market, progress=progress, begun=begun, once=once)
     except Stopped:
         click.echo("stopped", err=True)
-    except (DeployError, SettingError) as error:
-        text = error.explained() if isinstance(error, DeployError) else str(error)
-        click.echo(f"quickstart: {text}", err=True)
-        sys.exit(1)
 
 
 def _run(market: Marketplace, *, progress: Progress, begun: float, once: bool) -> None:

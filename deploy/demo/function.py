@@ -6,8 +6,8 @@ from typing import Any
 
 from deploy.images.demo import demo_image
 from deploy.images.push import push
-from deploy.marketplace.client import PortalClient
 from deploy.marketplace.running import Marketplace
+from wire.http.portal import PortalClient
 from wire.money import MICRO_PER_CREDIT
 
 NAME = "word-count"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.errors import DeployError
-from deploy.marketplace.client import PortalClient
+from wire.http.portal import PortalClient
 from wire.money import cost_of
 
 _PARTS = ("available_micro", "deposit_micro", "held_micro")

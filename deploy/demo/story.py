@@ -11,9 +11,9 @@ from deploy.demo.function import NAME, expected_answer, publish, push_demo_image
 from deploy.demo.people import ADMINISTRATOR, DEVELOPER, EVERYBODY, MACHINES, PROVIDER
 from deploy.errors import DeployError
 from deploy.marketplace.calling import Answer, Caller
-from deploy.marketplace.client import PortalClient
 from deploy.marketplace.running import Marketplace, Progress
 from deploy.servers.waiting import wait_for
+from wire.http.portal import PortalClient
 from wire.money import credits_text
 
 INPUT = b"It is a truth universally acknowledged, that a home PC with nothing to do must be in want of a job.\n"

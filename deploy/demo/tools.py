@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.marketplace.controller import ROOT
 from deploy.marketplace.running import Marketplace
+from deploy.paths import ROOT
 
 _MANAGE = """\
 #!/bin/sh

@@ -1,16 +1,21 @@
 """The command `fabric-network/network`."""
 
 import logging
-import sys
-import time
-from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import click
 
+from deploy.commands import (
+    SETTINGS,
+    Commands,
+    binaries_option,
+    directory_option,
+    every_option,
+    lines_option,
+    say,
+    show_log,
+)
 from deploy.errors import DeployError
 from deploy.fabric import supervision, topology
 from deploy.fabric.identities.expiry import WARN, ending
@@ -18,50 +23,17 @@ from deploy.fabric.network import Network, Node, Role, plan
 from deploy.fabric.nodes.chaincode import server_address, server_name
 from deploy.fabric.operator import Operator
 from deploy.fabric.readiness import height
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import Tools
+from deploy.paths import FABRIC, VAR
 from deploy.servers.ports import free_ports
-from fabric_client.errors import FabricError
+from deploy.servers.supervisor import PortTaken
 
-_VAR = NETWORK_DIRECTORY.parent / "var"
-_STARTED = time.monotonic()
-_LOG_LINES = 200
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-def say(words: str) -> None:
-    """Show progress, with the seconds since the start."""
-    click.echo(f"[{time.monotonic() - _STARTED:5.1f} s] {words}")
-
-
-def plainly(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command end with a plain message when something is wrong."""
-
-    @wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        try:
-            command(*arguments, **options)
-        except DeployError as error:
-            sys.exit(f"network: {error.explained()}")
-        except FabricError as error:
-            sys.exit(f"network: {error}")
-
-    return wrapped
-
-
-@click.group()
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=_VAR / "fabric",
-    show_default=True,
-    help="Where the network's data, keys and logs lie.",
-)
-@click.option(
-    "--binaries",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=_VAR / "fabric-bin",
-    show_default=True,
-    help="Where Fabric's programs lie once they are built.",
-)
+@click.group(cls=Commands, context_settings=SETTINGS)
+@directory_option("--data", VAR / "fabric", "Where the network's data, keys and logs lie.")
+@binaries_option
 @click.pass_context
 def main(context: click.Context, data: Path, binaries: Path) -> None:
     """Build, start and look after a Hyperledger Fabric network without Docker images."""
@@ -71,12 +43,10 @@ def main(context: click.Context, data: Path, binaries: Path) -> None:
 
 
 @main.command()
-@click.pass_context
-@plainly
-def build(context: click.Context) -> None:
+@click.pass_obj
+def build(operator: Operator) -> None:
     """Build Fabric's programs from pinned sources (needs Go and gcc; once)."""
-    binaries = context.parent.params["binaries"] if context.parent else _VAR / "fabric-bin"
-    Tools(directory=binaries).build(say)
+    operator.build()
 
 
 @main.command()
@@ -85,17 +55,16 @@ def build(context: click.Context) -> None:
 @click.option(
     "--topology",
     "file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    default=NETWORK_DIRECTORY / "topology.toml",
+    type=_FILE,
+    default=FABRIC / "topology.toml",
     help="What a new network consists of.",
 )
 @click.option(
     "--genesis",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=_FILE,
     help="Begin the ledger with these keys and fees (`manage.py make_keys` writes genesis.json).",
 )
 @click.pass_obj
-@plainly
 def up(operator: Operator, *, small: bool, free: bool, file: Path, genesis: Path | None) -> None:
     """Make the network the first time, and start what does not run."""
 
@@ -104,13 +73,16 @@ def up(operator: Operator, *, small: bool, free: bool, file: Path, genesis: Path
         following = range(wanted.base_port, wanted.base_port + 1000)
         return plan(wanted, free_ports if free else lambda count: list(following[:count]))
 
-    operator.up(planned, genesis)
+    try:
+        operator.up(planned, genesis)
+    except PortTaken as error:
+        advice = "stop that, or make the network elsewhere with `--data DIRECTORY --free-ports`"
+        raise DeployError(f"{error}: {advice}") from error
 
 
 @main.command()
-@click.argument("genesis", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("genesis", type=_FILE)
 @click.pass_obj
-@plainly
 def begin(operator: Operator, genesis: Path) -> None:
     """Begin the ledger with the keys and fees of a genesis file."""
     operator.begin(genesis)
@@ -118,7 +90,6 @@ def begin(operator: Operator, genesis: Path) -> None:
 
 @main.command()
 @click.pass_obj
-@plainly
 def status(operator: Operator) -> None:
     """Show each process, its address, and the height of each peer; fails when one is missing."""
     network = operator.network()
@@ -135,7 +106,7 @@ def status(operator: Operator) -> None:
         where = certificate.path.relative_to(operator.places.root)
         click.echo(f"WARNING: {where} ends on {certificate.at:%Y-%m-%d}: run `fabric-network/network renew`")
     if missing:
-        sys.exit(f"network: {missing} of {len(network.nodes)} do not run: `fabric-network/network up` starts them")
+        raise DeployError(f"{missing} of {len(network.nodes)} do not run: `fabric-network/network up` starts them")
 
 
 def _shown(network: Network, node: Node) -> tuple[str, str]:
@@ -146,9 +117,8 @@ def _shown(network: Network, node: Node) -> tuple[str, str]:
 
 
 @main.command()
-@click.option("--every", default=1.0, show_default=True, help="Seconds between two looks.")
+@every_option
 @click.pass_obj
-@plainly
 def watch(operator: Operator, *, every: float) -> None:
     """Start again what ends, until this command or the network is stopped; the processes outlive it."""
     operator.network()
@@ -158,7 +128,6 @@ def watch(operator: Operator, *, every: float) -> None:
 
 @main.command()
 @click.pass_obj
-@plainly
 def down(operator: Operator) -> None:
     """Stop everything; data and keys stay."""
     say(f"stopped {operator.down()} processes")
@@ -166,7 +135,6 @@ def down(operator: Operator) -> None:
 
 @main.command()
 @click.pass_obj
-@plainly
 def reset(operator: Operator) -> None:
     """Stop everything and remove all data and keys."""
     operator.reset()
@@ -175,22 +143,16 @@ def reset(operator: Operator) -> None:
 
 @main.command()
 @click.argument("name")
-@click.option("--lines", default=_LOG_LINES, show_default=True)
+@lines_option
 @click.pass_obj
-@plainly
 def logs(operator: Operator, name: str, lines: int) -> None:
     """Show the end of a process's log; NAME as `status` shows it."""
-    log = operator.daemons.log(name)
-    if not log.exists():
-        known = ", ".join(sorted(path.stem for path in log.parent.glob("*.log"))) or "none"
-        raise DeployError(f"there is no log of {name}; there are: {known}")
-    click.echo("\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
+    show_log(operator.daemons, name, lines)
 
 
 @main.command("add-peer")
 @click.argument("organisation")
 @click.pass_obj
-@plainly
 def add_peer(operator: Operator, organisation: str) -> None:
     """Add a peer to an organisation; it has caught up when this ends."""
     peer = operator.add_peer(organisation, free_ports)
@@ -201,7 +163,6 @@ def add_peer(operator: Operator, organisation: str) -> None:
 @click.argument("organisation")
 @click.argument("name")
 @click.pass_obj
-@plainly
 def revoke(operator: Operator, organisation: str, name: str) -> None:
     """Take all certificates of a user or node out of force, by a change of the channel."""
     say(f"{name} is revoked; {organisation} has revoked {operator.revoke(organisation, name)} certificates")
@@ -209,7 +170,6 @@ def revoke(operator: Operator, organisation: str, name: str) -> None:
 
 @main.command("publish-revocations")
 @click.pass_obj
-@plainly
 def publish_revocations(operator: Operator) -> None:
     """Put on the channel what the CAs have revoked since, as providers that were revoked in the portal."""
     for organisation, count in operator.publish_revocations().items():
@@ -219,7 +179,6 @@ def publish_revocations(operator: Operator) -> None:
 @main.command()
 @click.option("--within", default=WARN.days, show_default=True, help="Days within which a certificate ends.")
 @click.pass_obj
-@plainly
 def renew(operator: Operator, *, within: int) -> None:
     """Replace the certificates that end soon, for the same keys; transactions go on meanwhile."""
     operator.renew(timedelta(days=within))
@@ -228,7 +187,6 @@ def renew(operator: Operator, *, within: int) -> None:
 
 @main.command()
 @click.pass_obj
-@plainly
 def upgrade(operator: Operator) -> None:
     """Put the chaincode as it is now in the place of the one that runs; the state stays."""
     say(f"definition {operator.upgrade()} of the chaincode is in force")

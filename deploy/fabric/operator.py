@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from deploy import files
 from deploy.errors import DeployError
-from deploy.fabric import files, readiness
 from deploy.fabric import network as networks
+from deploy.fabric import readiness
 from deploy.fabric.channel.configuration import make_channel_block
 from deploy.fabric.channel.lifecycle import Lifecycle
 from deploy.fabric.channel.membership import join, join_peer
@@ -16,36 +17,22 @@ from deploy.fabric.channel.package import Package, package
 from deploy.fabric.channel.revocation import publish, revoke
 from deploy.fabric.identities.authority import authority_daemon
 from deploy.fabric.identities.enrolment import ADMINISTRATOR, Enrolment
-from deploy.fabric.network import PORTS, Network, Node, Places, Role
+from deploy.fabric.network import PORTS, Network, Node, Role
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
-from deploy.fabric.nodes.daemons import Daemon, Daemons
 from deploy.fabric.nodes.orderers import orderer_daemon
 from deploy.fabric.nodes.peers import peer_daemon
 from deploy.fabric.profiles import write_profiles
-from deploy.fabric.tools import Tools
+from deploy.fabric.supervision import Processes
+from deploy.servers.process import Program
 from wire.ledger.genesis import BadGenesis, Genesis
 
 Say = Callable[[str], None]
 
 
-class Operator:
+class Operator(Processes):
     """One network, by its directory."""
 
-    def __init__(self, root: Path, tools: Tools, say: Say) -> None:
-        self.places = Places(root=root)
-        self.daemons = Daemons(root)
-        self._tools = tools
-        self._say = say
-
-    def network(self) -> Network:
-        """Return the network.
-
-        :raises DeployError: when none was made.
-        """
-        found = networks.load(self.places)
-        if found is None:
-            raise DeployError(f"there is no network in {self.places.root}: `fabric-network/network up` makes one")
-        return found
+    nothing = "there is no network in {root}: `fabric-network/network up` makes one"
 
     def up(self, planned: Callable[[], Network], genesis: Path | None) -> None:
         """Make the network if there is none, start what does not run, and return when it commits transactions.
@@ -66,7 +53,7 @@ class Operator:
     def _up(self, network: Network) -> None:
         self.places.stopped.unlink(missing_ok=True)
         self._say(f"{len(network.nodes)} nodes of {len(network.organisations)} organisations in {self.places.root}")
-        self.daemons.start([self.daemon(network, node) for node in network.of(Role.CA)])
+        self.daemons.start(*(self.daemon(network, node) for node in network.of(Role.CA)))
         self._enrol(network)
         make_channel_block(self._tools, self.places, network)
         self._start_nodes(network)
@@ -130,7 +117,7 @@ class Operator:
         with Enrolment(self.places, network, peer.organisation) as enrolment:
             enrolment.node(peer)
         networks.save(self.places, network)
-        self.daemons.start([peer_daemon(self._tools, self.places, network, peer)])
+        self.daemons.start(peer_daemon(self._tools, self.places, network, peer))
         join_peer(self._tools, self.places, network, peer)
         Lifecycle(self._tools, self.places, network).install(package(self.places, network), (peer,))
         readiness.wait_for_height(self.places, network, peer, self._say)
@@ -154,7 +141,7 @@ class Operator:
 
     def _restart(self, network: Network, node: Node) -> None:
         self.daemons.stop(node.name)
-        self.daemons.start([self.daemon(network, node)])
+        self.daemons.start(self.daemon(network, node))
 
     def revoke(self, organisation: str, name: str) -> int:
         """Take all certificates of a name out of force; return how many the organisation has revoked."""
@@ -167,30 +154,10 @@ class Operator:
         network = self.network()
         return {name: publish(self._tools, self.places, network, name) for name in network.organisations}
 
-    def down(self) -> int:
-        """Stop everything and return how many processes there were; the data stays."""
-        if networks.load(self.places) is None:
-            return self.daemons.stop_all()
-        files.write(self.places.stopped, b"")
-        with files.alone(self.places.root):
-            return self.daemons.stop_all()
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the network is meant not to run, or was removed."""
-        return self.places.stopped.exists() or networks.load(self.places) is None
-
-    def start_missing(self) -> list[str]:
-        """Start the processes that ended, and return their names; nothing else is done to the network.
-
-        :raises DeployError: when one does not start.
-        """
-        with files.alone(self.places.root):
-            # It may have been removed while this waited for its turn.
-            if self.stopped:
-                return []
-            network = self.network()
-            return self.daemons.start([self.daemon(network, node) for node in network.nodes])
+    def programs(self) -> list[Program]:
+        """Return the network's nodes as processes."""
+        network = self.network()
+        return [self.daemon(network, node) for node in network.nodes]
 
     def reset(self) -> None:
         """Stop everything and remove all data and keys.
@@ -213,7 +180,7 @@ class Operator:
         described.unlink(missing_ok=True)
         shutil.rmtree(root)
 
-    def daemon(self, network: Network, node: Node) -> Daemon:
+    def daemon(self, network: Network, node: Node) -> Program:
         """Return a node as a process."""
         if node.role is Role.CHAINCODE:
             return chaincode_daemon(self.places, network, node, package(self.places, network).package_id)
@@ -233,13 +200,13 @@ class Operator:
 
     def _start_nodes(self, network: Network) -> None:
         nodes = network.of(Role.ORDERER) + network.of(Role.PEER)
-        started = self.daemons.start([self.daemon(network, node) for node in nodes])
+        started = self.daemons.start(*(self.daemon(network, node) for node in nodes))
         self._say(f"{len(nodes)} orderers and peers run ({len(started)} of them started now)")
 
     def _serve(self, network: Network) -> Package:
         """Start the servers of the chaincode's definition, and tell the peers."""
         made = package(self.places, network)
-        self.daemons.start([self.daemon(network, node) for node in network.of(Role.CHAINCODE)])
+        self.daemons.start(*(self.daemon(network, node) for node in network.of(Role.CHAINCODE)))
         Lifecycle(self._tools, self.places, network).install(made, network.of(Role.PEER))
         return made
 

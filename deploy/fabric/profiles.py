@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.network import Network, Places, Role, msp_id
 from fabric_client.profile import PeerPlace, Profile, RegistrarProfile
 from wire.codec import encode

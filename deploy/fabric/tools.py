@@ -10,20 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import DeployError, Missing, NotReady
-from deploy.fabric.files import alone
+from deploy.files import alone
+from deploy.paths import FABRIC, VAR
 
-NETWORK_DIRECTORY = Path(__file__).parents[2] / "fabric-network"
 #: Each Go module with the programs that it makes.
 MODULES: Mapping[str, tuple[str, ...]] = {
     "fabric": ("peer", "orderer", "configtxgen", "configtxlator", "osnadmin", "ledgerutil"),
     "ca": ("fabric-ca-server", "fabric-ca-client"),
 }
 #: Where `deploy/install fabric` puts a Go when the system's is too old.
-_OWN_GO = NETWORK_DIRECTORY.parent / "var" / "go" / "bin"
+_OWN_GO = VAR / "go" / "bin"
 _NEEDED = {
     "go": "Go 1.24 or newer builds Fabric's programs: `deploy/install fabric` as root on Debian, or https://go.dev/dl",
     "gcc": "Fabric's CA needs a C compiler for its SQLite (Debian: apt-get install gcc libc6-dev)",
 }
+#: For peers and orderers: a tenth less processor time under load, for half as much memory again.
+GARBAGE_COLLECTION = {"GOGC": "200"}
 _BUILD_SECONDS = 3600
 _TELL_SECONDS = 10
 
@@ -56,7 +58,7 @@ class Tools:
                 self._build_module(module, programs, say)
 
     def _build_module(self, module: str, programs: Sequence[str], say: Callable[[str], None]) -> None:
-        sources = NETWORK_DIRECTORY / "tools" / module
+        sources = FABRIC / "tools" / module
         stamp = self.directory / f".{module}.sha256"
         wanted = _digest(sources)
         if _read(stamp) == wanted and all((self.directory / program).exists() for program in programs):

@@ -3,13 +3,14 @@
 import gzip
 import hashlib
 import io
-import json
 import platform
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+
+from wire.codec import canonical_json
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
@@ -40,7 +41,7 @@ class Image:
     @cached_property
     def config(self) -> bytes:
         """What the image is for and how it starts."""
-        return _json(
+        return canonical_json(
             {
                 "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
                 "os": "linux",
@@ -56,7 +57,7 @@ class Image:
     @cached_property
     def manifest(self) -> bytes:
         """What the registry keeps under the image's digest."""
-        return _json(
+        return canonical_json(
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST_TYPE,
@@ -82,7 +83,3 @@ def _entry(path: PurePosixPath, *, kind: bytes, size: int = 0) -> tarfile.TarInf
     entry = tarfile.TarInfo(str(path).lstrip("/"))
     entry.type, entry.size, entry.mode = kind, size, 0o755
     return entry
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -6,15 +6,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from deploy.marketplace.controller import ROOT
+from deploy.paths import ROOT
+from deploy.servers.ports import is_well
 from deploy.servers.process import AGENTS, Program
 
 #: Nano-credits a millisecond: a run of ten milliseconds costs a thousandth of a credit.
 PRICE = 100_000
 _AGENT = [sys.executable, "-m", "provider_agent"]
-_PROBE_SECONDS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +45,6 @@ class Machine:
             command=[*_AGENT, "enroll", portal_url, code, f"--home={self.home}", f"--ca={self.ca_file}", *offer],
             environment=_environment(),
             directory=ROOT,
-            ready=lambda: True,
         )
 
     def agent(self) -> Program:
@@ -67,9 +64,9 @@ class Machine:
     def _is_healthy(self) -> bool:
         try:
             port = json.loads((self.home / "running.json").read_text())["port"]
-            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=_PROBE_SECONDS, trust_env=False).is_success
-        except (OSError, ValueError, KeyError, httpx.HTTPError):
+        except (OSError, ValueError, KeyError):
             return False
+        return is_well(f"http://127.0.0.1:{port}/healthz")
 
 
 def _environment() -> dict[str, str]:

@@ -3,12 +3,11 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import httpx
 
-from deploy.marketplace.client import tls_context
+from wire.http.portal import tls_context
 
 _SECONDS = 90
 
@@ -37,9 +36,7 @@ class Caller:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_ended: object) -> None:
         self._http.close()
 
     def call(self, developer: str, function: str, body: bytes) -> Answer:

@@ -3,20 +3,16 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-import httpx
-
-from deploy.marketplace.client import tls_context
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.settings import GATEWAY_WORKERS, functions_url, portal_url
+from deploy.paths import ROOT
+from deploy.servers.ports import is_well
 from deploy.servers.process import CONTROLLER, Program
 from deploy.servers.tls import ServerTls
 
-ROOT = Path(__file__).parents[2]
 #: How long calls under way may go on when the portal is stopped.
 _GRACEFUL_SECONDS = 3
-_PROBE_SECONDS = 2
 _SIGNERS = ("treasury", "authority-controller", "authority-peers")
 
 
@@ -35,7 +31,6 @@ class Controller:
             command=[sys.executable, "-m", "deploy.administer", *lines],
             environment=self.settings,
             directory=ROOT,
-            ready=lambda: True,
         )
 
     def programs(self) -> list[Program]:
@@ -56,7 +51,7 @@ class Controller:
             directory=ROOT,
             rank=CONTROLLER,
             ready=lambda: all(
-                _is_healthy(f"{url}/healthz", self.tls.ca_file)
+                is_well(f"{url}/healthz", self.tls.ca_file)
                 for url in (portal_url(self.layout), functions_url(self.layout))
             ),
         )
@@ -80,13 +75,5 @@ class Controller:
             environment=self.settings,
             directory=ROOT,
             rank=CONTROLLER,
-            ready=lambda: _is_healthy(f"http://127.0.0.1:{port}/healthz", None),
+            ready=lambda: is_well(f"http://127.0.0.1:{port}/healthz"),
         )
-
-
-def _is_healthy(url: str, ca_file: Path | None) -> bool:
-    try:
-        verify = tls_context(ca_file) if ca_file else True
-        return httpx.get(url, verify=verify, timeout=_PROBE_SECONDS, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False

@@ -7,17 +7,17 @@ from pathlib import Path
 from deploy.errors import DeployError
 from deploy.fabric import topology
 from deploy.fabric.network import Network, Places, plan
-from deploy.fabric.nodes.daemons import PortTaken
-from deploy.fabric.operator import Operator, Say
+from deploy.fabric.operator import Operator
 from deploy.fabric.profiles import profile_file
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.supervision import Say
+from deploy.fabric.tools import Tools
 from deploy.marketplace.layout import Layout
+from deploy.paths import FABRIC, FABRIC_BINARIES
 from deploy.servers.ports import free_ports
+from deploy.servers.supervisor import PortTaken
 from fabric_client.errors import FabricError
 
-#: Where Fabric's programs lie once they are built.
-BINARIES = NETWORK_DIRECTORY.parent / "var" / "fabric-bin"
-_TOPOLOGY = NETWORK_DIRECTORY / "topology.toml"
+_TOPOLOGY = FABRIC / "topology.toml"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +26,7 @@ class FabricChoice:
 
     #: `small`: one orderer, and one peer an organisation; `default`: all that topology.toml names.
     topology: str = "small"
-    binaries: Path = BINARIES
+    binaries: Path = FABRIC_BINARIES
 
 
 class FabricNetwork:
@@ -67,7 +67,7 @@ class FabricNetwork:
         try:
             self.operator.up(self._planned, genesis)
         except PortTaken as error:
-            raise DeployError(f"{str(error).partition(':')[0]}: stop that, or begin afresh with --data DIR") from error
+            raise DeployError(f"{error}: stop that, or begin afresh with --data DIR") from error
         except FabricError as error:
             raise DeployError(f"the Fabric network failed: {error}") from error
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from deploy.errors import DeployError
+from deploy.files import secret_file
 from deploy.servers.ports import free_ports, is_free
-from deploy.servers.programs import secret_file
 
 #: What the portal and the functions get when nobody else has it.
 _WISHED = {"portal": 8443, "functions": 8444}

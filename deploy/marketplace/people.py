@@ -10,10 +10,10 @@ from typing import Self
 import httpx
 
 from deploy.errors import DeployError
-from deploy.marketplace.client import PortalClient, PortalRefused, tls_context
+from deploy.files import secret_file
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.settings import portal_url
-from deploy.servers.programs import secret_file
+from wire.http.portal import PortalClient, PortalRefused, tls_context
 
 _CSRF_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _SECONDS = 30
@@ -68,7 +68,7 @@ class People:
                 password = person.password_file(self._layout).read_text()
                 browser.enter(person, password)
                 secret_file(token, browser.make_token("quickstart"))
-        return PortalClient(self._url, ca_file=self._ca_file, token=token.read_text())
+        return PortalClient(self._url, self._ca_file, token=token.read_text(), keeps_connection=True)
 
 
 class _Browser:

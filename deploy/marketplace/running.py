@@ -1,27 +1,29 @@
 """A running marketplace: what is started in which order, and how it is stopped."""
 
-import fcntl
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
-from deploy.errors import DeployError
+from deploy.errors import DeployError, NotReady
+from deploy.files import alone
 from deploy.marketplace.agents import Machine
-from deploy.marketplace.client import PortalClient
 from deploy.marketplace.controller import Controller
 from deploy.marketplace.fabric import FabricChoice, FabricNetwork
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.people import People, Person
 from deploy.marketplace.servers import Servers
 from deploy.marketplace.settings import DATABASE, controller_settings, functions_url, portal_url
-from deploy.servers.process import Running, Supervisor, stop_leftovers
+from deploy.servers.marks import stop_leftovers
+from deploy.servers.process import Running
+from deploy.servers.supervisor import Supervisor
 from portal.providers.broker_admin import RabbitAdmin
+from wire.http.portal import PortalClient
 
 _ALIVE = re.compile(r"^chainfaas_scheduler_providers ([0-9.]+)$", re.MULTILINE)
 Progress = Callable[[str], None]
@@ -42,7 +44,7 @@ class Marketplace:
         self.layout = Layout(directory)
         self._held = ExitStack()
         with ExitStack() as undone:
-            undone.enter_context(_locked(self.layout.directory))
+            self._lock(undone)
             #: How many processes a killed run had left behind.
             self.left_over = sum(map(stop_leftovers, (self.layout.directory, self.layout.fabric)))
             self.layout.keep("database", database)
@@ -147,6 +149,15 @@ class Marketplace:
         agents = [self.supervisor.launch(machine.agent()) for machine in machines]
         return [agent.wait_ready() for agent in agents]
 
+    def _lock(self, held: ExitStack) -> None:
+        """Keep the directory for this process alone; the kernel lets go of it however the process ends."""
+        try:
+            held.enter_context(alone(self.layout.directory, 0))
+        except NotReady as error:
+            raise DeployError(
+                f"a marketplace runs in {self.layout.directory}: stop it, or take another with --data DIR"
+            ) from error
+
     def _make_administrator(self, person: Person) -> str:
         password = person.password_file(self.layout)
         words = ["make_administrator", person.name, person.email, f"--password-file={password}"]
@@ -155,20 +166,6 @@ class Marketplace:
     def _set_up_broker(self) -> None:
         broker = self.servers.broker
         RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password).set_up()
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keep a directory for this process alone; the kernel lets go of it however the process ends.
-
-    :raises DeployError: when another process has it.
-    """
-    with (directory / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DeployError(f"a marketplace runs in {directory}: stop it, or take another with --data DIR") from error
-        yield
 
 
 def _wait_ready(started: list[Running], progress: Progress) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 
 from deploy.errors import DeployError, Missing
+from deploy.files import secret_file
 from deploy.servers.process import SERVERS, Program
-from deploy.servers.programs import program, secret_file
+from deploy.servers.programs import program
 
 #: A UNIX socket's path must be shorter, or the kernel refuses it.
 _SOCKET_PATH_MAX = 107

@@ -1,17 +1,22 @@
-"""Ports that nobody listens on."""
+"""Ports that nobody listens on, and whether somebody answers."""
 
 import os
 import random
 import socket
 from collections import deque
 from itertools import islice
+from pathlib import Path
+
+import httpx
 
 from deploy.errors import DeployError
+from wire.http.portal import tls_context
 
 #: Below the range from which the kernel takes ports for outgoing connections.
 _RANGE = range(20_000, 32_000)
 _TRIES = 1_000
 _MOST_HELD = 256
+_PROBE_SECONDS = 2
 #: Descriptors that keep the ports that this process chose from others that choose before a server listens there.
 _held: deque[int] = deque()
 
@@ -51,6 +56,14 @@ def _hold(port: int) -> bool:
     if len(_held) > _MOST_HELD:
         os.close(_held.popleft())
     return True
+
+
+def is_well(url: str, authority: Path | None = None) -> bool:
+    """Return whether GET of an address succeeds."""
+    try:
+        return httpx.get(url, verify=tls_context(authority), timeout=_PROBE_SECONDS, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def answers(port: int) -> bool:

@@ -12,8 +12,8 @@ import psycopg
 from psycopg import sql
 
 from deploy.errors import DeployError, Missing
+from deploy.files import secret_file
 from deploy.servers.process import SERVERS, Program
-from deploy.servers.programs import secret_file
 
 _USERS = ("postgres", "nobody")
 _SETTINGS = """\

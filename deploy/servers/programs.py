@@ -19,11 +19,3 @@ def program(name: str, *, package: str) -> Path:
     if found is None:
         raise Missing(f"{name} is not installed: apt-get install {package}")
     return Path(found)
-
-
-def secret_file(path: Path, content: str) -> Path:
-    """Write a file that only its owner can read."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(content)
-    return path

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import Missing
+from deploy.files import secret_file
 from deploy.servers.process import SERVERS, Program
-from deploy.servers.programs import secret_file
 
 #: The script under sbin refuses every user but root and rabbitmq; this one does not.
 _SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
+from deploy.servers.ports import is_well
 from deploy.servers.process import SERVERS, Program
 from deploy.servers.programs import program
 
@@ -35,10 +34,7 @@ class Registry:
 
     def answers(self) -> bool:
         """Return whether the registry answers."""
-        try:
-            return httpx.get(f"{self.url}/v2/", timeout=2).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        return is_well(f"{self.url}/v2/")
 
     def program(self) -> Program:
         """Return the registry as a program; its configuration is written.

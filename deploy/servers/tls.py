@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from deploy.servers.programs import secret_file
+from deploy.files import secret_file
 
 _DAY = timedelta(days=1)
 _YEARS = timedelta(days=3 * 365)

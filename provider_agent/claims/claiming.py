@@ -6,8 +6,9 @@ from typing import Protocol
 
 from provider_agent.claims.drafts import Draft, NothingToSend, draft, signed
 from provider_agent.claims.evidence import Evidence, EvidenceStore
-from provider_agent.machine.portal import OperationAnswer, PortalRefused
+from provider_agent.machine.portal import OperationAnswer
 from provider_agent.ports import Clock
+from wire.http.portal import PortalRefused
 from wire.ledger.states import JobState
 from wire.problems import Reason
 from wire.signing import SigningKey

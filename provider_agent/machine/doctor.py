@@ -17,6 +17,7 @@ from provider_agent.machine.config import Config
 from provider_agent.machine.home import Home
 from wire.enrolment import Membership, end_of
 from wire.errors import Malformed
+from wire.http.portal import PortalError
 from wire.limits import MIB
 from wire.signing import PublicKey
 
@@ -51,7 +52,7 @@ def examine(checks: Iterable[tuple[str, Check]]) -> Iterable[Finding]:
     for name, check in checks:
         try:
             yield from check()
-        except (AgentError, Malformed) as error:
+        except (AgentError, Malformed, PortalError) as error:
             yield Finding(name=name, level=Level.FAIL, text=str(error))
 
 

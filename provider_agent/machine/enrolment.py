@@ -9,11 +9,12 @@ from provider_agent.machine import config, keys
 from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import Config, Offer
 from provider_agent.machine.home import Home
-from provider_agent.machine.portal import EnrolmentAnswer, Portal, PortalRefused
+from provider_agent.machine.portal import EnrolmentAnswer, Portal
 from wire import signing
 from wire.codec import encode
 from wire.enrolment import EnrolmentStatement, code_digest
 from wire.errors import Malformed
+from wire.http.portal import PortalRefused
 from wire.signing import PublicKey
 
 
@@ -25,7 +26,7 @@ def enrol(home: Home, *, portal: Portal, code: str, offer: Offer, authority: Pat
     """Enrol this machine. Keys stay when the answer is lost, so that the same call can be made again.
 
     :raises AlreadyEnrolled: when it is enrolled.
-    :raises AgentError: when the portal refuses or cannot be reached.
+    :raises PortalError: when the portal refuses or cannot be reached.
     """
     home.create()
     if home.config.exists():

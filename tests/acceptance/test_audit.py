@@ -15,7 +15,7 @@ from deploy.demo.function import NAME, publish, push_demo_image
 from deploy.fabric.network import Node, Role
 from deploy.fabric.operator import Operator
 from deploy.fabric.readiness import height
-from deploy.marketplace.controller import ROOT
+from deploy.paths import ROOT
 from tests.acceptance.town import Town
 from tests.support.waiting import wait_for
 
@@ -98,7 +98,7 @@ def _restart(operator: Operator, peer: Node, *, after: Callable[[], None]) -> No
     operator.daemons.stop(peer.name)
     after()
     network = operator.network()
-    operator.daemons.start([operator.daemon(network, peer)])
+    operator.daemons.start(operator.daemon(network, peer))
     # Its port is open before it serves: who asks it then may give up, and ask the other organisation's peer.
     wait_for("the peer to answer", lambda: height(operator.places, network, peer), 60)
 

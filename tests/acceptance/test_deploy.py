@@ -6,9 +6,9 @@ import pytest
 
 from deploy.demo.function import expected_answer, push_demo_image
 from deploy.demo.people import DEVELOPER
-from deploy.marketplace.client import PortalRefused
 from tests.acceptance.town import Town
 from tests.support.waiting import wait_for
+from wire.http.portal import PortalRefused
 
 #: The first of them starts a marketplace within its own time.
 pytestmark = pytest.mark.timeout(300)

@@ -15,12 +15,12 @@ import pytest
 
 from deploy.demo.function import expected_answer
 from deploy.demo.story import INPUT
-from deploy.marketplace.client import tls_context
-from deploy.servers.process import marked_processes
+from deploy.servers.marks import marked_processes
 from tests.acceptance.conftest import Towns
 from tests.acceptance.town import Town
 from tests.architecture.sources import ROOT
 from tests.support.waiting import wait_for
+from wire.http.portal import tls_context
 from wire.signing import sha256_hex
 
 _KEYS = {

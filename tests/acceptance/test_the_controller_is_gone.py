@@ -9,7 +9,7 @@ import pytest
 
 from deploy.fabric.network import Places
 from deploy.fabric.profiles import profile_file
-from deploy.marketplace.controller import ROOT
+from deploy.paths import ROOT
 from fabric_client.profile import Profile
 from ledger.fabric.ledger import FabricReader
 from provider_agent.claims.evidence import EvidenceStore
@@ -44,7 +44,7 @@ def _credits(reader: FabricReader, account_id: str) -> int:
 
 def _destroy(town: Town) -> None:
     """Kill portal, scheduler, signers, broker, registry and agents at once, and take the database away."""
-    for running in town.market.supervisor.running:
+    for running in town.market.supervisor.started:
         running.kill()
     database = town.market.layout.sqlite_file
     for file in database.parent.glob(f"{database.name}*"):
@@ -65,7 +65,7 @@ def test_a_provider_is_paid_by_the_peers_alone(towns: Towns, town: Town) -> None
         wait_for("the job", lambda: call.done() or any(_newest_job(town)), 60)
         job_id, provider = _newest_job(town)
         wait_for("the job on the ledger", lambda: reader.get(keys.job(job_id)), 60)
-        next(item for item in town.market.supervisor.running if item.program.name == "ledger").kill()
+        next(item for item in town.market.supervisor.started if item.program.name == "ledger").kill()
         assert call.result(timeout=90).body == b"DOES ANYBODY PAY ME?"
         home = town.machines[provider].home
         evidence = EvidenceStore(home / "journal.sqlite3")

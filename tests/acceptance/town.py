@@ -126,7 +126,7 @@ class Town:
         """End an agent as a power cut would; what its containers do is Docker's business."""
         agent = self.agents[provider_id]
         agent.kill()
-        self.market.supervisor.running.remove(agent)
+        self.market.supervisor.started.remove(agent)
 
     def restart_agent(self, provider_id: str) -> None:
         """Start a killed agent again."""
@@ -138,7 +138,7 @@ class Town:
     def without_recorder(self) -> Iterator[None]:
         """Stop recorder and follower for a while: they would find what is wrong as well, and end."""
         supervisor = self.market.supervisor
-        supervisor.stop(next(item for item in supervisor.running if item.program.name == "ledger"))
+        supervisor.stop("ledger")
         yield
         supervisor.start(self.market.controller.ledger())
 

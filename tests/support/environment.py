@@ -10,8 +10,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from deploy.files import secret_file
 from deploy.servers.ports import free_ports
-from deploy.servers.programs import secret_file
 
 #: `sqlite` (default) or `postgresql`: where the tests that touch Django's database run.
 DATABASE_VARIABLE = "CHAINFAAS_TEST_DATABASE"

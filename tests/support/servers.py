@@ -20,9 +20,10 @@ from deploy.errors import Missing
 from deploy.servers.docker_engine import DockerEngine
 from deploy.servers.ports import free_ports
 from deploy.servers.postgresql import PostgreSQL
-from deploy.servers.process import Program, Supervisor
+from deploy.servers.process import Program
 from deploy.servers.rabbitmq import RabbitServer
 from deploy.servers.registry import Registry
+from deploy.servers.supervisor import Supervisor
 from scheduler.transport.rabbitmq import BrokerLogin
 from tests.support import environment
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.identities.authority import READERS
 from deploy.fabric.network import Network, Places, Role, msp_id
 from deploy.fabric.nodes.peers import run

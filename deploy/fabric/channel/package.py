@@ -7,7 +7,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.network import Network, Places
 from wire.codec import canonical_json
 from wire.ledger.names import CHAINCODE

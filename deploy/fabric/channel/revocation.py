@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography import x509
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.identities.enrolment import Enrolment
 from deploy.fabric.network import Network, Places, Role, msp_id
 from deploy.fabric.nodes.peers import PeerCommand, orderer_options

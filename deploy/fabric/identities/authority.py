@@ -3,11 +3,11 @@
 import secrets
 from pathlib import Path
 
+from deploy import files
 from deploy.errors import NotReady
-from deploy.fabric import files
 from deploy.fabric.network import Network, Node, Places
-from deploy.fabric.nodes.daemons import Daemon
 from deploy.fabric.tools import Tools
+from deploy.servers.process import Program
 from deploy.servers.waiting import wait_for
 from wire.codec import canonical_json
 
@@ -24,7 +24,7 @@ _ROOT_SECONDS = 30
 _YEAR = "8760h"
 
 
-def authority_daemon(tools: Tools, places: Places, network: Network, node: Node) -> Daemon:
+def authority_daemon(tools: Tools, places: Places, network: Network, node: Node) -> Program:
     """Return the server of an organisation's CA; its configuration is written the first time."""
     home = places.node(node)
     if not (home / _CONFIGURATION).exists():
@@ -32,7 +32,7 @@ def authority_daemon(tools: Tools, places: Places, network: Network, node: Node)
         configuration = _configuration(network, node, password(places, node))
         # YAML understands JSON.
         files.write(home / _CONFIGURATION, canonical_json(configuration), secret=True)
-    return Daemon(
+    return Program(
         name=node.name,
         command=[tools.path("fabric-ca-server"), "start", "--home", home],
         ports=[node.ports["listen"]],

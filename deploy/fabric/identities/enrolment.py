@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.authority import PARTICIPANTS, READERS, REGISTRAR, password, publish_root
 from deploy.fabric.identities.expiry import end_of

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.fabric import files
+from deploy import files
 from wire.codec import canonical_json
 from wire.signing import SigningKey
 

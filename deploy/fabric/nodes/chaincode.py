@@ -1,15 +1,13 @@
 """The chaincode's servers: one for each organisation, as each would run its own."""
 
 import sys
-from pathlib import Path
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.network import Network, Node, Places, Role
-from deploy.fabric.nodes.daemons import Daemon
 from deploy.fabric.nodes.peers import CONNECTIONS
+from deploy.paths import ROOT
+from deploy.servers.process import Program
 from wire.codec import canonical_json
-
-_ROOT = Path(__file__).parents[3]
 
 
 def server_name(node: Node, sequence: int) -> str:
@@ -22,11 +20,11 @@ def server_address(network: Network, node: Node) -> str:
     return f"{network.host}:{_ports(node, network.sequence)[0]}"
 
 
-def chaincode_daemon(places: Places, network: Network, node: Node, package_id: str) -> Daemon:
+def chaincode_daemon(places: Places, network: Network, node: Node, package_id: str) -> Program:
     """Return the server of the chaincode's current definition as a process."""
     home = places.node(node).resolve()
     listen, health = _ports(node, network.sequence)
-    options: dict[str, str | Path] = {
+    options: dict[str, object] = {
         "--package-id": package_id,
         "--address": f"{network.host}:{listen}",
         "--certificate": home / "tls" / "cert.pem",
@@ -35,13 +33,13 @@ def chaincode_daemon(places: Places, network: Network, node: Node, package_id: s
         "--genesis": places.genesis.resolve(),
         "--health": f"{network.host}:{health}",
     }
-    command = [sys.executable, "-m", "chaincode.fabric", *(part for option in options.items() for part in option)]
-    return Daemon(
+    command = [sys.executable, "-m", "chaincode.fabric", *(str(part) for option in options.items() for part in option)]
+    return Program(
         name=server_name(node, network.sequence),
         command=command,
         ports=[listen, health],
         directory=home,
-        environment={"PYTHONPATH": str(_ROOT)},
+        environment={"PYTHONPATH": str(ROOT)},
     )
 
 

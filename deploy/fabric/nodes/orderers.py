@@ -1,11 +1,12 @@
 """The orderers: how each is started."""
 
 from deploy.fabric.network import Network, Node, Places, msp_id
-from deploy.fabric.nodes.daemons import GARBAGE_COLLECTION, Daemon
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import GARBAGE_COLLECTION, Tools
+from deploy.paths import FABRIC
+from deploy.servers.process import Program
 
 
-def orderer_daemon(tools: Tools, places: Places, network: Network, node: Node) -> Daemon:
+def orderer_daemon(tools: Tools, places: Places, network: Network, node: Node) -> Program:
     """Return an orderer as a process."""
     home = places.node(node).resolve()
     tls = home / "tls"
@@ -34,14 +35,14 @@ def orderer_daemon(tools: Tools, places: Places, network: Network, node: Node) -
         "CONSENSUS_WALDIR": str(home / "raft" / "wal"),
         "CONSENSUS_SNAPDIR": str(home / "raft" / "snapshots"),
     }
-    return Daemon(
+    return Program(
         name=node.name,
         command=[tools.path("orderer").resolve()],
         ports=[node.ports[name] for name in ("listen", "admin")],
         directory=home,
         environment={
             **GARBAGE_COLLECTION,
-            "FABRIC_CFG_PATH": str(NETWORK_DIRECTORY / "config"),
+            "FABRIC_CFG_PATH": str(FABRIC / "config"),
             # A Gateway closes its stream after each transaction, and the orderer would warn of each.
             "FABRIC_LOGGING_SPEC": "warn:orderer.common.broadcast=error",
             **{f"ORDERER_GENERAL_{name}": value for name, value in general.items()},

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from deploy.errors import DeployError
 from deploy.fabric.identities.enrolment import ADMINISTRATOR
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
-from deploy.fabric.nodes.daemons import GARBAGE_COLLECTION, Daemon
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import GARBAGE_COLLECTION, Tools
+from deploy.paths import FABRIC
+from deploy.servers.process import Program
 
 #: In a peer's directory: where the chaincode's servers are, a file for each package label.
 CONNECTIONS = "chaincode"
@@ -19,7 +20,7 @@ class CommandFailed(DeployError):
     """One of Fabric's commands failed; the message has its words."""
 
 
-def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, bootstrap: str = "") -> Daemon:
+def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, bootstrap: str = "") -> Program:
     """Return a peer as a process; `bootstrap` is another peer of its organisation, where the network has none."""
     home = places.node(node).resolve()
     tls = home / "tls"
@@ -43,15 +44,15 @@ def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, b
         "PEER_TLS_KEY_FILE": str(tls / "key.pem"),
         "PEER_TLS_ROOTCERT_FILE": str(tls / "ca.pem"),
     }
-    return Daemon(
+    return Program(
         name=node.name,
         command=[tools.path("peer").resolve(), "node", "start"],
         ports=[node.ports[name] for name in ("listen", "operations")],
         # The external builder's path in core.yaml is relative to it.
-        directory=NETWORK_DIRECTORY,
+        directory=FABRIC,
         environment={
             **GARBAGE_COLLECTION,
-            "FABRIC_CFG_PATH": str(NETWORK_DIRECTORY / "config"),
+            "FABRIC_CFG_PATH": str(FABRIC / "config"),
             "FABRIC_LOGGING_SPEC": "warn",
             "CHAINFAAS_CHAINCODE_CONNECTIONS": str(home / CONNECTIONS),
             **{f"CORE_{name}": value for name, value in settings.items()},
@@ -72,7 +73,7 @@ class PeerCommand:
     def __init__(self, tools: Tools, places: Places, network: Network, node: Node) -> None:
         self._program = tools.path("peer").resolve()
         self._environment = {
-            "FABRIC_CFG_PATH": str(NETWORK_DIRECTORY / "config"),
+            "FABRIC_CFG_PATH": str(FABRIC / "config"),
             "FABRIC_LOGGING_SPEC": "error",
             "CORE_PEER_LOCALMSPID": msp_id(node.organisation),
             "CORE_PEER_MSPCONFIGPATH": str(places.user(node.organisation, ADMINISTRATOR).resolve()),

@@ -11,15 +11,16 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from deploy.fabric.joining.home import Home
-from deploy.fabric.joining.peer import JoinedPeer
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import Tools
+from deploy.paths import ROOT
 from deploy.servers.ports import free_ports, is_free
 from fabric_client.peers import Peer
 from fabric_client.profile import Profile
 from fabric_client.proposals import propose
 from ledger.arriving import blocks_between
 from ledger.fabric.ledger import FabricLedger
+from peer_operator.home import Home
+from peer_operator.peer import JoinedPeer
 from portal import composition
 from portal.accounts.models import Account
 from portal.peers import operations
@@ -37,7 +38,6 @@ from wire.ledger.records import Attestation
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = NETWORK_DIRECTORY.parent
 _TRANSACTIONS = 8
 _PORTS = 7
 COMMANDS = re.findall(r"^fabric-network/.*$", (ROOT / "docs/peer.md").read_text(), re.MULTILINE)
@@ -56,7 +56,7 @@ class Guide:
         line = next(command for command in COMMANDS if command.startswith(begins))
         words = [self._words.get(word, word) for word in line.split()]
         named = "join" if words[0].endswith("/join") else ""
-        command = [sys.executable, "-P", "-m", "deploy.fabric.joining", *filter(None, [named]), *words[1:]]
+        command = [sys.executable, "-P", "-m", "peer_operator", *filter(None, [named]), *words[1:]]
         return subprocess.run(
             [*command, "--binaries", str(self._binaries)],
             cwd=ROOT,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.fabric import files
+from deploy import files
 from deploy.fabric.identities.expiry import ending
 from deploy.fabric.network import Role
 from deploy.fabric.readiness import height
-from deploy.fabric.tools import NETWORK_DIRECTORY
+from deploy.paths import FABRIC
 from ledger.fabric.ledger import FabricLedger
 from tests.support.fabric.certificates import certified_until
 from tests.support.fabric.network import FabricNetwork, processes
@@ -72,7 +72,7 @@ def test_a_chaincode_server_that_is_killed_is_used_again_once_it_is_back(
     fabric_network.operator.daemons.stop(name, kill=True)
     node = fabric_network.node(Role.CHAINCODE, "peers")
     operator = fabric_network.operator
-    operator.daemons.start([operator.daemon(fabric_network.network, node)])
+    operator.daemons.start(operator.daemon(fabric_network.network, node))
 
     assert world.mint("bob", 1) == "applied"
 
@@ -134,7 +134,7 @@ def test_keys_are_readable_by_their_owner_only_and_none_lies_in_the_project(fabr
 
     assert keys
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
-    assert not list(NETWORK_DIRECTORY.rglob("*.pem"))
+    assert not list(FABRIC.rglob("*.pem"))
 
 
 def test_a_port_that_is_taken_is_named_with_a_way_out(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_port_that_is_taken_is_named_with_a_way_out(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        text = (NETWORK_DIRECTORY / "topology.toml").read_text()
+        text = (FABRIC / "topology.toml").read_text()
         topology.write_text(text.replace("base_port = 17050", f"base_port = {port}"))
         refused = FabricNetwork(tmp_path / "network").command("up", "--small", "--topology", str(topology))
 

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.fabric.network import Role
 from deploy.fabric.nodes.chaincode import server_name
-from deploy.fabric.tools import NETWORK_DIRECTORY
+from deploy.paths import ROOT
 from tests.support.fabric.load import Watch, deposits, world_on
 from tests.support.fabric.network import FabricNetwork, processes, running_network
 from tests.support.fabric.report import Report
@@ -62,7 +62,7 @@ class Load:
 @contextmanager
 def watched(network: FabricNetwork) -> Iterator[None]:
     """Run `network watch` beside the block; when the network is stopped after that it ends, and starts nothing."""
-    with subprocess.Popen(network.words("watch"), cwd=NETWORK_DIRECTORY.parent, stdout=subprocess.DEVNULL) as watching:
+    with subprocess.Popen(network.words("watch"), cwd=ROOT, stdout=subprocess.DEVNULL) as watching:
         try:
             yield
             assert network.command("down").returncode == 0

@@ -14,10 +14,11 @@ from portal.providers.testing import InMemoryBrokerAdmin
 from provider_agent.machine import config as configs
 from provider_agent.machine import enrolment, keys
 from provider_agent.machine.home import Home
-from provider_agent.machine.portal import EnrolmentAnswer, Portal, PortalProblem, PortalRefused
+from provider_agent.machine.portal import EnrolmentAnswer, Portal
 from tests.support.people import People
 from wire import names
 from wire.codec import decode
+from wire.http.portal import PortalRefused
 from wire.signing import PublicKey
 
 
@@ -32,7 +33,7 @@ class PortalInProcess:
             "/api/v1/enrolments", body, content_type="application/json", secure=True
         )
         if response.status_code != 200:
-            raise PortalRefused(decode(PortalProblem, response.content).hint)
+            raise PortalRefused(response.json()["hint"])
         return decode(EnrolmentAnswer, response.content)
 
 

@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from deploy.files import secret_file
 from deploy.servers.ports import free_ports
-from deploy.servers.programs import secret_file
 from tests.support import servers
 from tests.support.scheduling.marketplace import REPLIES, FakeProvider
 from tests.support.scheduling.rabbit_far_side import RabbitFarSide

@@ -11,18 +11,21 @@ import pytest
 
 from deploy.errors import DeployError
 from deploy.servers.docker_engine import DockerEngine
+from deploy.servers.marks import marked_processes
 from deploy.servers.postgresql import PostgreSQL
-from deploy.servers.process import Program, Supervisor, marked_processes
+from deploy.servers.process import Program
 from deploy.servers.registry import Registry
+from deploy.servers.supervisor import Supervisor
 from tests.support.servers import Broker
 from tests.support.waiting import wait_for
 
 _STARTS_AND_WAITS = """
 import sys, time
 from pathlib import Path
-from deploy.servers.process import Program, Supervisor
+from deploy.servers.process import Program
+from deploy.servers.supervisor import Supervisor
 supervisor = Supervisor(Path(sys.argv[1]))
-supervisor.start(Program(name="sleeper", command=["sleep", "300"], ready=lambda: True))
+supervisor.start(Program(name="sleeper", command=["sleep", "300"]))
 print("started", flush=True)
 time.sleep(300)
 """
@@ -66,7 +69,7 @@ def test_a_program_that_ends_as_it_starts_is_reported_with_its_last_words(tmp_pa
 def test_what_a_stubborn_program_started_goes_with_it(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         command = ["sh", "-c", "trap '' TERM; sleep 301 & sleep 302"]
-        supervisor.start(Program(name="stubborn", command=command, ready=lambda: True, stop_seconds=0.2))
+        supervisor.start(Program(name="stubborn", command=command, stop_seconds=0.2))
 
     assert list(marked_processes(tmp_path)) == []
 
@@ -74,7 +77,7 @@ def test_what_a_stubborn_program_started_goes_with_it(tmp_path: Path) -> None:
 def test_a_process_of_somebody_else_is_never_stopped(tmp_path: Path) -> None:
     stranger = subprocess.Popen(["sleep", "303"])
     with Supervisor(tmp_path) as supervisor:
-        supervisor.start(Program(name="ours", command=["sleep", "304"], ready=lambda: True))
+        supervisor.start(Program(name="ours", command=["sleep", "304"]))
 
     assert stranger.poll() is None
     stranger.kill()

@@ -20,8 +20,9 @@ from deploy.fabric.network import Network, Node, Places, Role, msp_id
 from deploy.fabric.nodes.chaincode import server_address
 from deploy.fabric.operator import Operator
 from deploy.fabric.profiles import profile
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
-from deploy.servers.process import MARKER
+from deploy.fabric.tools import Tools
+from deploy.paths import FABRIC_BINARIES, ROOT
+from deploy.servers.marks import marks
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peer
 from ledger.errors import LedgerError, Retry
@@ -32,9 +33,8 @@ from tests.support.servers import untested
 from wire.ledger.blocks import TransactionBody, TransactionRecord
 from wire.signing import SigningKey
 
-_ROOT = NETWORK_DIRECTORY.parent
 GENESIS = KEYS.genesis().text()
-BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRICBINARIES", _ROOT / "var" / "fabric-bin"))
+BINARIES = Path(os.environ.get("CHAINFAAS_TEST_FABRICBINARIES", FABRIC_BINARIES))
 _PATIENCE_SECONDS = 60
 
 
@@ -50,7 +50,7 @@ class FabricNetwork:
         """Run `fabric-network/network` on it."""
         return subprocess.run(
             self.words(*arguments),
-            cwd=_ROOT,
+            cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
@@ -90,9 +90,9 @@ class FabricNetwork:
 def running_network(root: Path, *options: str, genesis: str = GENESIS) -> Iterator[FabricNetwork]:
     """Yield a network in a directory; it ends with the block, and with this process however that ends."""
     guard = subprocess.Popen(
-        [sys.executable, "-m", "deploy.servers.process", str(root)],
-        cwd=_ROOT,
-        env={**os.environ, MARKER: "guard"},
+        [sys.executable, "-m", "deploy.servers.guard", str(root)],
+        cwd=ROOT,
+        env={**os.environ, **marks(root.parent, "guard")},
         stdin=subprocess.PIPE,
         start_new_session=True,
     )

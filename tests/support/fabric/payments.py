@@ -9,7 +9,7 @@ from functools import partial
 
 from deploy.fabric.network import Role
 from deploy.fabric.nodes.chaincode import server_name
-from deploy.fabric.nodes.daemons import Daemon
+from deploy.servers.process import Program
 from fabric_client.errors import EndorsementsDiffer, FabricError, ReadConflict
 from fabric_client.proposals import propose
 from ledger.fabric.ledger import FabricLedger
@@ -103,10 +103,10 @@ def naive_servers(network: FabricNetwork) -> Iterator[None]:
         _replace(network, names, usual)
 
 
-def _replace(network: FabricNetwork, names: list[str], daemons: list[Daemon]) -> None:
+def _replace(network: FabricNetwork, names: list[str], daemons: list[Program]) -> None:
     for name in names:
         network.operator.daemons.stop(name)
-    network.operator.daemons.start(daemons)
+    network.operator.daemons.start(*daemons)
 
 
 def _answers(network: FabricNetwork) -> bool:

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import psycopg
 
+from deploy.files import secret_file
 from deploy.servers.ports import free_ports
-from deploy.servers.programs import secret_file
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,11 +10,12 @@ from django.test import Client
 from provider_agent.claims.claiming import Claimant
 from provider_agent.claims.evidence import EvidenceStore
 from provider_agent.jobs.journal import Journal
-from provider_agent.machine.portal import OperationAnswer, PortalRefused
+from provider_agent.machine.portal import OperationAnswer
 from tests.support.outbox.market import MAX_MS, PRICE, Market
 from tests.support.tickets import Controller, a_ticket
 from wire import envelope, signing
 from wire.codec import decode
+from wire.http.portal import PortalRefused
 from wire.ledger.operations import CreateJob
 from wire.limits import Limits
 from wire.messages import Acknowledgement, Receipt, Ticket

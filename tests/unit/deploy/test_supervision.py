@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from deploy.fabric import network as networks
-from deploy.fabric.joining.home import Home
-from deploy.fabric.joining.peer import JoinedPeer
 from deploy.fabric.network import Network, Places
-from deploy.fabric.nodes.daemons import Daemon
 from deploy.fabric.operator import Operator
 from deploy.fabric.supervision import Supervision, Watched
 from deploy.fabric.tools import Tools
+from deploy.servers.process import Program
+from peer_operator.home import Home
+from peer_operator.peer import JoinedPeer
 from tests.support.waiting import wait_for
 
 EMPTY = Network(channel="c", host="127.0.0.1", max_transactions=1, timeout="1s", users={}, nodes=())
@@ -42,9 +42,9 @@ class Failing:
 class Sleeping(JoinedPeer):
     """An operator's peer that is one process, which does nothing."""
 
-    def _all(self) -> list[Daemon]:
+    def programs(self) -> list[Program]:
         command = [sys.executable, "-c", "import signal; signal.pause()"]
-        return [Daemon(name="attester", command=command, ports=[], directory=self.home.root)]
+        return [Program(name="attester", command=command, ports=[], directory=self.home.root)]
 
 
 @pytest.fixture

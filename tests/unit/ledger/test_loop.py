@@ -9,12 +9,12 @@ from typing import Any, cast
 import httpx
 import pytest
 from django.db import OperationalError
+from prometheus_client import generate_latest
 
 from ledger.errors import CommitUnknown, LedgerDamaged, LedgerUnavailable
 from ledger.testing import MemoryLedger
 from portal.books.follower import Follower
 from portal.ledgerd.auditor import Auditor
-from portal.ledgerd.http import serving
 from portal.ledgerd.loop import LedgerLoop
 from portal.ledgerd.metrics import Metrics
 from portal.outbox.errors import Superseded
@@ -22,6 +22,7 @@ from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import ManualClock, Market
 from tests.support.waiting import wait_for
+from wire.http.health import serving, watched
 
 pytestmark = pytest.mark.django_db
 
@@ -127,8 +128,9 @@ def test_the_metrics_tell_what_waits(ledger: MemoryLedger, market: Market, clock
 
 @contextmanager
 def served(loop: LedgerLoop, metrics: Metrics) -> Iterator[str]:
-    with serving(("127.0.0.1", 0), registry=metrics.registry, health=loop.health) as (host, port):
-        yield f"http://{host}:{port}"
+    pages = watched(loop.health, lambda: generate_latest(metrics.registry))
+    with serving(("127.0.0.1", 0), pages) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def get(url: str) -> tuple[int, str]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.fabric.joining.attesting import Attester, run
 from ledger.errors import LedgerUnavailable
 from ledger.testing import MemoryLedger
+from peer_operator.attesting import Attester, run
 from portal.keys import KeyName
 from tests.support.outbox.market import ManualClock, genesis, signing_keys
 from wire.codec import decode, encode

@@ -3,17 +3,19 @@
 import logging
 import signal
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from prometheus_client import generate_latest
 
 from portal.environment import http_address_setting, setting
 from portal.governance.signers.loop import SignerLoop
 from portal.governance.signers.signer import SIGNERS, Signer
 from portal.keys import KeyUnusable, load_signing_key
-from portal.ledgerd.http import serving
 from wire import logs
+from wire.http.health import serving, watched
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,8 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         address = http_address_setting("CHAINFAAS_SIGNER_HTTP")
-        with serving(address, registry=loop.registry, health=loop.health) as (host, port):
-            log.info("signer.started", extra={"signers": options["names"], "http": f"{host}:{port}"})
+        with serving(address, watched(loop.health, partial(generate_latest, loop.registry))) as port:
+            log.info("signer.started", extra={"signers": options["names"], "http": f"{address[0]}:{port}"})
             loop.run()
         log.info("signer.ended", extra={"signers": options["names"]})
 

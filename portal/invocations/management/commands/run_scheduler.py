@@ -5,11 +5,14 @@ import logging
 import signal
 import sys
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import uvloop
 from django.core.management.base import BaseCommand, CommandError
+from prometheus_client import generate_latest
 
 from portal.broker_login import broker_login
 from portal.environment import SettingError, http_address_setting, setting
@@ -19,18 +22,19 @@ from portal.keys import KeyUnusable, keys_directory
 from scheduler import clocks, metrics
 from scheduler.errors import EpochSuperseded
 from scheduler.group_commit import GroupCommit
-from scheduler.health import HealthServer
 from scheduler.loop.core import Core
 from scheduler.loop.service import Scheduler
 from scheduler.tickets import Signer
 from scheduler.transport.broker import RabbitBroker
 from scheduler.transport.rabbitmq import BrokerLogin
 from wire import logs
+from wire.http.health import serving, watched
 
 log = logging.getLogger(__name__)
 
 #: Another scheduler has taken over: whoever starts this one again would take over from that one.
 EXIT_SUPERSEDED = 3
+_CHECK_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
     )
     scheduler = Scheduler(core, broker)
 
-    def checks() -> dict[str, bool]:
+    async def checks() -> dict[str, bool]:
         lasts = core.signer.left_ms(now_ms=now_ms()) >= clocks.WORKING_KEY_LEFT_MS
         return {
             "leads": scheduler.leads,
@@ -93,13 +97,23 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
             "working_key": lasts,
         }
 
-    health = HealthServer(checks, metrics.REGISTRY)
-    await health.start(*address)
-    try:
+    loop = asyncio.get_running_loop()
+
+    def health() -> tuple[bool, dict[str, bool]]:
+        return _health(asyncio.run_coroutine_threadsafe(checks(), loop))
+
+    with serving(address, watched(health, partial(generate_latest, metrics.REGISTRY))):
         await scheduler.run(stop)
         log.info("scheduler.stopped", extra={"epoch": core.epoch})
-    finally:
-        await health.stop()
+
+
+def _health(asked: Future[dict[str, bool]]) -> tuple[bool, dict[str, bool]]:
+    """Return what holds, as the scheduler's own loop says: one that hangs is not healthy."""
+    try:
+        checks = asked.result(_CHECK_SECONDS)
+    except TimeoutError:
+        checks = {"answers": False}
+    return all(checks.values()), checks
 
 
 def now_ms() -> int:

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils import timezone
+from prometheus_client import generate_latest
 
 from ledger.errors import LedgerError
 from portal.books.follower import Follower
@@ -27,13 +28,13 @@ from portal.ledgerd.backends import open_writer
 from portal.ledgerd.chores import Chores
 from portal.ledgerd.cleaning import LEAST_DAYS, Cleaner
 from portal.ledgerd.epochs import note_alarms
-from portal.ledgerd.http import serving
 from portal.ledgerd.loop import LedgerLoop
 from portal.ledgerd.metrics import Metrics
 from portal.outbox import leadership
 from portal.outbox.errors import Superseded
 from portal.outbox.recorder import Recorder, Submission, SubmissionAnswer
 from wire import logs
+from wire.http.health import serving, watched
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +98,9 @@ def run() -> None:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
-        with serving(address, registry=metrics.registry, health=loop.health) as (host, port):
-            log.info("ledger.started", extra={"epoch": epoch, "block": ledger.height - 1, "http": f"{host}:{port}"})
+        with serving(address, watched(loop.health, partial(generate_latest, metrics.registry))) as port:
+            http = f"{address[0]}:{port}"
+            log.info("ledger.started", extra={"epoch": epoch, "block": ledger.height - 1, "http": http})
             auditor.start()
             try:
                 loop.run()

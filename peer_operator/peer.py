@@ -1,27 +1,27 @@
 """The operator's peer: started, on the channel, caught up, and serving with a chaincode server of its own."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
+from deploy import files
 from deploy.errors import DeployError
-from deploy.fabric import files, network, readiness
+from deploy.fabric import network, readiness
 from deploy.fabric.channel.lifecycle import Lifecycle
 from deploy.fabric.channel.membership import join_peer
 from deploy.fabric.channel.package import package
-from deploy.fabric.joining.attesting import NAME, attester_daemon
-from deploy.fabric.joining.home import Home
 from deploy.fabric.network import Network, Node, Role
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
-from deploy.fabric.nodes.daemons import Daemon, Daemons
 from deploy.fabric.nodes.peers import peer_daemon
-from deploy.fabric.operator import Say
+from deploy.fabric.supervision import Processes, Say
 from deploy.fabric.tools import Tools
+from deploy.servers.process import Program
 from deploy.servers.waiting import wait_for
 from fabric_client.errors import FabricError
 from fabric_client.gateway import Gateway
 from fabric_client.profile import Profile
 from ledger.errors import LedgerError
 from ledger.fabric.ledger import FabricReader
+from peer_operator.attesting import NAME, attester_daemon
+from peer_operator.home import Home
 from wire.joining import JoinKit
 from wire.ledger import keys
 from wire.ledger.names import CHAINCODE
@@ -32,31 +32,14 @@ _SERVING_SECONDS = 120
 _CATCH_UP_SECONDS = 24 * 3600
 
 
-class JoinedPeer:
+class JoinedPeer(Processes):
     """One operator's peer, by its directory. Each step finds what an earlier run has done, however that one ended."""
 
+    nothing = "no peer has joined from {root}: `fabric-network/join PORTAL CODE` does that"
+
     def __init__(self, home: Home, tools: Tools, say: Say) -> None:
+        super().__init__(home.root, tools, say)
         self.home = home
-        self.daemons = Daemons(home.root)
-        self._tools = tools
-        self._say = say
-
-    def network(self) -> Network:
-        """Return the description of the peer.
-
-        :raises DeployError: when none joined from here.
-        """
-        found = network.load(self.home.places)
-        if found is None:
-            raise DeployError(f"no peer has joined from {self.home.root}: `fabric-network/join PORTAL CODE` does that")
-        return found
-
-    def build(self) -> None:
-        """Build Fabric's programs where they are not built.
-
-        :raises Missing: when what builds them is not installed.
-        """
-        self._tools.build(self._say)
 
     def process_names(self, described: Network) -> tuple[str, ...]:
         """Return what the peer's processes are called."""
@@ -68,11 +51,11 @@ class JoinedPeer:
 
         :raises DeployError: when the network cannot be reached, or the peer does not start or serve.
         """
-        places, described = self.home.places, self.network()
+        places, described = self.places, self.network()
         places.stopped.unlink(missing_ok=True)
         (peer,) = described.of(Role.PEER)
         self._fetch_channel(kit)
-        self._start([peer_daemon(self._tools, places, described, peer, bootstrap=_of_own_organisation(kit))])
+        self._start(peer_daemon(self._tools, places, described, peer, bootstrap=_of_own_organisation(kit)))
         self._say(f"the peer runs at {described.address(peer)}")
         join_peer(self._tools, places, described, peer)
         height = self._catch_up(kit, described, peer)
@@ -83,49 +66,37 @@ class JoinedPeer:
         self._say(f"the peer serves {CHAINCODE}, definition {described.sequence}")
         if before != described.sequence:
             self.daemons.stop(server_name(described.of(Role.CHAINCODE)[0], before))
-        self._start([attester_daemon(self.home)])
+        self._start(attester_daemon(self.home))
         self._say("the attester runs: each hour it signs what this peer has")
         return height
 
-    def down(self) -> int:
-        """Stop everything and return how many processes there were; data and keys stay."""
-        self.network()
-        files.write(self.home.places.stopped, b"")
-        with files.alone(self.home.root):
-            return self.daemons.stop_all()
+    def kit(self) -> JoinKit:
+        """Return what the portal answered.
 
-    @property
-    def stopped(self) -> bool:
-        """Whether the peer is meant not to run, or was removed."""
-        return self.home.places.stopped.exists() or network.load(self.home.places) is None
-
-    def start_missing(self) -> list[str]:
-        """Start the processes that ended, and return their names; nothing else is done to the peer.
-
-        :raises DeployError: when one does not start.
+        :raises DeployError: when it has answered nothing yet.
         """
-        with files.alone(self.home.root):
-            return [] if self.stopped else self.daemons.start(self._all())
-
-    def _all(self) -> list[Daemon]:
-        """Return the peer's processes, as they were started at first."""
-        described, kit = self.network(), self.home.kit()
+        kit = self.home.kit()
         if kit is None:
-            raise DeployError(f"no peer has joined from {self.home.root}")
+            raise DeployError(self.nothing.format(root=self.home.root))
+        return kit
+
+    def programs(self) -> list[Program]:
+        """Return the peer, its chaincode server and the attester."""
+        described, kit = self.network(), self.kit()
         (peer,), (server,) = described.of(Role.PEER), described.of(Role.CHAINCODE)
         return [
-            peer_daemon(self._tools, self.home.places, described, peer, bootstrap=_of_own_organisation(kit)),
-            chaincode_daemon(self.home.places, described, server, package(self.home.places, described).package_id),
+            peer_daemon(self._tools, self.places, described, peer, bootstrap=_of_own_organisation(kit)),
+            chaincode_daemon(self.places, described, server, package(self.places, described).package_id),
             attester_daemon(self.home),
         ]
 
-    def _start(self, daemons: Sequence[Daemon]) -> None:
-        """Start those that do not run; a `watch` beside this does not start them too."""
+    def _start(self, daemon: Program) -> None:
+        """Start it unless it runs; a `watch` beside this does not start it too."""
         with files.alone(self.home.root):
-            self.daemons.start(daemons)
+            self.daemons.start(daemon)
 
     def _fetch_channel(self, kit: JoinKit) -> None:
-        path = self.home.places.channel_block
+        path = self.places.channel_block
         if path.exists():
             return
         try:
@@ -149,7 +120,7 @@ class JoinedPeer:
 
         def caught_up() -> bool:
             nonlocal said
-            height = readiness.height(self.home.places, described, peer) or 0
+            height = readiness.height(self.places, described, peer) or 0
             if height * 10 // wanted != said:
                 said = height * 10 // wanted
                 self._say(f"block {height} of {wanted}")
@@ -160,17 +131,17 @@ class JoinedPeer:
 
     def _with_definition(self, described: Network) -> Network:
         """Return the description with the chaincode's definition that is in force; an upgrade is noticed here."""
-        lifecycle = Lifecycle(self._tools, self.home.places, described)
+        lifecycle = Lifecycle(self._tools, self.places, described)
         sequence = wait_for("the chaincode's definition", lifecycle.committed, _DEFINITION_SECONDS)
         found = replace(described, sequence=sequence)
-        network.save(self.home.places, found)
+        network.save(self.places, found)
         return found
 
     def _serve(self, described: Network, peer: Node) -> None:
         (server,) = described.of(Role.CHAINCODE)
-        made = package(self.home.places, described)
-        self._start([chaincode_daemon(self.home.places, described, server, made.package_id)])
-        Lifecycle(self._tools, self.home.places, described).install(made, (peer,))
+        made = package(self.places, described)
+        self._start(chaincode_daemon(self.places, described, server, made.package_id))
+        Lifecycle(self._tools, self.places, described).install(made, (peer,))
 
     def _serves(self, kit: JoinKit) -> bool:
         try:

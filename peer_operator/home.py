@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy import files
 from deploy.errors import DeployError
-from deploy.fabric import files, network
+from deploy.fabric import network
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.enrolment import ADMINISTRATOR
 from deploy.fabric.network import PORTS, Network, Node, Places, Role

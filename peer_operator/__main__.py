@@ -10,31 +10,37 @@ from typing import Any
 
 import click
 
+from deploy.commands import (
+    SETTINGS,
+    Commands,
+    binaries_option,
+    directory_option,
+    every_option,
+    lines_option,
+    say,
+    show_log,
+)
 from deploy.errors import DeployError
 from deploy.fabric import readiness, supervision
-from deploy.fabric.__main__ import plainly, say
-from deploy.fabric.joining.attesting import Attester, clock_ms, run
-from deploy.fabric.joining.home import Home
-from deploy.fabric.joining.peer import JoinedPeer
-from deploy.fabric.joining.portal import ask
 from deploy.fabric.network import PORTS, Role, load
-from deploy.fabric.tools import NETWORK_DIRECTORY, Tools
+from deploy.fabric.tools import Tools
+from deploy.paths import VAR
 from deploy.servers.ports import free_ports
 from fabric_client.profile import Profile
 from ledger.errors import LedgerError
 from ledger.fabric.ledger import FabricLedger
+from peer_operator.attesting import Attester, clock_ms, run
+from peer_operator.home import Home
+from peer_operator.joining import ask
+from peer_operator.peer import JoinedPeer
 from wire import logs
 from wire.joining import JoinKit
 from wire.ledger.genesis import Genesis
 
-_VAR = NETWORK_DIRECTORY.parent / "var"
-_LOG_LINES = 200
-
-
 Command = Callable[..., None]
 
 
-@click.group()
+@click.group(cls=Commands, context_settings=SETTINGS)
 def main() -> None:
     """Run a peer of your own on a marketplace's ledger, and earn a share of its commission."""
     # What the client logs is for programs; here the outcome is shown.
@@ -43,25 +49,13 @@ def main() -> None:
 
 
 def of_a_peer(command: Command) -> Command:
-    """Let a command take a peer's directory, and end with a plain message when something is wrong."""
+    """Let a command take a peer's directory."""
 
-    @click.option(
-        "--data",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=_VAR / "peer",
-        show_default=True,
-        help="Where this peer's keys, data and logs lie.",
-    )
-    @click.option(
-        "--binaries",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=_VAR / "fabric-bin",
-        show_default=True,
-        help="Where Fabric's programs lie once they are built.",
-    )
+    @directory_option("--data", VAR / "peer", "Where this peer's keys, data and logs lie.")
+    @binaries_option
     @wraps(command)
     def placed(*, data: Path, binaries: Path, **options: Any) -> None:
-        plainly(command)(JoinedPeer(Home(root=data), Tools(directory=binaries), say), **options)
+        command(JoinedPeer(Home(root=data), Tools(directory=binaries), say), **options)
 
     return placed
 
@@ -109,7 +103,7 @@ def _up(peer: JoinedPeer, kit: JoinKit) -> None:
 @of_a_peer
 def up(peer: JoinedPeer) -> None:
     """Start what does not run; also after an upgrade of the chaincode."""
-    _up(peer, _kit(peer))
+    _up(peer, peer.kit())
 
 
 @main.command()
@@ -121,7 +115,7 @@ def status(peer: JoinedPeer) -> None:
     for name in names:
         click.echo(f"{name:14} {f'process {running[name]}' if name in running else 'NOT RUNNING'}")
     (node,) = described.of(Role.PEER)
-    height = readiness.height(peer.home.places, described, node)
+    height = readiness.height(peer.places, described, node)
     click.echo(f"{'height':14} {'the peer does not answer' if height is None else f'{height} blocks'}")
     click.echo(f"{'attesting':14} {peer.home.standing()}")
     if missing := [name for name in names if name not in running]:
@@ -130,25 +124,23 @@ def status(peer: JoinedPeer) -> None:
 
 @main.command("logs")
 @click.argument("name")
-@click.option("--lines", default=_LOG_LINES, show_default=True)
+@lines_option
 @of_a_peer
 def logs_of(peer: JoinedPeer, *, name: str, lines: int) -> None:
     """Show the end of a process's log; NAME as `status` shows it."""
-    log = peer.daemons.log(name)
-    if not log.exists():
-        raise DeployError(f"there is no log of {name}: `fabric-network/peer status` shows the names")
-    click.echo("\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
+    show_log(peer.daemons, name, lines)
 
 
 @main.command()
 @of_a_peer
 def down(peer: JoinedPeer) -> None:
     """Stop everything; data and keys stay."""
+    peer.network()
     say(f"stopped {peer.down()} processes")
 
 
 @main.command()
-@click.option("--every", default=1.0, show_default=True, help="Seconds between two looks.")
+@every_option
 @of_a_peer
 def watch(peer: JoinedPeer, *, every: float) -> None:
     """Start again what ends, until this command or the peer is stopped; the processes outlive it."""
@@ -161,7 +153,7 @@ def watch(peer: JoinedPeer, *, every: float) -> None:
 @of_a_peer
 def verify(peer: JoinedPeer) -> None:
     """Prove this peer's ledger from its first block: hashes, signatures, and every transaction replayed."""
-    kit = _kit(peer)
+    kit = peer.kit()
     try:
         with FabricLedger(Profile.read(peer.home.profile_file)) as ledger:
             proved = ledger.verify(genesis=Genesis.parse(kit.genesis))
@@ -179,15 +171,8 @@ def attest(peer: JoinedPeer) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     with FabricLedger(Profile.read(home.profile_file)) as ledger:
-        attester = Attester(ledger, _kit(peer).operator_id, home.keys().operator, clock_ms)
+        attester = Attester(ledger, peer.kit().operator_id, home.keys().operator, clock_ms)
         run(attester, stopped, home.note)
-
-
-def _kit(peer: JoinedPeer) -> JoinKit:
-    kit = peer.home.kit()
-    if kit is None:
-        raise DeployError(f"no peer has joined from {peer.home.root}: `fabric-network/join PORTAL CODE` does that")
-    return kit
 
 
 if __name__ == "__main__":

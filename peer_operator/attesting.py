@@ -6,14 +6,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
-from deploy.fabric.joining.home import Home
-from deploy.fabric.nodes.daemons import Daemon
+from deploy.paths import ROOT
+from deploy.servers.process import Program
 from ledger.arriving import blocks_between
 from ledger.errors import LedgerError
 from ledger.ports import BlockSource
+from peer_operator.home import Home
 from wire.codec import decode, encode
 from wire.ledger import keys
 from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody, TransactionRecord
@@ -26,7 +26,6 @@ from wire.signing import OPERATION, TRANSACTION, SigningKey
 log = logging.getLogger(__name__)
 
 NAME = "attester"
-_ROOT = Path(__file__).parents[3]
 _TURN_SECONDS = 15.0
 #: The controller closes epochs; where it does not, any operator does so after this.
 _PATIENCE_MS = 5 * 60 * 1000
@@ -119,14 +118,13 @@ def run(attester: Attester, stopped: threading.Event, note: Callable[[str], None
         stopped.wait(_TURN_SECONDS)
 
 
-def attester_daemon(home: Home) -> Daemon:
+def attester_daemon(home: Home) -> Program:
     """Return the attester as a process."""
-    return Daemon(
+    return Program(
         name=NAME,
-        command=[sys.executable, "-m", "deploy.fabric.joining", "attest", "--data", str(home.root.resolve())],
-        ports=[],
+        command=[sys.executable, "-m", "peer_operator", "attest", "--data", str(home.root.resolve())],
         directory=home.root,
-        environment={"PYTHONPATH": str(_ROOT)},
+        environment={"PYTHONPATH": str(ROOT)},
     )
 
 

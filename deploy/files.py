@@ -26,6 +26,12 @@ def write(path: Path, content: bytes, *, secret: bool = False) -> None:
     unfinished.replace(path)
 
 
+def secret_file(path: Path, text: str) -> Path:
+    """Write a file that only its owner can read, and return it."""
+    write(path, text.encode(), secret=True)
+    return path
+
+
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
     """Yield an empty directory that takes the name `path` when the block ends well."""

@@ -1,0 +1,1 @@
+"""What processes tell and ask over HTTP."""
