@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from django.db import transaction
-
 from ledger.errors import LedgerDamaged
 from ledger.ports import LedgerReader
 from portal.books.errors import CheckpointMoved
@@ -51,8 +49,7 @@ class Follower:
             return False
         self._checkpoint = None
         check_chain(checkpoint, blocks)
-        with transaction.atomic():
-            leadership.hold(leadership.RECORDER, self._epoch)
+        with leadership.held(leadership.RECORDER, self._epoch):
             advanced = _advance(checkpoint, blocks[-1])
             self._apply(blocks)
         self._checkpoint = advanced

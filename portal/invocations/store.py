@@ -103,12 +103,11 @@ class DjangoStore:
     @contextmanager
     def _writing(self, epoch: int) -> Iterator[None]:
         """Hold the epoch in a database transaction."""
-        with _reachable(), transaction.atomic():
-            try:
-                leadership.hold(SCHEDULER, epoch)
-            except Superseded as error:
-                raise EpochSuperseded(str(error)) from error
-            yield
+        try:
+            with _reachable(), leadership.held(SCHEDULER, epoch):
+                yield
+        except Superseded as error:
+            raise EpochSuperseded(str(error)) from error
 
 
 def groups(changes: Sequence[Change]) -> Iterator[list[int]]:

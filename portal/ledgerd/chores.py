@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
@@ -64,8 +63,7 @@ class Chores:
         due += epochs.due(self._ledger, now, margin_ms=MARGIN_MS)
         if not due:
             return False
-        with transaction.atomic():
-            leadership.hold(leadership.RECORDER, self._epoch)
+        with leadership.held(leadership.RECORDER, self._epoch):
             enqueue_all(due, now=now)
         log.info("ledger.chores", extra={"operations": len(due)})
         return True

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Q
 
 from portal.books.models import LedgerJob, Reservation
@@ -69,8 +68,7 @@ class Cleaner:
         gone = [id_ for id_, subject in subjects.items() if subject not in referring]
         if not gone:
             return 0
-        with transaction.atomic():
-            leadership.hold(leadership.RECORDER, self._epoch)
+        with leadership.held(leadership.RECORDER, self._epoch):
             count, _ = OutboxOperation.objects.filter(_ENDED, id__in=gone).delete()
         log.info("ledger.outbox_cleaned", extra={"operations": count})
         return count

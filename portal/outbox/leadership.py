@@ -1,6 +1,8 @@
 """Who is in charge: taking over counts an epoch up; whoever holds an older one changes nothing any more (design §6)."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import transaction
@@ -20,10 +22,13 @@ def take_over(name: str, *, now: datetime) -> int:
         return Leadership.objects.get(name=name).epoch
 
 
-def hold(name: str, epoch: int) -> None:
-    """Make the database transaction that this is called in fail unless the epoch is still the newest.
+@contextmanager
+def held(name: str, epoch: int) -> Iterator[None]:
+    """Open a database transaction that only who is still in charge can commit.
 
     :raises Superseded: when another process has taken over.
     """
-    if not Leadership.objects.filter(name=name, epoch=epoch).update(epoch=epoch):
-        raise Superseded(f"epoch {epoch} of the {name} has been replaced by a newer one")
+    with transaction.atomic():
+        if not Leadership.objects.filter(name=name, epoch=epoch).update(epoch=epoch):
+            raise Superseded(f"epoch {epoch} of the {name} has been replaced by a newer one")
+        yield

@@ -7,29 +7,21 @@ A crash at any line loses and doubles nothing: a transaction's id is stored befo
 for that id afterwards, and an operation that reaches the ledger twice changes nothing there.
 """
 
-import logging
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum
 from functools import partial
-
-from django.db import transaction
-from django.db.models import Q
 
 from ledger.errors import LedgerError, LedgerUnavailable, ReadConflict, TransactionRefused
 from ledger.ports import Ledger
-from portal.outbox import leadership
+from portal.outbox import rows
 from portal.outbox.contention import Contention, Turn, Waiting
-from portal.outbox.errors import Superseded
-from portal.outbox.models import OutboxOperation, OutboxState
 from wire import signing
 from wire.ledger.blocks import TransactionBody, TransactionRecord
 from wire.ledger.canonical import ledger_json
 from wire.signing import SigningKey
-
-log = logging.getLogger(__name__)
 
 MAX_OPERATIONS = 1000
 #: So many operations in a row are set aside; after that the fault is taken to be the ledger's, not theirs.
@@ -49,24 +41,49 @@ def at_once(submission: Submission) -> SubmissionAnswer:
     return done
 
 
+class _Unresolved:
+    """Operations may be on their way whose outcome this process has not seen."""
+
+
+class _Idle:
+    """Nothing is on its way that is not on the ledger."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Claimed:
-    """Operations whose rows name the transaction that they go out in."""
+    """The rows of operations name the transaction that they go out in next."""
 
     transaction_id: str
     turn: Turn
 
 
+class _Next(Enum):
+    """What comes after a transaction that is on its way, unless it is claimed."""
+
+    #: Nobody has looked yet.
+    OPEN = "open"
+    #: More operations may come until it can go out.
+    SMALL = "small"
+    #: The database did not say whether it was claimed.
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _OnItsWay:
-    """A transaction that was handed over to be submitted."""
+    """A transaction was handed over to be submitted."""
 
     claimed: _Claimed
     answer: SubmissionAnswer
+    next: _Claimed | _Next = _Next.OPEN
+
+
+_State = _Unresolved | _Idle | _Claimed | _OnItsWay
+#: The states that a step leaves, in this order, where it finds itself in one of them.
+_ROUND = (_OnItsWay, _Unresolved, _Idle, _Claimed)
 
 
 class Recorder:
-    """The one writer of operations to the ledger."""
+    """The one writer of operations to the ledger; docs/states.md has its states."""
 
     def __init__(
         self,
@@ -83,19 +100,11 @@ class Recorder:
         self._clock = clock
         #: Runs a submission, on a thread of its own as a rule.
         self._carry = carry
-        self._on_its_way: _OnItsWay | None = None
-        #: What goes out next.
-        self._claimed: _Claimed | None = None
-        #: Whether it was looked, since the last transaction was sent, if the next one can be claimed.
-        self._looked = False
-        #: Whether rows may be claimed that this process knows nothing of: the database did not answer.
-        self._astray = False
+        self._state: _State = _Unresolved()
         #: Halved when a transaction fails for what is in it, doubled when one succeeds: this finds the operation.
         self._limit = MAX_OPERATIONS
         self._set_aside_in_a_row = 0
         self._contention = Contention(clock)
-        #: Whether operations may be on their way whose outcome this process has not seen.
-        self._unresolved = True
 
     def step(self) -> bool:
         """Take the ledger's answer, and submit the next operations, at most `MAX_OPERATIONS`, at once.
@@ -105,55 +114,116 @@ class Recorder:
         :raises LedgerError: when the ledger could not take them now; the next step asks what became of them.
         :raises Superseded: when another recorder has taken over.
         """
-        sent = self._on_its_way
-        if sent and not sent.answer.done():
-            return self._claim_ahead()
-        if sent:
-            self._take_answer(sent)
-        if self._unresolved and not self._resolve():
-            return sent is not None
-        if self._claimed is None:
-            turn = self._turn()
-            if turn.waiting:
-                self._postpone(turn.waiting)
-            if not turn.now:
-                return bool(sent or turn.waiting)
-            self._claim(turn)
-        else:
-            # It was claimed a while ago.
-            with transaction.atomic():
-                leadership.hold(leadership.RECORDER, self._epoch)
-        self._send()
-        return True
+        if isinstance(self._state, _OnItsWay) and not self._state.answer.done():
+            return self._claim_ahead(self._state)
+        worked = False
+        for kind in _ROUND:
+            if isinstance(self._state, kind):
+                worked = self._leave(self._state) or worked
+        return worked
 
-    def _claim_ahead(self) -> bool:
+    def _leave(self, state: _State) -> bool:
+        """Do what a state asks for, which ends in another one, and return whether anything was done.
+
+        Where that fails, nothing is known but the rows.
+        """
+        self._state = _Unresolved()
+        match state:
+            case _Unresolved():
+                return self._resolve()
+            case _Idle():
+                return self._claim_next()
+            case _Claimed():
+                return self._send(state)
+            case _OnItsWay():
+                return self._take_answer(state)
+
+    def _resolve(self) -> bool:
+        """Give back what the ledger never got; what it has is the follower's, and waited for."""
+        unresolved = False
+        for transaction_id in rows.on_their_way():
+            if self._ledger.transaction(transaction_id) is None:
+                rows.give_back(transaction_id, epoch=self._epoch)
+            else:
+                unresolved = True
+        if not unresolved:
+            self._state = _Idle()
+        return False
+
+    def _claim_next(self) -> bool:
+        turn = self._turn()
+        if turn.waiting:
+            self._postpone(turn.waiting)
+        self._state = self._claim(turn) if turn.now else _Idle()
+        return bool(turn.now or turn.waiting)
+
+    def _claim_ahead(self, sent: _OnItsWay) -> bool:
         """Claim what goes out next while a transaction is on its way; return whether there was enough.
 
         A small one is not: more operations may come until it can go out.
         """
-        if self._claimed or self._looked or not self._contention.calm:
+        if sent.next is not _Next.OPEN or not self._contention.calm:
             return False
-        self._looked = True
+        self._state = replace(sent, next=_Next.UNKNOWN)
         turn = self._turn()
-        if turn.waiting or len(turn.now) < self._limit:
-            return False
-        self._claim(turn)
-        return True
+        is_enough = not turn.waiting and len(turn.now) >= self._limit
+        self._state = replace(sent, next=self._claim(turn) if is_enough else _Next.SMALL)
+        return is_enough
 
     def _turn(self) -> Turn:
-        now = self._clock()
-        rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.PENDING).order_by("id")
-        told = rows.values_list(*Waiting._fields)
-        found = [Waiting(*row) for row in told.filter(Q(due_at__isnull=True) | Q(due_at__lte=now))[: self._limit]]
-        if not found:
-            return Turn(now=found)
-        # What the ledger told to wait has a reason: it waits for an operation that may be among these.
-        older = told.filter(due_at__gt=now, reason="", id__lt=found[-1].id)
-        # Few, as a rule, and found at once by their own index; in order it would be all that are open.
-        put_off = list(older.order_by()[: MAX_OPERATIONS + 1])
-        if len(put_off) > MAX_OPERATIONS:
-            put_off = list(older[:MAX_OPERATIONS])
-        return self._contention.turn(found, [Waiting(*row) for row in put_off])
+        found, put_off = rows.due(now=self._clock(), limit=self._limit, most_put_off=MAX_OPERATIONS)
+        return self._contention.turn(found, put_off) if found else Turn(now=found)
+
+    def _claim(self, turn: Turn) -> _Claimed:
+        return _Claimed(transaction_id=rows.claim(turn.now, epoch=self._epoch), turn=turn)
+
+    def _postpone(self, waiting: Sequence[Waiting]) -> None:
+        rows.postpone(waiting, until=self._contention.due_at(waiting), epoch=self._epoch)
+
+    def _send(self, claimed: _Claimed) -> bool:
+        """Submit what was claimed; an answer that is there at once is taken at once."""
+        body = TransactionBody(
+            transaction_id=claimed.transaction_id,
+            timestamp_ms=int(self._clock().timestamp() * 1000),
+            operations=tuple(row.body for row in claimed.turn.now),
+        )
+        envelope = self._key.sign(ledger_json(body), signing.TRANSACTION)
+        sent = _OnItsWay(claimed=claimed, answer=self._carry(partial(self._ledger.submit, envelope)))
+        self._state = sent
+        if sent.answer.done():
+            self._leave(sent)
+        return True
+
+    def _take_answer(self, sent: _OnItsWay) -> bool:
+        """Take the ledger's answer; what another transaction got in the way of goes out again, before all others."""
+        turn, follows = sent.claimed.turn, sent.next
+        try:
+            sent.answer.result()
+        except ReadConflict:
+            follows = self._give_back(sent)
+            self._met_conflict(turn)
+        except TransactionRefused as error:
+            follows = self._narrow_down(sent, error)
+            self._contention.passed(turn)
+        else:
+            self._limit = min(MAX_OPERATIONS, self._limit * 2)
+            self._set_aside_in_a_row = 0
+            self._contention.passed(turn)
+        if isinstance(follows, _Claimed):
+            # That was a while ago.
+            rows.hold(epoch=self._epoch)
+            self._state = follows
+        elif follows is not _Next.UNKNOWN:
+            self._state = _Idle()
+        return True
+
+    def _give_back(self, sent: _OnItsWay) -> _Next:
+        """Let a transaction's operations wait again, and those claimed behind it; return what comes after."""
+        if not isinstance(sent.next, _Claimed):
+            rows.give_back(sent.claimed.transaction_id, epoch=self._epoch)
+            return sent.next
+        rows.give_back(sent.claimed.transaction_id, sent.next.transaction_id, epoch=self._epoch)
+        return _Next.OPEN
 
     def _met_conflict(self, turn: Turn) -> None:
         if turn.apart or len(turn.now) == 1:
@@ -162,100 +232,15 @@ class Recorder:
         else:
             self._limit = len(turn.now) // 2
 
-    def _postpone(self, rows: Sequence[Waiting]) -> None:
-        with transaction.atomic():
-            leadership.hold(leadership.RECORDER, self._epoch)
-            waiting = OutboxOperation.objects.filter(id__among=[row.id for row in rows], state=OutboxState.PENDING)
-            waiting.update(due_at=self._contention.due_at(rows))
-
-    def _resolve(self) -> bool:
-        """Return whether nothing is on its way: what the ledger never got goes back, the rest is the follower's."""
-        on_their_way = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SUBMITTED)
-        unsettled = self._astray = False
-        for transaction_id in list(on_their_way.values_list("transaction_id", flat=True).distinct()):
-            if self._ledger.transaction(transaction_id) is None:
-                self._give_back(transaction_id)
-            else:
-                unsettled = True
-        self._unresolved = unsettled
-        return not unsettled
-
-    def _give_back(self, transaction_id: str, ahead: _Claimed | None = None) -> None:
-        """Let a transaction's operations wait again, and those claimed behind it, so that their order stays."""
-        ids = [transaction_id, *([ahead.transaction_id] if ahead else [])]
-        with transaction.atomic():
-            leadership.hold(leadership.RECORDER, self._epoch)
-            rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SUBMITTED)
-            rows = rows.filter(transaction_id__in=ids)
-            count = rows.update(state=OutboxState.PENDING, transaction_id="")
-        log.warning("ledger.transaction_given_back", extra={"transaction_id": transaction_id, "operations": count})
-
-    def _claim(self, turn: Turn) -> None:
-        """Note in a turn's rows the transaction that they will go out in."""
-        transaction_id = uuid.uuid4().hex
-        self._unresolved = self._astray = True
-        with transaction.atomic():
-            leadership.hold(leadership.RECORDER, self._epoch)
-            rows = OutboxOperation.objects.filter(id__among=[row.id for row in turn.now], state=OutboxState.PENDING)
-            if rows.update(state=OutboxState.SUBMITTED, transaction_id=transaction_id) != len(turn.now):
-                raise Superseded(f"operations of transaction {transaction_id} are on their way already")
-        self._claimed, self._astray = _Claimed(transaction_id=transaction_id, turn=turn), False
-
-    def _send(self) -> None:
-        """Submit what was claimed; an answer that is there at once is taken at once."""
-        claimed, self._claimed = self._claimed, None
-        if claimed is None:
-            return
-        self._unresolved, self._looked = True, False
-        body = TransactionBody(
-            transaction_id=claimed.transaction_id,
-            timestamp_ms=int(self._clock().timestamp() * 1000),
-            operations=tuple(row.body for row in claimed.turn.now),
-        )
-        envelope = self._key.sign(ledger_json(body), signing.TRANSACTION)
-        answer = self._carry(partial(self._ledger.submit, envelope))
-        self._on_its_way = _OnItsWay(claimed=claimed, answer=answer)
-        if answer.done():
-            self._take_answer(self._on_its_way)
-
-    def _take_answer(self, sent: _OnItsWay) -> None:
-        """Take the ledger's answer; what another transaction got in the way of goes out again, before all others."""
-        self._on_its_way = None
-        ahead, self._claimed = self._claimed, None
-        transaction_id, turn = sent.claimed.transaction_id, sent.claimed.turn
-        try:
-            sent.answer.result()
-        except ReadConflict:
-            self._give_back(transaction_id, ahead)
-            self._met_conflict(turn)
-        except TransactionRefused as error:
-            self._narrow_down(sent.claimed, ahead, error)
-            self._contention.passed(turn)
-        else:
-            self._claimed = ahead
-            self._limit = min(MAX_OPERATIONS, self._limit * 2)
-            self._set_aside_in_a_row = 0
-            self._contention.passed(turn)
-        self._unresolved = self._astray
-
-    def _narrow_down(self, refused: _Claimed, ahead: _Claimed | None, error: LedgerError) -> None:
+    def _narrow_down(self, sent: _OnItsWay, error: TransactionRefused) -> _Claimed | _Next:
         """Halve the next transaction, until one operation is left: that one is set aside, with an alarm."""
-        rows = refused.turn.now
-        if len(rows) > 1:
-            self._give_back(refused.transaction_id, ahead)
-            self._limit = len(rows) // 2
-            return
+        refused = sent.claimed.turn.now
+        if len(refused) > 1:
+            self._limit = len(refused) // 2
+            return self._give_back(sent)
         if self._set_aside_in_a_row >= MOST_SET_ASIDE:
             raise LedgerUnavailable(f"it refuses every transaction: {error}") from error
-        self._set_aside(rows[0], error)
-        self._claimed = ahead
-
-    def _set_aside(self, row: Waiting, error: LedgerError) -> None:
-        with transaction.atomic():
-            leadership.hold(leadership.RECORDER, self._epoch)
-            OutboxOperation.objects.filter(id=row.id, state=OutboxState.SUBMITTED).update(
-                state=OutboxState.SET_ASIDE, reason=f"{type(error).__name__}: {error}"[:300]
-            )
-        log.error("ledger.operation_set_aside", extra={"operation_id": row.operation_id, "reason": str(error)})
+        rows.set_aside(refused[0], error, epoch=self._epoch)
         self._limit = MAX_OPERATIONS
         self._set_aside_in_a_row += 1
+        return sent.next

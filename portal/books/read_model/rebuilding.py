@@ -90,8 +90,7 @@ def _empty(epoch: int, progress: Progress) -> None:
     done = 0
     for rows in _EMPTIED:
         while ids := list(rows.values_list("pk", flat=True)[:_DELETED_AT_ONCE]):
-            with transaction.atomic():
-                leadership.hold(leadership.RECORDER, epoch)
+            with leadership.held(leadership.RECORDER, epoch):
                 rows.filter(pk__in=ids).delete()
             done += len(ids)
             progress(done, total)
@@ -101,6 +100,5 @@ def _empty(epoch: int, progress: Progress) -> None:
 
 
 def _move(epoch: int, step: Rebuilding, **columns: object) -> None:
-    with transaction.atomic():
-        leadership.hold(leadership.RECORDER, epoch)
+    with leadership.held(leadership.RECORDER, epoch):
         Checkpoint.objects.filter(id=1).update(rebuilding=step, **columns)
