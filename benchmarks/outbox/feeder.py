@@ -160,7 +160,7 @@ class Feeder:
 
 def waiting_operations() -> int:
     """Return how many operations of the outbox the read model does not show yet."""
-    return OutboxOperation.objects.filter(settled_at__isnull=True).count()
+    return OutboxOperation.objects.filter(answered_at__isnull=True).count()
 
 
 def settled_operations() -> int:

@@ -18,7 +18,7 @@ def retry_set_aside(operation_id: str) -> int:
 
     Return how many that are; 0 when none of this id is set aside. What a job has reserved stays reserved meanwhile.
     """
-    again = {"state": OutboxState.PENDING, "transaction_id": "", "reason": "", "due_at": None, "settled_at": None}
+    again = {"state": OutboxState.PENDING, "transaction_id": "", "reason": "", "due_at": None, "answered_at": None}
     with transaction.atomic():
         rows = OutboxOperation.objects.filter(operation_id=operation_id, state=OutboxState.SET_ASIDE)
         found = rows.values_list("id", "kind", "subject").first()
@@ -38,7 +38,7 @@ def drop_set_aside(operation_id: str, *, now: datetime) -> bool:
     with transaction.atomic():
         rows = OutboxOperation.objects.filter(operation_id=operation_id, state=OutboxState.SET_ASIDE)
         found = rows.values_list("kind", "subject").first()
-        if found is None or not rows.update(state=OutboxState.REFUSED, reason=DROPPED, settled_at=now):
+        if found is None or not rows.update(state=OutboxState.REFUSED, reason=DROPPED, answered_at=now):
             return False
         if found[0] == CreateJob.kind:
             release([found[1]])

@@ -215,7 +215,7 @@ def _insert(signed: Signed, now: datetime) -> None:
 
 def _require_room(author: str) -> None:
     """Keep the outbox for everybody: what comes from outside never makes the controller's own wait for long."""
-    waiting = OutboxOperation.objects.filter(settled_at__isnull=True, author__isnull=False)
+    waiting = OutboxOperation.objects.filter(answered_at__isnull=True, author__isnull=False)
     if waiting.filter(author=author).count() >= MOST_OF_ONE:
         raise TooManyWaiting(retry_after=AGAIN_SECONDS)
     if waiting.count() >= MOST_OF_ALL:

@@ -55,14 +55,14 @@ class Cleaner:
             return False
         before = self._clock() - self._kept
         rows = OutboxOperation.objects.filter(id__gt=self._after, created_at__lt=before).order_by("id")
-        seen = list(rows.only("id", "subject", "state", "kind", "settled_at")[:AT_ONCE])
+        seen = list(rows.only("id", "subject", "state", "kind", "answered_at")[:AT_ONCE])
         self._next = self._monotonic() + (BUSY_SECONDS if len(seen) == AT_ONCE else INTERVAL_SECONDS)
         self._after = seen[-1].id if len(seen) == AT_ONCE else 0
         return bool(self._delete([row.id for row in seen], before))
 
     def _delete(self, ids: Sequence[int], before: datetime) -> int:
         """Delete of these rows what has ended and nothing refers to; what it refused of our own stays, as a trace."""
-        ended = OutboxOperation.objects.filter(_ENDED, id__in=ids, settled_at__lt=before)
+        ended = OutboxOperation.objects.filter(_ENDED, id__in=ids, answered_at__lt=before)
         subjects = dict(ended.values_list("id", "subject"))
         referring = self._referred_to(set(subjects.values()))
         gone = [id_ for id_, subject in subjects.items() if subject not in referring]

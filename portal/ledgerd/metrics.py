@@ -47,14 +47,14 @@ class Metrics:
     def measure_reservations(self) -> None:
         """Count what is promised to jobs whose creation is neither on its way nor set aside: 0 is right."""
         creation = OutboxOperation.objects.filter(
-            operation_id=Concat(Value(operation_id_of(CreateJob, "")), OuterRef("job_id")), settled_at__isnull=True
+            operation_id=Concat(Value(operation_id_of(CreateJob, "")), OuterRef("job_id")), answered_at__isnull=True
         )
         self.reservations.set(Reservation.objects.filter(~Exists(creation)).count())
 
     def measure_outbox(self) -> None:
         """Count what waits."""
         is_open = Q(state__in=_OPEN)
-        found = OutboxOperation.objects.filter(settled_at__isnull=True).aggregate(
+        found = OutboxOperation.objects.filter(answered_at__isnull=True).aggregate(
             waiting=Count("id", filter=is_open),
             oldest=Min("created_at", filter=is_open),
             set_aside=Count("id", filter=Q(state=OutboxState.SET_ASIDE)),

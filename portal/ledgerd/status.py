@@ -54,7 +54,7 @@ def standing(ledger: LedgerReader) -> Standing:
     checkpoint = Checkpoint.objects.filter(id=1).first()
     leader = Leadership.objects.filter(name=RECORDER).first()
     counts = OutboxOperation.objects.values_list("state").annotate(count=Count("id")).order_by()
-    waiting = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")[
+    waiting = OutboxOperation.objects.filter(answered_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")[
         :_MOST_LISTED
     ]
     return Standing(

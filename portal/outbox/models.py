@@ -38,29 +38,29 @@ class OutboxOperation(models.Model):
     #: Not sent again before this: the ledger refused it for something that may still come.
     due_at = models.DateTimeField(null=True)
     #: When the ledger's answer was read; none while it is on its way, or set aside.
-    settled_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
 
     class Meta:
-        """The recorder asks, up to two hundred times a second, for what is not settled, oldest first.
+        """The recorder asks, up to two hundred times a second, for what is not answered, oldest first.
 
         SQLite takes a partial index only where the query repeats its condition word by word: `IS NULL` has no
         parameter that would hide it.
         """
 
         indexes = (
-            models.Index(fields=["id"], name="outbox_open", condition=models.Q(settled_at__isnull=True)),
+            models.Index(fields=["id"], name="outbox_open", condition=models.Q(answered_at__isnull=True)),
             models.Index(
-                fields=["transaction_id"], name="outbox_transaction", condition=models.Q(settled_at__isnull=False)
+                fields=["transaction_id"], name="outbox_transaction", condition=models.Q(answered_at__isnull=False)
             ),
             models.Index(
                 fields=["due_at"],
                 name="outbox_postponed",
-                condition=models.Q(due_at__isnull=False, settled_at__isnull=True),
+                condition=models.Q(due_at__isnull=False, answered_at__isnull=True),
             ),
             models.Index(
                 fields=["author"],
                 name="outbox_of_author",
-                condition=models.Q(author__isnull=False, settled_at__isnull=True),
+                condition=models.Q(author__isnull=False, answered_at__isnull=True),
             ),
         )
 
@@ -71,8 +71,8 @@ class OutboxOperation(models.Model):
     def sent_in(cls, transaction_id: str) -> "list[OutboxOperation]":
         """Return a transaction's operations, in their order; one index has the open ones, another one the others."""
         rows = cls.objects.filter(transaction_id=transaction_id)
-        # One that is settled in between is in both.
-        found = {row.id: row for part in (True, False) for row in rows.filter(settled_at__isnull=part)}
+        # One that is answered in between is in both.
+        found = {row.id: row for part in (True, False) for row in rows.filter(answered_at__isnull=part)}
         return [found[row_id] for row_id in sorted(found)]
 
 

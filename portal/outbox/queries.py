@@ -24,7 +24,7 @@ class OperationView:
     reason: str
     transaction_id: str
     created_at: datetime
-    settled_at: datetime | None
+    answered_at: datetime | None
 
 
 def operation(operation_id: str) -> OperationView | None:
@@ -45,7 +45,7 @@ def outbox_counts() -> Mapping[str, int]:
     """Return how many operations wait, are on their way, and were set aside: for administrators."""
     watched = (OutboxState.PENDING, OutboxState.SUBMITTED, OutboxState.SET_ASIDE)
     counted = (
-        OutboxOperation.objects.filter(settled_at__isnull=True, state__in=watched)
+        OutboxOperation.objects.filter(answered_at__isnull=True, state__in=watched)
         .values_list("state")
         .annotate(Count("id"))
     )
@@ -54,7 +54,7 @@ def outbox_counts() -> Mapping[str, int]:
 
 def set_aside(limit: int) -> Sequence[OperationView]:
     """Return the oldest operations that were set aside, each with its reason: for administrators."""
-    rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")
+    rows = OutboxOperation.objects.filter(answered_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")
     return [operation_view(row) for row in rows[:limit]]
 
 
@@ -68,5 +68,5 @@ def operation_view(row: OutboxOperation) -> OperationView:
         reason=row.reason,
         transaction_id=row.transaction_id,
         created_at=row.created_at,
-        settled_at=row.settled_at,
+        answered_at=row.answered_at,
     )

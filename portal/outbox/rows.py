@@ -78,7 +78,7 @@ def set_aside(row: Waiting, error: LedgerError, *, epoch: int) -> None:
 
 
 def _open(state: OutboxState) -> QuerySet[OutboxOperation]:
-    return OutboxOperation.objects.filter(settled_at__isnull=True, state=state)
+    return OutboxOperation.objects.filter(answered_at__isnull=True, state=state)
 
 
 def _among(rows: Sequence[Waiting], state: OutboxState) -> QuerySet[OutboxOperation]:

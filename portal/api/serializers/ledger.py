@@ -94,7 +94,7 @@ class OperationView(serializers.Serializer[Any]):
     reason = serializers.CharField(help_text="Why it was refused or set aside.")
     transaction_id = serializers.CharField()
     created_at = serializers.DateTimeField()
-    settled_at = serializers.DateTimeField(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
 
 
 class StandingView(OperationView):

@@ -81,7 +81,7 @@ def oversight(now: datetime) -> Oversight:
 def _waits_since(now: datetime) -> datetime | None:
     """Return since when the oldest operation waits; one that was put off waits since its time came."""
     waiting = OutboxOperation.objects.filter(
-        settled_at__isnull=True, state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)
+        answered_at__isnull=True, state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)
     )
     for created_at, due_at in waiting.order_by("id").values_list("created_at", "due_at")[:_MOST_LISTED]:
         if due_at is None or due_at <= now:

@@ -66,7 +66,7 @@ def _commit(results: Sequence[OperationResult], at: datetime) -> list[OperationR
     """Close the rows of what was applied, and return those; it stays committed, whatever a repeat of it meets."""
     done = [result for result in results if not _is_refused(result)]
     rows = OutboxOperation.objects.filter(operation_id__among=[result.operation_id for result in done])
-    rows.exclude(state=OutboxState.COMMITTED).update(state=OutboxState.COMMITTED, reason="", settled_at=at)
+    rows.exclude(state=OutboxState.COMMITTED).update(state=OutboxState.COMMITTED, reason="", answered_at=at)
     return done
 
 
@@ -81,7 +81,7 @@ def _refuse(record: TransactionRecord, result: OperationResult, at: datetime) ->
     if result.reason in RETRYABLE and _send_again(on_its_way, reason, at):
         log.info("ledger.operation_waits", extra={"operation_id": result.operation_id, "reason": reason})
         return False
-    if not on_its_way.update(state=state, reason=reason, settled_at=None if raised else at):
+    if not on_its_way.update(state=state, reason=reason, answered_at=None if raised else at):
         return False
     REFUSED.labels(kind=result.kind, reason=result.reason).inc()
     if (result.kind, result.reason) in _EXPECTED:

@@ -73,7 +73,7 @@ def test_what_the_ledger_refused_does_not_stand_in_the_way_of_the_rest(
     first, second = market.creates(), market.creates()
     work()
     clock.forward(hours=2)
-    name, refused = f"job.expire:{first}", {"state": OutboxState.REFUSED, "settled_at": clock()}
+    name, refused = f"job.expire:{first}", {"state": OutboxState.REFUSED, "answered_at": clock()}
     OutboxOperation.objects.create(operation_id=name, kind="job.expire", subject=first, created_at=clock(), **refused)
 
     assert chores.step()

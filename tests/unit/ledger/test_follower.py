@@ -142,7 +142,7 @@ def test_what_was_applied_once_stays_committed_when_a_repeat_is_refused(
     work()
     row = OutboxOperation.objects.get(operation_id=f"job.create:{job_id}")
 
-    OutboxOperation.objects.filter(id=row.id).update(state=OutboxState.PENDING, settled_at=None)
+    OutboxOperation.objects.filter(id=row.id).update(state=OutboxState.PENDING, answered_at=None)
     recorder.step()
     follower.step()
 

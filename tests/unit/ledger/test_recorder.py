@@ -302,7 +302,9 @@ def turn_until_idle(ledger: Any, clock: ManualClock) -> None:
         pass
 
 
-def test_the_recorder_never_reads_what_is_settled(work: Callable[[], None], market: Market, recorder: Recorder) -> None:
+def test_the_recorder_never_reads_what_is_answered(
+    work: Callable[[], None], market: Market, recorder: Recorder
+) -> None:
     market.opens()
     work()
 
@@ -314,7 +316,7 @@ def test_the_recorder_never_reads_what_is_settled(work: Callable[[], None], mark
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
             assert "outbox_open" in str(cursor.fetchall())
-    assert '"settled_at" IS NULL' in statement
+    assert '"answered_at" IS NULL' in statement
 
 
 def test_what_waits_for_another_operation_is_sent_again_and_paid(

@@ -98,7 +98,7 @@ def test_sending_it_again_brings_those_that_waited_for_it_and_frees_the_reservat
     market.receipts(set_aside)
     market.confirms(set_aside)
     OutboxOperation.objects.filter(subject=set_aside, kind__in=("job.receipt", "job.confirm")).update(
-        state=OutboxState.REFUSED, reason="unknown_job: The job is not created.", settled_at=clock() + MOST_PATIENCE
+        state=OutboxState.REFUSED, reason="unknown_job: The job is not created.", answered_at=clock() + MOST_PATIENCE
     )
 
     assert retry_set_aside(f"job.create:{set_aside}") == 3

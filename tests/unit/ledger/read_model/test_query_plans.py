@@ -18,12 +18,12 @@ from scheduler.states import OPEN_JOB_STATES
 from tests.support.environment import on_postgresql
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-OPEN = OutboxOperation.objects.filter(settled_at__isnull=True)
+OPEN = OutboxOperation.objects.filter(answered_at__isnull=True)
 ASKED: dict[str, Any] = {
     "outbox_open": OPEN.filter(state__in=("pending", "submitted")).order_by("id"),
     "outbox_of_author": OPEN.filter(author="alice-pc"),
     "outbox_postponed": OPEN.filter(state="pending", due_at__gt=NOW, reason="", id__lt=7),
-    "outbox_transaction": OutboxOperation.objects.filter(settled_at__isnull=False, transaction_id="a"),
+    "outbox_transaction": OutboxOperation.objects.filter(answered_at__isnull=False, transaction_id="a"),
     "ledger_job_due": LedgerJob.objects.filter(due_at__lte=NOW, state="claimed").order_by("due_at"),
     "event_recipient": LedgerEvent.objects.filter(recipient="bob"),
     "request_open": GovernedRequest.objects.filter(ended_at__isnull=True, state="approved"),
