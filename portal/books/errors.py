@@ -3,7 +3,7 @@
 from portal.errors import PortalError
 
 
-class CheckpointMoved(PortalError):
+class BookmarkMoved(PortalError):
     """Another process has advanced the read model meanwhile."""
 
 

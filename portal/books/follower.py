@@ -1,12 +1,12 @@
-"""The follower: applies blocks to the read model, with its checkpoint in the same database transaction."""
+"""The follower: applies blocks to the read model, with its bookmark in the same database transaction."""
 
 import logging
 from collections.abc import Callable, Sequence
 
 from ledger.errors import LedgerDamaged
 from ledger.ports import LedgerReader
-from portal.books.errors import CheckpointMoved
-from portal.books.models import Checkpoint
+from portal.books.errors import BookmarkMoved
+from portal.books.models import Bookmark
 from portal.books.read_model.blocks import apply_blocks
 from portal.books.read_model.machines import follow_keys
 from portal.books.read_model.outcomes import settle
@@ -29,12 +29,12 @@ class Follower:
         self._ledger = ledger
         self._epoch = epoch
         self._listeners = tuple(listeners)
-        self._checkpoint: Checkpoint | None = None
+        self._bookmark: Bookmark | None = None
 
     @property
     def block(self) -> int:
         """The newest block that this follower knows to be applied; -1 when it knows of none."""
-        return self._checkpoint.block_number if self._checkpoint else -1
+        return self._bookmark.block_number if self._bookmark else -1
 
     def step(self) -> bool:
         """Apply the next blocks, at most `MAX_BLOCKS`; return whether there were any.
@@ -42,17 +42,17 @@ class Follower:
         :raises LedgerDamaged: when a block does not continue the one before.
         :raises Superseded: when another recorder and follower have taken over.
         """
-        checkpoint = self._checkpoint or Checkpoint.objects.get_or_create(id=1)[0]
-        blocks = self._ledger.blocks(checkpoint.block_number + 1, MAX_BLOCKS)
+        bookmark = self._bookmark or Bookmark.objects.get_or_create(id=1)[0]
+        blocks = self._ledger.blocks(bookmark.block_number + 1, MAX_BLOCKS)
         if not blocks:
-            self._checkpoint = checkpoint
+            self._bookmark = bookmark
             return False
-        self._checkpoint = None
-        check_chain(checkpoint, blocks)
+        self._bookmark = None
+        check_chain(bookmark, blocks)
         with leadership.held(leadership.RECORDER, self._epoch):
-            advanced = _advance(checkpoint, blocks[-1])
+            advanced = _advance(bookmark, blocks[-1])
             self._apply(blocks)
-        self._checkpoint = advanced
+        self._bookmark = advanced
         return True
 
     def _apply(self, blocks: Sequence[Block]) -> None:
@@ -65,22 +65,22 @@ class Follower:
                 listener(block)
 
 
-def check_chain(checkpoint: Checkpoint, blocks: Sequence[Block]) -> None:
+def check_chain(bookmark: Bookmark, blocks: Sequence[Block]) -> None:
     """Refuse blocks that do not continue what was read before.
 
     :raises LedgerDamaged: with the number of the first that does not.
     """
-    number, previous_hash = checkpoint.block_number, checkpoint.block_hash
+    number, previous_hash = bookmark.block_number, bookmark.block_hash
     for block in blocks:
         if block.number != number + 1 or (number >= 0 and block.previous_hash != previous_hash):
             raise LedgerDamaged(f"block {block.number} does not continue block {number}")
         number, previous_hash = block.number, block.hash
 
 
-def _advance(checkpoint: Checkpoint, block: Block) -> Checkpoint:
-    moved = Checkpoint.objects.filter(id=checkpoint.id, block_number=checkpoint.block_number).update(
+def _advance(bookmark: Bookmark, block: Block) -> Bookmark:
+    moved = Bookmark.objects.filter(id=bookmark.id, block_number=bookmark.block_number).update(
         block_number=block.number, block_hash=block.hash
     )
     if not moved:
-        raise CheckpointMoved(f"the read model is no longer at block {checkpoint.block_number}")
-    return Checkpoint(id=checkpoint.id, block_number=block.number, block_hash=block.hash)
+        raise BookmarkMoved(f"the read model is no longer at block {bookmark.block_number}")
+    return Bookmark(id=bookmark.id, block_number=block.number, block_hash=block.hash)

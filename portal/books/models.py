@@ -136,7 +136,7 @@ class Rebuilding(models.TextChoices):
     APPLYING = "applying", "The blocks are being applied again"
 
 
-class Checkpoint(models.Model):
+class Bookmark(models.Model):
     """How far the follower has read; one row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ledger.ports import LedgerReader
-from portal.books.models import Checkpoint
+from portal.books.models import Bookmark
 from portal.outbox.operations import Outgoing, operation_id_of
 from wire.codec import decode
 from wire.ledger import keys
@@ -37,7 +37,7 @@ def due(ledger: LedgerReader, now: datetime, *, margin_ms: int) -> Iterator[Outg
                 subject=str(epoch.number),
             )
         return
-    number, newest = now_ms // EPOCH_MS, Checkpoint.objects.filter(block_number__gte=0).first()
+    number, newest = now_ms // EPOCH_MS, Bookmark.objects.filter(block_number__gte=0).first()
     if newest and (epoch is None or (epoch.number < number and epoch.block_number < newest.block_number)):
         yield Outgoing(
             operation_id=operation_id_of(CheckpointEpoch, f"{number}:{now:%Y%m%dT%H%M}"),

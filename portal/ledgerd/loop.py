@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from ledger.errors import LedgerError, Retry
-from portal.books.errors import CheckpointMoved
+from portal.books.errors import BookmarkMoved
 from portal.books.follower import Follower
 from portal.ledgerd.metrics import Metrics
 from portal.outbox.recorder import Recorder
@@ -78,7 +78,7 @@ class LedgerLoop:
             self._bell.clear()
             try:
                 worked = self._turn()
-            except (DatabaseError, CheckpointMoved) as error:
+            except (DatabaseError, BookmarkMoved) as error:
                 connection.close()
                 self._failed(error)
             except LedgerError as error:

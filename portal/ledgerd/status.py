@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Count
 
 from ledger.ports import LedgerReader
-from portal.books.models import Checkpoint
+from portal.books.models import Bookmark
 from portal.outbox.leadership import RECORDER
 from portal.outbox.models import Leadership, OutboxOperation, OutboxState
 
@@ -51,7 +51,7 @@ class Standing:
 
 def standing(ledger: LedgerReader) -> Standing:
     """Return where everything stands."""
-    checkpoint = Checkpoint.objects.filter(id=1).first()
+    bookmark = Bookmark.objects.filter(id=1).first()
     leader = Leadership.objects.filter(name=RECORDER).first()
     counts = OutboxOperation.objects.values_list("state").annotate(count=Count("id")).order_by()
     waiting = OutboxOperation.objects.filter(answered_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")[
@@ -59,10 +59,10 @@ def standing(ledger: LedgerReader) -> Standing:
     ]
     return Standing(
         ledger_block=ledger.height - 1,
-        read_model_block=checkpoint.block_number if checkpoint else -1,
+        read_model_block=bookmark.block_number if bookmark else -1,
         epoch=leader.epoch if leader else 0,
         in_charge_since=leader.taken_at if leader else None,
-        rebuilding=checkpoint.rebuilding if checkpoint else "",
+        rebuilding=bookmark.rebuilding if bookmark else "",
         operations=dict(counts),
         set_aside=tuple(f"{row.operation_id}: {row.reason}" for row in waiting),
     )

@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 
 from chaincode.contracts import supply
 from ledger.ports import LedgerReader
-from portal.books.models import Balance, Checkpoint, Reservation, WorldState
+from portal.books.models import Balance, Bookmark, Reservation, WorldState
 from portal.books.read_model.balances import Money, money_by_account
 from portal.errors import PortalError
 from wire.ledger import keys
@@ -149,8 +149,8 @@ def _look_again(ledger: LedgerReader, found: Survey, block: int) -> Reconciliati
 
 def position() -> int:
     """Return the newest block in the read model; -1 when there is none."""
-    checkpoint = Checkpoint.objects.filter(id=1).first()
-    return -1 if checkpoint is None else checkpoint.block_number
+    bookmark = Bookmark.objects.filter(id=1).first()
+    return -1 if bookmark is None else bookmark.block_number
 
 
 def _chunks(items: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:

@@ -1,7 +1,7 @@
 """Rebuilding the read model from the first block on, for when it is wrong or lost.
 
 In many short transactions, so that a large one neither blocks the database nor is lost: what was done is on the
-checkpoint, and a rebuild that was cut short goes on where it stopped.
+bookmark, and a rebuild that was cut short goes on where it stopped.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from portal.books.errors import ReadModelUnfinished
 from portal.books.follower import Follower, Listener
 from portal.books.models import (
     Balance,
-    Checkpoint,
+    Bookmark,
     LedgerBlock,
     LedgerEvent,
     LedgerJob,
@@ -39,7 +39,7 @@ _EMPTIED: tuple[models.Manager[Any], ...] = (
 
 def under_way() -> str:
     """Return which step of a rebuild was begun and is not done; empty when the read model is whole."""
-    return Checkpoint.objects.filter(id=1).values_list("rebuilding", flat=True).first() or ""
+    return Bookmark.objects.filter(id=1).values_list("rebuilding", flat=True).first() or ""
 
 
 def require_whole() -> None:
@@ -81,7 +81,7 @@ def rebuild(
 
 def _begin(epoch: int) -> None:
     """Note that nothing is applied any more, before the first row goes: there is no way back but to the end."""
-    Checkpoint.objects.get_or_create(id=1)
+    Bookmark.objects.get_or_create(id=1)
     _move(epoch, Rebuilding.EMPTYING, block_number=-1, block_hash="")
 
 
@@ -101,4 +101,4 @@ def _empty(epoch: int, progress: Progress) -> None:
 
 def _move(epoch: int, step: Rebuilding, **columns: object) -> None:
     with leadership.held(leadership.RECORDER, epoch):
-        Checkpoint.objects.filter(id=1).update(rebuilding=step, **columns)
+        Bookmark.objects.filter(id=1).update(rebuilding=step, **columns)

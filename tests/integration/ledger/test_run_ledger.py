@@ -26,7 +26,7 @@ LONGEST_LIFE = 0.4
 #: No file of a process whose disk is full grows beyond its log and this, in bytes.
 ROOM_FOR_LOGS = 16_384
 CREDIT = 1_000_000
-CUT_SHORT = "from portal.books.models import Checkpoint; Checkpoint.objects.update(rebuilding='emptying')"
+CUT_SHORT = "from portal.books.models import Bookmark; Bookmark.objects.update(rebuilding='emptying')"
 TAKE_OVER = """
 from django.utils import timezone
 from portal.outbox import leadership

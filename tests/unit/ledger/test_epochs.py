@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ledger.testing import MemoryLedger
-from portal.books.models import Checkpoint
+from portal.books.models import Bookmark
 from portal.custody.topping_up import approve_as_all
 from portal.keys import KeyName
 from portal.ledgerd.chores import Chores
@@ -80,7 +80,7 @@ def test_an_epoch_gets_its_checkpoint_and_is_closed_once(turn: Turn, market: Mar
     market.runs()
     turn.work()
     registers_operator(market, turn)
-    seen = Checkpoint.objects.get()
+    seen = Bookmark.objects.get()
 
     assert turn.after(minutes=1)
     first = newest(ledger)

@@ -10,7 +10,7 @@ from portal.books.errors import ReadModelUnfinished
 from portal.books.follower import Follower
 from portal.books.models import (
     Balance,
-    Checkpoint,
+    Bookmark,
     LedgerBlock,
     LedgerEvent,
     LedgerJob,
@@ -35,7 +35,7 @@ Said = list[tuple[int, int]]
 
 
 def read_model() -> dict[str, Any]:
-    models = (LedgerBlock, LedgerTransaction, LedgerJob, Balance, WorldState, Checkpoint, Reservation, OutboxOperation)
+    models = (LedgerBlock, LedgerTransaction, LedgerJob, Balance, WorldState, Bookmark, Reservation, OutboxOperation)
     rows: dict[str, Any] = {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
     events = LedgerEvent.objects.order_by("id").values("transaction_id", "name", "subject", "body", "at")
     return {**rows, "LedgerEvent": list(events)}
