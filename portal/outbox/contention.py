@@ -32,7 +32,7 @@ _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=0.2), timedelta(seconds=30)
 _ACCOUNTS = ("account_id", "to_account_id", "developer_id")
 
 
-class Waiting(NamedTuple):
+class PendingOperation(NamedTuple):
     """What of a row of the outbox has to be known to send it."""
 
     id: int
@@ -45,8 +45,8 @@ class Waiting(NamedTuple):
 class Turn:
     """What goes out now, which may be nothing, and what waits; contended accounts and others never go out mixed."""
 
-    now: Sequence[Waiting]
-    waiting: Sequence[Waiting] = ()
+    now: Sequence[PendingOperation]
+    waiting: Sequence[PendingOperation] = ()
     #: Whether it is what is on contended accounts that goes out.
     apart: bool = False
 
@@ -70,7 +70,7 @@ class Contention:
         """Whether no account is contended: whose turn it is then is no question."""
         return not self._until
 
-    def turn(self, rows: Sequence[Waiting], put_off: Sequence[Waiting] = ()) -> Turn:
+    def turn(self, rows: Sequence[PendingOperation], put_off: Sequence[PendingOperation] = ()) -> Turn:
         """Part operations that are due; those on contended accounts have every second turn.
 
         None goes out before an older one of the account that pays: such as `put_off`, which are not due.
@@ -83,7 +83,7 @@ class Contention:
         parted = self._parted(rows, [row for row in rows if not self._until.keys().isdisjoint(accounts[row.id])])
         return _in_order(parted, put_off, {row_id: named[0] for row_id, named in accounts.items()})
 
-    def _parted(self, rows: Sequence[Waiting], apart: Sequence[Waiting]) -> Turn:
+    def _parted(self, rows: Sequence[PendingOperation], apart: Sequence[PendingOperation]) -> Turn:
         if not apart:
             return Turn(now=rows)
         self._apart_next = not self._apart_next
@@ -98,7 +98,7 @@ class Contention:
         if turn.apart:
             self._limit = min(MOST_AT_ONCE, self._limit * 2)
 
-    def met(self, rows: Sequence[Waiting]) -> None:
+    def met(self, rows: Sequence[PendingOperation]) -> None:
         """Take note of operations that a conflict met: one alone says which accounts are contended.
 
         :raises LedgerUnavailable: when so many are one after the other that it is not somebody else's writing any more.
@@ -113,14 +113,14 @@ class Contention:
         if len(self._in_a_row) > MOST_CONTENDED:
             raise LedgerUnavailable("every transaction meets a conflict")
 
-    def due_at(self, rows: Sequence[Waiting]) -> datetime:
+    def due_at(self, rows: Sequence[PendingOperation]) -> datetime:
         """Return when operations that wait are due again."""
         now = self._clock()
         age = now - min(row.created_at for row in rows)
         return now + min(max(age / 8, _SHORTEST_WAIT), _LONGEST_WAIT) * self._dice.uniform(0.5, 1.5)
 
 
-def _in_order(turn: Turn, put_off: Sequence[Waiting], payers: dict[int, str]) -> Turn:
+def _in_order(turn: Turn, put_off: Sequence[PendingOperation], payers: dict[int, str]) -> Turn:
     """Let operations wait, too, whose payer has an older one waiting."""
     oldest: dict[str, int] = {}
     for row in (*turn.waiting, *put_off):
@@ -131,7 +131,7 @@ def _in_order(turn: Turn, put_off: Sequence[Waiting], payers: dict[int, str]) ->
     return Turn(now=now, waiting=[*turn.waiting, *behind], apart=turn.apart)
 
 
-def _accounts(rows: Sequence[Waiting]) -> dict[int, tuple[str, ...]]:
+def _accounts(rows: Sequence[PendingOperation]) -> dict[int, tuple[str, ...]]:
     """Return the accounts that each operation reads, by the row's id, the one that pays first.
 
     Where they are not known it is the operation itself.

@@ -17,7 +17,7 @@ from functools import partial
 from ledger.errors import LedgerError, LedgerUnavailable, ReadConflict, TransactionRefused
 from ledger.ports import Ledger
 from portal.outbox import rows
-from portal.outbox.contention import Contention, Turn, Waiting
+from portal.outbox.contention import Contention, Turn, PendingOperation
 from wire import signing
 from wire.ledger.blocks import TransactionBody, TransactionRecord
 from wire.ledger.canonical import ledger_json
@@ -177,7 +177,7 @@ class Recorder:
     def _claim(self, turn: Turn) -> _Claimed:
         return _Claimed(transaction_id=rows.claim(turn.now, epoch=self._epoch), turn=turn)
 
-    def _postpone(self, waiting: Sequence[Waiting]) -> None:
+    def _postpone(self, waiting: Sequence[PendingOperation]) -> None:
         rows.postpone(waiting, until=self._contention.due_at(waiting), epoch=self._epoch)
 
     def _send(self, claimed: _Claimed) -> bool:

@@ -12,17 +12,19 @@ from django.db.models import Q, QuerySet
 
 from ledger.errors import LedgerError
 from portal.outbox import leadership
-from portal.outbox.contention import Waiting
+from portal.outbox.contention import PendingOperation
 from portal.outbox.errors import Superseded
 from portal.outbox.models import OutboxOperation, OutboxState
 
 log = logging.getLogger(__name__)
 
 
-def due(*, now: datetime, limit: int, most_put_off: int) -> tuple[Sequence[Waiting], Sequence[Waiting]]:
+def due(
+    *, now: datetime, limit: int, most_put_off: int
+) -> tuple[Sequence[PendingOperation], Sequence[PendingOperation]]:
     """Return the oldest operations that may go out now, and older ones than the last of them that were put off."""
-    told = _open(OutboxState.PENDING).order_by("id").values_list(*Waiting._fields)
-    found = [Waiting(*row) for row in told.filter(Q(due_at__isnull=True) | Q(due_at__lte=now))[:limit]]
+    told = _open(OutboxState.PENDING).order_by("id").values_list(*PendingOperation._fields)
+    found = [PendingOperation(*row) for row in told.filter(Q(due_at__isnull=True) | Q(due_at__lte=now))[:limit]]
     if not found:
         return found, ()
     # What the ledger told to wait has a reason: it waits for an operation that may be among these.
@@ -31,7 +33,7 @@ def due(*, now: datetime, limit: int, most_put_off: int) -> tuple[Sequence[Waiti
     put_off = list(older.order_by()[: most_put_off + 1])
     if len(put_off) > most_put_off:
         put_off = list(older[:most_put_off])
-    return found, [Waiting(*row) for row in put_off]
+    return found, [PendingOperation(*row) for row in put_off]
 
 
 def on_their_way() -> Collection[str]:
@@ -45,7 +47,7 @@ def hold(*, epoch: int) -> None:
         pass
 
 
-def claim(rows: Sequence[Waiting], *, epoch: int) -> str:
+def claim(rows: Sequence[PendingOperation], *, epoch: int) -> str:
     """Note in rows that wait the transaction that they will go out in; return its id."""
     transaction_id = uuid.uuid4().hex
     with leadership.held(leadership.RECORDER, epoch):
@@ -63,13 +65,13 @@ def give_back(*transaction_ids: str, epoch: int) -> None:
     log.warning("ledger.transaction_given_back", extra={"transaction_id": transaction_ids[0], "operations": count})
 
 
-def postpone(rows: Sequence[Waiting], *, until: datetime, epoch: int) -> None:
+def postpone(rows: Sequence[PendingOperation], *, until: datetime, epoch: int) -> None:
     """Let operations wait until then."""
     with leadership.held(leadership.RECORDER, epoch):
         _among(rows, OutboxState.PENDING).update(due_at=until)
 
 
-def set_aside(row: Waiting, error: LedgerError, *, epoch: int) -> None:
+def set_aside(row: PendingOperation, error: LedgerError, *, epoch: int) -> None:
     """Leave an operation to the administrator, with an alarm."""
     with leadership.held(leadership.RECORDER, epoch):
         reason = f"{type(error).__name__}: {error}"[:300]
@@ -81,5 +83,5 @@ def _open(state: OutboxState) -> QuerySet[OutboxOperation]:
     return OutboxOperation.objects.filter(answered_at__isnull=True, state=state)
 
 
-def _among(rows: Sequence[Waiting], state: OutboxState) -> QuerySet[OutboxOperation]:
+def _among(rows: Sequence[PendingOperation], state: OutboxState) -> QuerySet[OutboxOperation]:
     return OutboxOperation.objects.filter(id__among=[row.id for row in rows], state=state)
