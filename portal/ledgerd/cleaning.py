@@ -55,10 +55,10 @@ class Cleaner:
             return False
         before = self._clock() - self._kept
         rows = OutboxOperation.objects.filter(id__gt=self._after, created_at__lt=before).order_by("id")
-        seen = list(rows.only("id", "subject", "state", "kind", "answered_at")[:AT_ONCE])
+        seen = list(rows.values_list("id", flat=True)[:AT_ONCE])
         self._next = self._monotonic() + (BUSY_SECONDS if len(seen) == AT_ONCE else INTERVAL_SECONDS)
-        self._after = seen[-1].id if len(seen) == AT_ONCE else 0
-        return bool(self._delete([row.id for row in seen], before))
+        self._after = seen[-1] if len(seen) == AT_ONCE else 0
+        return bool(self._delete(seen, before))
 
     def _delete(self, ids: Sequence[int], before: datetime) -> int:
         """Delete of these rows what has ended and nothing refers to; what it refused of our own stays, as a trace."""

@@ -3,18 +3,17 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, Value
+from django.db.models import Exists, OuterRef, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from portal.books.models import Reservation
 from portal.books.read_model.outcomes import REFUSED
-from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox import queries
+from portal.outbox.models import OutboxOperation
 from portal.outbox.operations import operation_id_of
 from wire.ledger.operations import CreateJob
-
-_OPEN = (OutboxState.PENDING, OutboxState.SUBMITTED)
 
 
 class Metrics:
@@ -53,12 +52,7 @@ class Metrics:
 
     def measure_outbox(self) -> None:
         """Count what waits."""
-        is_open = Q(state__in=_OPEN)
-        found = OutboxOperation.objects.filter(answered_at__isnull=True).aggregate(
-            waiting=Count("id", filter=is_open),
-            oldest=Min("created_at", filter=is_open),
-            set_aside=Count("id", filter=Q(state=OutboxState.SET_ASIDE)),
-        )
-        self.backlog.set(found["waiting"])
-        self.oldest.set((self._clock() - found["oldest"]).total_seconds() if found["oldest"] else 0)
-        self.set_aside.set(found["set_aside"])
+        backlog = queries.backlog()
+        self.backlog.set(backlog.pending + backlog.submitted)
+        self.oldest.set((self._clock() - backlog.oldest_at).total_seconds() if backlog.oldest_at else 0)
+        self.set_aside.set(backlog.set_aside)

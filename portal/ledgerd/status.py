@@ -1,21 +1,20 @@
 """How far recorder and follower are, and what waits or is set aside."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-
-from django.db.models import Count
 
 from ledger.ports import LedgerReader
 from portal.books.models import Bookmark
+from portal.outbox import queries
 from portal.outbox.leadership import RECORDER
-from portal.outbox.models import Leadership, OutboxOperation, OutboxState
+from portal.outbox.models import Leadership, OutboxState
 
 _MOST_LISTED = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class Status:
     """Where everything stands."""
 
     ledger_block: int
@@ -24,11 +23,11 @@ class Standing:
     epoch: int
     in_charge_since: datetime | None
     #: The step of a rebuild that is under way or was cut short; empty when the read model is whole.
-    rebuilding: str = ""
+    rebuilding: str
     #: Operations by state.
-    operations: dict[str, int] = field(default_factory=dict)
+    operations: Mapping[str, int]
     #: The oldest of those that wait for the administrator, each with its reason.
-    set_aside: tuple[str, ...] = ()
+    set_aside: tuple[str, ...]
 
     @property
     def is_well(self) -> bool:
@@ -49,20 +48,16 @@ class Standing:
             yield "set aside", item
 
 
-def standing(ledger: LedgerReader) -> Standing:
+def status_of(ledger: LedgerReader) -> Status:
     """Return where everything stands."""
     bookmark = Bookmark.objects.filter(id=1).first()
     leader = Leadership.objects.filter(name=RECORDER).first()
-    counts = OutboxOperation.objects.values_list("state").annotate(count=Count("id")).order_by()
-    waiting = OutboxOperation.objects.filter(answered_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")[
-        :_MOST_LISTED
-    ]
-    return Standing(
+    return Status(
         ledger_block=ledger.height - 1,
         read_model_block=bookmark.block_number if bookmark else -1,
         epoch=leader.epoch if leader else 0,
         in_charge_since=leader.taken_at if leader else None,
         rebuilding=bookmark.rebuilding if bookmark else "",
-        operations=dict(counts),
-        set_aside=tuple(f"{row.operation_id}: {row.reason}" for row in waiting),
+        operations=queries.counts_by_state(),
+        set_aside=tuple(f"{row.operation_id}: {row.reason}" for row in queries.set_aside(_MOST_LISTED)),
     )

@@ -17,6 +17,10 @@ class OutboxState(models.TextChoices):
     SET_ASIDE = "set_aside", "Set aside: raised an unexpected error"
 
 
+#: Of operations that the ledger is still to answer.
+WAITING = (OutboxState.PENDING, OutboxState.SUBMITTED)
+
+
 class OutboxOperation(models.Model):
     """One operation for the ledger, written in the database transaction that makes it true; sent in order of id."""
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Min, Q, QuerySet
 
-from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.models import WAITING, OutboxOperation, OutboxState
 
 #: The longest page.
 MOST_AT_ONCE = 200
+_MOST_LOOKED_AT = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +27,22 @@ class OperationView:
     created_at: datetime
     answered_at: datetime | None
 
+    @property
+    def waits(self) -> bool:
+        """Whether the ledger is still to answer it."""
+        return self.state in WAITING
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """How many operations wait, are on their way, and were set aside."""
+
+    pending: int
+    submitted: int
+    set_aside: int
+    #: When the oldest of those that are pending or submitted was put into the outbox.
+    oldest_at: datetime | None
+
 
 def operation(operation_id: str) -> OperationView | None:
     """Return where an operation stands; None when the outbox has no such operation."""
@@ -35,26 +52,34 @@ def operation(operation_id: str) -> OperationView | None:
 
 def waiting_operations(subject: object) -> Sequence[OperationView]:
     """Return the operations about an account, a job, a version or a provider that no block shows yet."""
-    waiting = OutboxOperation.objects.filter(
-        subject=str(subject), state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)
-    )
+    waiting = OutboxOperation.objects.filter(subject=str(subject), state__in=WAITING)
     return [operation_view(row) for row in waiting.order_by("id")[:MOST_AT_ONCE]]
 
 
-def outbox_counts() -> Mapping[str, int]:
-    """Return how many operations wait, are on their way, and were set aside: for administrators."""
-    watched = (OutboxState.PENDING, OutboxState.SUBMITTED, OutboxState.SET_ASIDE)
-    counted = (
-        OutboxOperation.objects.filter(answered_at__isnull=True, state__in=watched)
-        .values_list("state")
-        .annotate(Count("id"))
-    )
-    return {state.value: 0 for state in watched} | dict(counted)
+def backlog() -> Backlog:
+    """Return what of the outbox has no answer: for administrators and metrics."""
+    counts = {state.value: Count("id", filter=Q(state=state)) for state in (*WAITING, OutboxState.SET_ASIDE)}
+    oldest_at = Min("created_at", filter=Q(state__in=WAITING))
+    return Backlog(**_unanswered().aggregate(**counts, oldest_at=oldest_at))
+
+
+def waits_since(now: datetime) -> datetime | None:
+    """Return since when the oldest operation waits that may be sent; one that was put off waits since its time came."""
+    waiting = _unanswered().filter(state__in=WAITING).order_by("id")
+    for created_at, due_at in waiting.values_list("created_at", "due_at")[:_MOST_LOOKED_AT]:
+        if due_at is None or due_at <= now:
+            return due_at or created_at
+    return None
+
+
+def counts_by_state() -> Mapping[str, int]:
+    """Return how many operations of each state the outbox has; it goes through all of them."""
+    return dict(OutboxOperation.objects.values_list("state").annotate(Count("id")).order_by())
 
 
 def set_aside(limit: int) -> Sequence[OperationView]:
     """Return the oldest operations that were set aside, each with its reason: for administrators."""
-    rows = OutboxOperation.objects.filter(answered_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")
+    rows = _unanswered().filter(state=OutboxState.SET_ASIDE).order_by("id")
     return [operation_view(row) for row in rows[:limit]]
 
 
@@ -70,3 +95,7 @@ def operation_view(row: OutboxOperation) -> OperationView:
         created_at=row.created_at,
         answered_at=row.answered_at,
     )
+
+
+def _unanswered() -> QuerySet[OutboxOperation]:
+    return OutboxOperation.objects.filter(answered_at__isnull=True)

@@ -17,7 +17,7 @@ from functools import partial
 from ledger.errors import LedgerError, LedgerUnavailable, ReadConflict, TransactionRefused
 from ledger.ports import Ledger
 from portal.outbox import rows
-from portal.outbox.contention import Contention, Turn, PendingOperation
+from portal.outbox.contention import Contention, PendingOperation, Turn
 from wire import signing
 from wire.ledger.blocks import TransactionBody, TransactionRecord
 from wire.ledger.canonical import ledger_json

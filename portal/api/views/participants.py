@@ -14,9 +14,6 @@ from portal.api.authentication import account_of
 from portal.api.serializers.ledger import OperationOrder, OperationView, OwnKeyOrder, StandingView
 from portal.custody import handing_over, submissions
 from portal.outbox import queries
-from portal.outbox.models import OutboxState
-
-_WAITING = (OutboxState.PENDING, OutboxState.SUBMITTED)
 
 
 class SignedOperations(APIView):
@@ -31,8 +28,8 @@ class SignedOperations(APIView):
         text, address = OperationOrder.read(request)["operation"], request.META.get("REMOTE_ADDR", "")
         standing = submissions.send(text, address=address, now=timezone.now())
         body = StandingView({**asdict(standing.operation), "job_state": standing.job_state}).data
-        waits = standing.operation.state in _WAITING
-        return Response(body, status=202 if waits else 200, headers=_where(standing.operation.operation_id))
+        found = standing.operation
+        return Response(body, status=202 if found.waits else 200, headers=_where(found.operation_id))
 
 
 class OwnKey(APIView):

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from portal.books.audit.reconcile import Reconciliation
 from portal.books.models import Audit
 from portal.outbox import queries
-from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.queries import OperationView
+from portal.outbox.queries import Backlog, OperationView
 
 #: The auditor compares each minute; after so long in silence nobody can say that the books are right.
 STALE_AFTER = timedelta(minutes=5)
@@ -26,13 +25,11 @@ class Oversight:
     audit: Audit | None
     #: The last comparison is too old to say that the books are right now.
     is_stale: bool
-    pending: int
-    submitted: int
+    backlog: Backlog
     #: Since when the oldest operation waits that may be sent now.
     waits_since: datetime | None
     is_slow: bool
-    set_aside_count: int
-    #: The oldest of them, each with its reason.
+    #: The oldest of those set aside, each with its reason.
     set_aside: Sequence[OperationView]
 
     @property
@@ -43,7 +40,7 @@ class Oversight:
     @property
     def is_well(self) -> bool:
         """Whether an administrator has nothing to do."""
-        return self.is_clean and not (self.is_stale or self.is_slow or self.set_aside_count)
+        return self.is_clean and not (self.is_stale or self.is_slow or self.backlog.set_aside)
 
 
 def note(found: Reconciliation, *, now: datetime) -> None:
@@ -64,26 +61,12 @@ def note(found: Reconciliation, *, now: datetime) -> None:
 def oversight(now: datetime) -> Oversight:
     """Return how everything does."""
     audit = Audit.objects.filter(id=1).first()
-    counts = queries.outbox_counts()
-    waits_since = _waits_since(now)
+    waits_since = queries.waits_since(now)
     return Oversight(
         audit=audit,
         is_stale=audit is None or audit.at < now - STALE_AFTER,
-        pending=counts[OutboxState.PENDING.value],
-        submitted=counts[OutboxState.SUBMITTED.value],
+        backlog=queries.backlog(),
         waits_since=waits_since,
         is_slow=waits_since is not None and waits_since < now - SLOW_AFTER,
-        set_aside_count=counts[OutboxState.SET_ASIDE.value],
         set_aside=queries.set_aside(_MOST_LISTED),
     )
-
-
-def _waits_since(now: datetime) -> datetime | None:
-    """Return since when the oldest operation waits; one that was put off waits since its time came."""
-    waiting = OutboxOperation.objects.filter(
-        answered_at__isnull=True, state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)
-    )
-    for created_at, due_at in waiting.order_by("id").values_list("created_at", "due_at")[:_MOST_LISTED]:
-        if due_at is None or due_at <= now:
-            return due_at or created_at
-    return None

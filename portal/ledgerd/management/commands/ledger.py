@@ -22,7 +22,7 @@ from portal.errors import PortalError
 from portal.governance.settling import settle_requests
 from portal.keys import load_genesis
 from portal.ledgerd.backends import open_reader, open_writer
-from portal.ledgerd.status import standing
+from portal.ledgerd.status import status_of
 from wire.codec import canonical_json, to_plain
 
 #: Exit status when the ledger or the read model is not as it should be.
@@ -102,7 +102,7 @@ class Command(BaseCommand):
 
     def _status(self, options: Mapping[str, Any]) -> None:
         with open_reader() as ledger:
-            now = standing(ledger)
+            now = status_of(ledger)
         text = "\n".join(f"{name.replace('_', ' '):24}{value}" for name, value in now.lines())
         self._answer(options, {**to_plain(now), "well": now.is_well}, text)
         if not now.is_well:

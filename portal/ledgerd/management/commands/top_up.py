@@ -25,7 +25,6 @@ from wire.money import MAX_MICRO, Micro, credits_text, micro_from_text
 #: Exit status when the ledger has not answered in time; the top-up is on its way and a repeat asks again.
 EXIT_WAITING = 3
 _POLL_SECONDS = 0.02
-_WAITING = {OutboxState.PENDING, OutboxState.SUBMITTED}
 
 
 class Command(BaseCommand):
@@ -67,7 +66,7 @@ class Command(BaseCommand):
 
     def _say(self, outcome: Sequence[OperationView], *, what: str, now: datetime) -> None:
         for view in outcome:
-            if view.state in _WAITING:
+            if view.waits:
                 self.stderr.write(f"{what}: on its way, the ledger has not answered yet. Is run_ledger running?")
                 sys.exit(EXIT_WAITING)
             if view.state != OutboxState.COMMITTED:
@@ -102,6 +101,6 @@ def _wait(ids: Sequence[str], seconds: float) -> list[OperationView]:
     pause = threading.Event()
     while True:
         views = [view for view in map(queries.operation, ids) if view]
-        if time.monotonic() > until or not any(view.state in _WAITING for view in views):
+        if time.monotonic() > until or not any(view.waits for view in views):
             return views
         pause.wait(_POLL_SECONDS)

@@ -21,7 +21,7 @@ from portal.books.models import (
 )
 from portal.books.read_model import rebuilding
 from portal.books.read_model.rebuilding import rebuild, require_whole, under_way
-from portal.ledgerd.status import standing
+from portal.ledgerd.status import status_of
 from portal.outbox import leadership
 from portal.outbox.errors import Superseded
 from portal.outbox.models import OutboxOperation
@@ -100,7 +100,7 @@ def test_a_rebuild_that_was_cut_short_goes_on_where_it_stopped(
         except Crash:
             seen.add(under_way())
         if under_way():
-            assert not standing(ledger).is_well
+            assert not status_of(ledger).is_well
             with pytest.raises(ReadModelUnfinished, match="ledger rebuild"):
                 require_whole()
         again(ledger, clock)
