@@ -5,7 +5,7 @@ class SchedulerError(Exception):
     """Something kept the scheduler from doing its work."""
 
 
-class EpochSuperseded(SchedulerError):
+class TermSuperseded(SchedulerError):
     """Another scheduler has taken over; this one may change nothing any more."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from scheduler import metrics
-from scheduler.errors import ChangeFailed, EpochSuperseded, StoreUnavailable
+from scheduler.errors import ChangeFailed, StoreUnavailable, TermSuperseded
 from scheduler.store.changes import Change, Verdict
 from scheduler.store.ports import JobStore
 
@@ -38,7 +38,7 @@ class GroupCommit:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._waiting: deque[_Unit] = deque()
         self._wake = asyncio.Event()
-        self.epoch = 0
+        self.term = 0
         #: How it was learned that another scheduler has taken over; empty before.
         self._superseded = ""
         #: Whether the last call reached the database.
@@ -62,7 +62,7 @@ class GroupCommit:
     async def commit(self, *changes: Change) -> Sequence[Verdict]:
         """Make some changes in one transaction; return once they are on disk.
 
-        :raises EpochSuperseded: when another scheduler has taken over.
+        :raises TermSuperseded: when another scheduler has taken over.
         :raises ChangeFailed: when they raised something unexpected.
         """
         unit = self._join(changes)
@@ -72,7 +72,7 @@ class GroupCommit:
     async def commit_soon(self, *changes: Change) -> Sequence[Verdict]:
         """Make changes that nobody waits for: with the next transaction, or after a while in one of their own.
 
-        :raises EpochSuperseded: when another scheduler has taken over.
+        :raises TermSuperseded: when another scheduler has taken over.
         :raises ChangeFailed: when they raised something unexpected.
         """
         unit = self._join(changes)
@@ -83,7 +83,7 @@ class GroupCommit:
 
     def _join(self, changes: tuple[Change, ...]) -> _Unit:
         if self._superseded:
-            raise EpochSuperseded(self._superseded)
+            raise TermSuperseded(self._superseded)
         unit = _Unit(changes, asyncio.get_running_loop().create_future())
         self._waiting.append(unit)
         return unit
@@ -91,7 +91,7 @@ class GroupCommit:
     async def run(self) -> None:
         """Write until cancelled.
 
-        :raises EpochSuperseded: when another scheduler has taken over.
+        :raises TermSuperseded: when another scheduler has taken over.
         """
         while True:
             await self._wake.wait()
@@ -109,7 +109,7 @@ class GroupCommit:
         changes = [change for unit in units for change in unit.changes]
         try:
             verdicts = iter(await self._apply(changes))
-        except EpochSuperseded as error:
+        except TermSuperseded as error:
             self._superseded = str(error)
             self._fail([*units, *self._waiting], error)
             raise
@@ -132,7 +132,7 @@ class GroupCommit:
 
     async def _apply(self, changes: Sequence[Change]) -> Sequence[Verdict]:
         with metrics.COMMIT_SECONDS.time():
-            verdicts = await self.call(lambda: self._store.apply(self.epoch, changes))
+            verdicts = await self.call(lambda: self._store.apply(self.term, changes))
         metrics.BATCH.observe(len(changes))
         return verdicts
 

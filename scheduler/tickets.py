@@ -105,7 +105,7 @@ class Signer:
 class Issue:
     """When a ticket is issued, and by which scheduler."""
 
-    epoch: int
+    term: int
     now_ms: int
 
 
@@ -127,7 +127,7 @@ def _ticket(
         input_sha256=signing.sha256_hex(request.input),
         input_bytes=len(request.input),
         input_type=request.input_type,
-        epoch=issue.epoch,
+        term=issue.term,
         issued_at_ms=issue.now_ms,
         accept_by_ms=accept_by_ms,
         pull_by_ms=accept_by_ms + clocks.PULL_MS,

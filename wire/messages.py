@@ -77,7 +77,7 @@ class Ticket(Message):
     input_bytes: int
     input_type: str
     #: Counted up at each take-over of the scheduler; an agent refuses one older than the newest that it saw.
-    epoch: int
+    term: int
     issued_at_ms: int
     #: The agent accepts before this or not at all.
     accept_by_ms: int

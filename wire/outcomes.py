@@ -35,7 +35,7 @@ class RefusalReason(StrEnum):
     """Why an agent did not take a ticket."""
 
     BAD_SIGNATURE = "bad_signature"
-    OLD_EPOCH = "old_epoch"
+    OLD_TERM = "old_term"
     TOO_LATE = "too_late"
     NOT_FOR_ME = "not_for_me"
     REPEATED = "repeated"
@@ -50,7 +50,7 @@ class RefusalReason(StrEnum):
 
 REFUSAL_SENTENCES: dict[RefusalReason, str] = {
     RefusalReason.BAD_SIGNATURE: "The ticket is not signed by a key that the controller's root key vouches for.",
-    RefusalReason.OLD_EPOCH: "The ticket comes from a scheduler that has been replaced.",
+    RefusalReason.OLD_TERM: "The ticket comes from a scheduler that has been replaced.",
     RefusalReason.TOO_LATE: "The ticket arrived after the time to accept it.",
     RefusalReason.NOT_FOR_ME: "The ticket names another provider.",
     RefusalReason.REPEATED: "The ticket's job was taken before.",

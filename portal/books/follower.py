@@ -25,9 +25,9 @@ MAX_BLOCKS = 8
 class Follower:
     """The one reader of blocks into the read model."""
 
-    def __init__(self, *, ledger: LedgerReader, epoch: int, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(self, *, ledger: LedgerReader, term: int, listeners: Sequence[Listener] = ()) -> None:
         self._ledger = ledger
-        self._epoch = epoch
+        self._term = term
         self._listeners = tuple(listeners)
         self._bookmark: Bookmark | None = None
 
@@ -49,7 +49,7 @@ class Follower:
             return False
         self._bookmark = None
         check_chain(bookmark, blocks)
-        with leadership.held(leadership.RECORDER, self._epoch):
+        with leadership.held(leadership.RECORDER, self._term):
             advanced = _advance(bookmark, blocks[-1])
             self._apply(blocks)
         self._bookmark = advanced

@@ -68,7 +68,7 @@ class Job(models.Model):
     attempt = models.PositiveSmallIntegerField()
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="jobs")
     state = models.CharField(max_length=16, choices=JOB_STATES, default=JobState.PLACED.value)
-    epoch = models.BigIntegerField()
+    term = models.BigIntegerField()
     ticket = models.TextField()
     ticket_digest = models.CharField(max_length=64)
     price_nano_per_ms = models.BigIntegerField()

@@ -47,14 +47,14 @@ def store_invocations(changes: Sequence[StoreInvocation]) -> list[Verdict]:
     return [Verdict.REPEATED if id_ in known else Verdict.DONE for id_ in ids]
 
 
-def place_jobs(changes: Sequence[PlaceJob], *, epoch: int) -> list[Verdict]:
+def place_jobs(changes: Sequence[PlaceJob], *, term: int) -> list[Verdict]:
     """Reserve what the jobs may cost, commit their rows, and put their creation into the outbox."""
     verdicts = _objections(changes)
     free = [change for change in changes if change.job_id not in verdicts]
     verdicts |= _charge(free)
     placed = [change for change in free if verdicts[change.job_id] is Verdict.DONE]
     if placed:
-        Job.objects.bulk_create(_job(change, epoch) for change in placed)
+        Job.objects.bulk_create(_job(change, term) for change in placed)
         Reservation.objects.bulk_create(
             Reservation(
                 job_id=change.job_id,
@@ -170,14 +170,14 @@ def _row(change: StoreInvocation, id_: UUID) -> Invocation:
     )
 
 
-def _job(change: PlaceJob, epoch: int) -> Job:
+def _job(change: PlaceJob, term: int) -> Job:
     return Job(
         id=change.job_id,
         invocation_id=change.invocation_id,
         attempt=change.attempt,
         provider_id=change.provider_id,
         state=JobState.PLACED,
-        epoch=epoch,
+        term=term,
         ticket=change.ticket,
         ticket_digest=change.ticket_digest,
         price_nano_per_ms=change.price_nano_per_ms,

@@ -16,7 +16,7 @@ from portal.invocations.placing import moment
 from portal.outbox import leadership
 from portal.outbox.errors import Superseded
 from portal.providers.models import Provider, ProviderState
-from scheduler.errors import EpochSuperseded, StoreUnavailable
+from scheduler.errors import StoreUnavailable, TermSuperseded
 from scheduler.specs import ProviderSpec, VersionSpec
 from scheduler.store.changes import (
     AcceptJob,
@@ -40,14 +40,14 @@ _ORDER: tuple[type[Any], ...] = (StoreInvocation, FailJob, PlaceJob, AcceptJob, 
 
 
 class DjangoStore:
-    """Jobs and invocations in the database; every write holds the scheduler's epoch."""
+    """Jobs and invocations in the database; every write holds the scheduler's term."""
 
     def take_over(self, *, now_ms: int) -> TakeOver:
-        """Count the epoch up and return what is open."""
+        """Begin a new term and return what is open."""
         with _reachable(), transaction.atomic():
-            epoch = leadership.take_over(SCHEDULER, now=moment(now_ms))
+            term = leadership.take_over(SCHEDULER, now=moment(now_ms))
             return TakeOver(
-                epoch=epoch, jobs=open_work.jobs(), invocations=open_work.invocations(), seen=open_work.seen_providers()
+                term=term, jobs=open_work.jobs(), invocations=open_work.invocations(), seen=open_work.seen_providers()
             )
 
     def version(self, version_id: UUID) -> VersionSpec | None:
@@ -66,15 +66,15 @@ class DjangoStore:
                 for id_, owner_id, pem, secret in rows
             ]
 
-    def apply(self, epoch: int, changes: Sequence[Change]) -> Sequence[Verdict]:
+    def apply(self, term: int, changes: Sequence[Change]) -> Sequence[Verdict]:
         """Make all changes in one database transaction."""
         verdicts: dict[int, Verdict] = {}
-        with self._writing(epoch):
+        with self._writing(term):
             lock_balances(str(change.version.developer_id) for change in changes if isinstance(change, PlaceJob))
             for group in groups(changes):
                 for kind in _ORDER:
                     positions = [position for position in group if type(changes[position]) is kind]
-                    made = _make(kind, [changes[position] for position in positions], epoch) if positions else []
+                    made = _make(kind, [changes[position] for position in positions], term) if positions else []
                     verdicts |= dict(zip(positions, made, strict=True))
         return [verdicts[position] for position in range(len(changes))]
 
@@ -88,26 +88,26 @@ class DjangoStore:
         with _reachable():
             return open_work.outcome(invocation_id)
 
-    def seen(self, epoch: int, providers: Sequence[SeenProvider]) -> None:
+    def seen(self, term: int, providers: Sequence[SeenProvider]) -> None:
         """Store what heartbeats said, for people to see."""
-        with self._writing(epoch):
+        with self._writing(term):
             for item in providers:
                 provider = Provider.objects.filter(id=item.provider_id)
                 provider.update(last_seen_at=moment(item.seen_at_ms), **asdict(item.report))
 
-    def clean_up(self, epoch: int, *, now_ms: int) -> int:
+    def clean_up(self, term: int, *, now_ms: int) -> int:
         """Delete some results that have expired."""
-        with self._writing(epoch):
+        with self._writing(term):
             return operations.delete_expired_results(moment(now_ms))
 
     @contextmanager
-    def _writing(self, epoch: int) -> Iterator[None]:
-        """Hold the epoch in a database transaction."""
+    def _writing(self, term: int) -> Iterator[None]:
+        """Hold the term in a database transaction."""
         try:
-            with _reachable(), leadership.held(SCHEDULER, epoch):
+            with _reachable(), leadership.held(SCHEDULER, term):
                 yield
         except Superseded as error:
-            raise EpochSuperseded(str(error)) from error
+            raise TermSuperseded(str(error)) from error
 
 
 def groups(changes: Sequence[Change]) -> Iterator[list[int]]:
@@ -127,9 +127,9 @@ def groups(changes: Sequence[Change]) -> Iterator[list[int]]:
     yield group
 
 
-def _make(kind: type[Change], changes: Sequence[Any], epoch: int) -> Sequence[Verdict]:
+def _make(kind: type[Change], changes: Sequence[Any], term: int) -> Sequence[Verdict]:
     if kind is PlaceJob:
-        return placing.place_jobs(changes, epoch=epoch)
+        return placing.place_jobs(changes, term=term)
     return _MAKERS[kind](changes)
 
 

@@ -40,12 +40,12 @@ class Chores:
         self,
         *,
         ledger: LedgerReader,
-        epoch: int,
+        term: int,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
-        self._epoch = epoch
+        self._term = term
         self._clock = clock
         self._monotonic = monotonic
         self._next = monotonic()
@@ -63,7 +63,7 @@ class Chores:
         due += epochs.due(self._ledger, now, margin_ms=MARGIN_MS)
         if not due:
             return False
-        with leadership.held(leadership.RECORDER, self._epoch):
+        with leadership.held(leadership.RECORDER, self._term):
             enqueue_all(due, now=now)
         log.info("ledger.chores", extra={"operations": len(due)})
         return True

@@ -33,12 +33,12 @@ class Cleaner:
     def __init__(
         self,
         *,
-        epoch: int,
+        term: int,
         clock: Callable[[], datetime],
         kept: timedelta,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._epoch = epoch
+        self._term = term
         self._clock = clock
         self._kept = kept
         self._monotonic = monotonic
@@ -68,7 +68,7 @@ class Cleaner:
         gone = [id_ for id_, subject in subjects.items() if subject not in referring]
         if not gone:
             return 0
-        with leadership.held(leadership.RECORDER, self._epoch):
+        with leadership.held(leadership.RECORDER, self._term):
             count, _ = OutboxOperation.objects.filter(_ENDED, id__in=gone).delete()
         log.info("ledger.outbox_cleaned", extra={"operations": count})
         return count

@@ -20,7 +20,7 @@ class Status:
     ledger_block: int
     read_model_block: int
     #: Of the recorder in charge, and since when; none when there never was one.
-    epoch: int
+    term: int
     in_charge_since: datetime | None
     #: The step of a rebuild that is under way or was cut short; empty when the read model is whole.
     rebuilding: str
@@ -40,7 +40,7 @@ class Status:
         yield "read_model_block", self.read_model_block
         if self.rebuilding:
             yield "rebuild not done", f"{self.rebuilding}: run `manage.py ledger rebuild`"
-        yield "recorder_epoch", self.epoch
+        yield "recorder_term", self.term
         yield "in_charge_since", self.in_charge_since.isoformat() if self.in_charge_since else "never"
         for state in OutboxState:
             yield f"operations {state.value}", self.operations.get(state.value, 0)
@@ -55,7 +55,7 @@ def status_of(ledger: LedgerReader) -> Status:
     return Status(
         ledger_block=ledger.height - 1,
         read_model_block=bookmark.block_number if bookmark else -1,
-        epoch=leader.epoch if leader else 0,
+        term=leader.term if leader else 0,
         in_charge_since=leader.taken_at if leader else None,
         rebuilding=bookmark.rebuilding if bookmark else "",
         operations=queries.counts_by_state(),

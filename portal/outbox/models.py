@@ -81,14 +81,14 @@ class OutboxOperation(models.Model):
 
 
 class Leadership(models.Model):
-    """Who is in charge: a process that was replaced holds an older epoch and changes nothing (design §6)."""
+    """Who is in charge: a process that was replaced holds an older term and changes nothing (design §6)."""
 
     #: `scheduler` or `recorder`.
     name = IdentifierField(primary_key=True, max_length=16)
-    epoch = models.BigIntegerField(default=0)
+    term = models.BigIntegerField(default=0)
     #: Random, of the process that holds it.
     holder = models.UUIDField(default=uuid.uuid4)
     taken_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.name} {self.epoch}"
+        return f"{self.name} {self.term}"

@@ -90,13 +90,13 @@ class Recorder:
         *,
         ledger: Ledger,
         key: SigningKey,
-        epoch: int,
+        term: int,
         clock: Callable[[], datetime],
         carry: Callable[[Submission], SubmissionAnswer] = at_once,
     ) -> None:
         self._ledger = ledger
         self._key = key
-        self._epoch = epoch
+        self._term = term
         self._clock = clock
         #: Runs a submission, on a thread of its own as a rule.
         self._carry = carry
@@ -143,7 +143,7 @@ class Recorder:
         unresolved = False
         for transaction_id in rows.on_their_way():
             if self._ledger.transaction(transaction_id) is None:
-                rows.give_back(transaction_id, epoch=self._epoch)
+                rows.give_back(transaction_id, term=self._term)
             else:
                 unresolved = True
         if not unresolved:
@@ -175,10 +175,10 @@ class Recorder:
         return self._contention.turn(found, put_off) if found else Turn(now=found)
 
     def _claim(self, turn: Turn) -> _Claimed:
-        return _Claimed(transaction_id=rows.claim(turn.now, epoch=self._epoch), turn=turn)
+        return _Claimed(transaction_id=rows.claim(turn.now, term=self._term), turn=turn)
 
     def _postpone(self, waiting: Sequence[PendingOperation]) -> None:
-        rows.postpone(waiting, until=self._contention.due_at(waiting), epoch=self._epoch)
+        rows.postpone(waiting, until=self._contention.due_at(waiting), term=self._term)
 
     def _send(self, claimed: _Claimed) -> bool:
         """Submit what was claimed; an answer that is there at once is taken at once."""
@@ -211,7 +211,7 @@ class Recorder:
             self._contention.passed(turn)
         if isinstance(follows, _Claimed):
             # That was a while ago.
-            rows.hold(epoch=self._epoch)
+            rows.hold(term=self._term)
             self._state = follows
         elif follows is not _Next.UNKNOWN:
             self._state = _Idle()
@@ -220,9 +220,9 @@ class Recorder:
     def _give_back(self, sent: _OnItsWay) -> _Next:
         """Let a transaction's operations wait again, and those claimed behind it; return what comes after."""
         if not isinstance(sent.next, _Claimed):
-            rows.give_back(sent.claimed.transaction_id, epoch=self._epoch)
+            rows.give_back(sent.claimed.transaction_id, term=self._term)
             return sent.next
-        rows.give_back(sent.claimed.transaction_id, sent.next.transaction_id, epoch=self._epoch)
+        rows.give_back(sent.claimed.transaction_id, sent.next.transaction_id, term=self._term)
         return _Next.OPEN
 
     def _met_conflict(self, turn: Turn) -> None:
@@ -240,7 +240,7 @@ class Recorder:
             return self._give_back(sent)
         if self._set_aside_in_a_row >= MOST_SET_ASIDE:
             raise LedgerUnavailable(f"it refuses every transaction: {error}") from error
-        rows.set_aside(refused[0], error, epoch=self._epoch)
+        rows.set_aside(refused[0], error, term=self._term)
         self._limit = MAX_OPERATIONS
         self._set_aside_in_a_row += 1
         return sent.next

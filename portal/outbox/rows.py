@@ -41,39 +41,39 @@ def on_their_way() -> Collection[str]:
     return list(_open(OutboxState.SUBMITTED).values_list("transaction_id", flat=True).distinct())
 
 
-def hold(*, epoch: int) -> None:
-    """Make sure that the recorder of this epoch is still in charge."""
-    with leadership.held(leadership.RECORDER, epoch):
+def hold(*, term: int) -> None:
+    """Make sure that the recorder of this term is still in charge."""
+    with leadership.held(leadership.RECORDER, term):
         pass
 
 
-def claim(rows: Sequence[PendingOperation], *, epoch: int) -> str:
+def claim(rows: Sequence[PendingOperation], *, term: int) -> str:
     """Note in rows that wait the transaction that they will go out in; return its id."""
     transaction_id = uuid.uuid4().hex
-    with leadership.held(leadership.RECORDER, epoch):
+    with leadership.held(leadership.RECORDER, term):
         waiting = _among(rows, OutboxState.PENDING)
         if waiting.update(state=OutboxState.SUBMITTED, transaction_id=transaction_id) != len(rows):
             raise Superseded(f"operations of transaction {transaction_id} are on their way already")
     return transaction_id
 
 
-def give_back(*transaction_ids: str, epoch: int) -> None:
+def give_back(*transaction_ids: str, term: int) -> None:
     """Let operations wait again, those of all these transactions at once, so that their order stays."""
-    with leadership.held(leadership.RECORDER, epoch):
+    with leadership.held(leadership.RECORDER, term):
         claimed = _open(OutboxState.SUBMITTED).filter(transaction_id__in=transaction_ids)
         count = claimed.update(state=OutboxState.PENDING, transaction_id="")
     log.warning("ledger.transaction_given_back", extra={"transaction_id": transaction_ids[0], "operations": count})
 
 
-def postpone(rows: Sequence[PendingOperation], *, until: datetime, epoch: int) -> None:
+def postpone(rows: Sequence[PendingOperation], *, until: datetime, term: int) -> None:
     """Let operations wait until then."""
-    with leadership.held(leadership.RECORDER, epoch):
+    with leadership.held(leadership.RECORDER, term):
         _among(rows, OutboxState.PENDING).update(due_at=until)
 
 
-def set_aside(row: PendingOperation, error: LedgerError, *, epoch: int) -> None:
+def set_aside(row: PendingOperation, error: LedgerError, *, term: int) -> None:
     """Leave an operation to the administrator, with an alarm."""
-    with leadership.held(leadership.RECORDER, epoch):
+    with leadership.held(leadership.RECORDER, term):
         reason = f"{type(error).__name__}: {error}"[:300]
         _among([row], OutboxState.SUBMITTED).update(state=OutboxState.SET_ASIDE, reason=reason)
     log.error("ledger.operation_set_aside", extra={"operation_id": row.operation_id, "reason": str(error)})

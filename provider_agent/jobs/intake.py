@@ -126,7 +126,7 @@ class Intake:
             self._tell_again(known)
             return
         reason = refusal(ticket, desk.terms, self._situation(known, has_its_input=is_its_input(order, ticket)))
-        desk.journal.saw_epoch(ticket.epoch)
+        desk.journal.saw_term(ticket.term)
         if reason is None:
             desk.journal.vouched(key_id_of(jws), order.working_key)
             self._accept(ticket, order)
@@ -137,7 +137,7 @@ class Intake:
         desk = self._desk
         return Situation(
             now_ms=desk.tools.clock(),
-            newest_epoch=desk.journal.newest_epoch,
+            newest_term=desk.journal.newest_term,
             is_repeated=known is not None,
             has_its_input=has_its_input,
             free_slots=0 if desk.tools.spool.is_full() else desk.slots.free,

@@ -1,4 +1,4 @@
-"""What the agent must not forget, in SQLite: jobs, reports not yet acknowledged, evidence for claims, the newest epoch.
+"""What the agent must not forget, in SQLite: jobs, reports not yet acknowledged, evidence for claims, the newest term.
 
 A job is `accepted`, then `reported`, then `acknowledged`. Its row goes once its ticket can no longer be paid: until
 then it shows a repeated ticket for what it is.
@@ -40,8 +40,8 @@ CREATE TABLE IF NOT EXISTS evidence (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS evidence_forgettable ON evidence (pay_until_ms);
 CREATE TABLE IF NOT EXISTS working_key (key_id TEXT PRIMARY KEY, statement TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS epoch (newest INTEGER NOT NULL) STRICT;
-INSERT INTO epoch SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epoch);
+CREATE TABLE IF NOT EXISTS term (newest INTEGER NOT NULL) STRICT;
+INSERT INTO term SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM term);
 """
 _FILE_MODE = 0o600
 #: Evidence beyond these bounds is dropped, that of acknowledged jobs first, the oldest first.
@@ -107,15 +107,15 @@ class Journal:
             self._connection.close()
 
     @property
-    def newest_epoch(self) -> int:
-        """The newest epoch of any ticket that was trusted."""
+    def newest_term(self) -> int:
+        """The newest term of any ticket that was trusted."""
         with self._transaction() as database:
-            return int(database.execute("SELECT newest FROM epoch").fetchone()[0])
+            return int(database.execute("SELECT newest FROM term").fetchone()[0])
 
-    def saw_epoch(self, epoch: int) -> None:
-        """Remember an epoch, if it is newer."""
+    def saw_term(self, term: int) -> None:
+        """Remember a term, if it is newer."""
         with self._transaction() as database:
-            database.execute("UPDATE epoch SET newest = ? WHERE newest < ?", (epoch, epoch))
+            database.execute("UPDATE term SET newest = ? WHERE newest < ?", (term, term))
 
     def accept(self, job_id: str, *, ticket: str, pay_until_ms: int) -> None:
         """Note a job that will be run; one that was known before stays as it is."""

@@ -29,7 +29,7 @@ class Situation:
     """What holds at the moment when a ticket arrives."""
 
     now_ms: int
-    newest_epoch: int
+    newest_term: int
     #: Whether the journal has its job, by another ticket.
     is_repeated: bool
     #: Whether the input that came with it is the one that it names.
@@ -84,7 +84,7 @@ def _is_from_elsewhere(ticket: Ticket, terms: Terms, _: Situation) -> bool:
 #: In this order: whether it is meant for this agent at all, whether it can ever be taken, whether now.
 _RULES: tuple[tuple[RefusalReason, Callable[[Ticket, Terms, Situation], bool]], ...] = (
     (RefusalReason.NOT_FOR_ME, lambda ticket, terms, _: ticket.provider_id != terms.provider_id),
-    (RefusalReason.OLD_EPOCH, lambda ticket, _, situation: ticket.epoch < situation.newest_epoch),
+    (RefusalReason.OLD_TERM, lambda ticket, _, situation: ticket.term < situation.newest_term),
     (RefusalReason.REPEATED, lambda _, __, situation: situation.is_repeated),
     (RefusalReason.TOO_LATE, lambda ticket, _, situation: ticket.accept_by_ms < situation.now_ms),
     (RefusalReason.MALFORMED, _is_unreadable),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from scheduler.clocks import Clock
-from scheduler.errors import BrokerUnavailable, EpochSuperseded
+from scheduler.errors import BrokerUnavailable, TermSuperseded
 from scheduler.fleet import Fleet
 from scheduler.group_commit import GroupCommit
 from scheduler.loop.live import Live
@@ -43,9 +43,9 @@ class Core:
     _refreshed_at_ms: int = 0
 
     @property
-    def epoch(self) -> int:
-        """The epoch under which this scheduler writes."""
-        return self.commit.epoch
+    def term(self) -> int:
+        """The term under which this scheduler writes."""
+        return self.commit.term
 
     async def version(self, version_id: UUID) -> VersionSpec | None:
         """Return a version; it never changes, so it is asked for once."""
@@ -96,5 +96,5 @@ class Core:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error and not isinstance(error, EpochSuperseded):
+        if error and not isinstance(error, TermSuperseded):
             log.error("step.failed", exc_info=error)

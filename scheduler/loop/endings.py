@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from scheduler import metrics
-from scheduler.errors import BrokerUnavailable, ChangeFailed, EpochSuperseded
+from scheduler.errors import BrokerUnavailable, ChangeFailed, TermSuperseded
 from scheduler.loop.core import Core
 from scheduler.loop.live import LiveInvocation, LiveJob
 from scheduler.store.changes import Change, EndInvocation
@@ -57,7 +57,7 @@ async def ended_on_error(core: Core, invocation: LiveInvocation) -> AsyncIterato
     """End the invocation as `internal` when something unexpected is raised; it is logged and stops nothing else."""
     try:
         yield
-    except EpochSuperseded:
+    except TermSuperseded:
         raise
     except Exception:
         log.exception("invocation.broke", extra={"invocation_id": invocation.invocation_id})

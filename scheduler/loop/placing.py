@@ -43,7 +43,7 @@ def reserve(core: Core, invocation: LiveInvocation, capacity: Capacity) -> Place
         invocation.version,
         capacity,
         attempt=invocation.attempts,
-        issue=Issue(epoch=core.epoch, now_ms=core.clock()),
+        issue=Issue(term=core.term, now_ms=core.clock()),
     )
     job = LiveJob(
         job_id=place.job_id,

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from scheduler import clocks, metrics
-from scheduler.errors import BrokerUnavailable, EpochSuperseded
+from scheduler.errors import BrokerUnavailable, TermSuperseded
 from scheduler.loop import events, invocations, placing, results
 from scheduler.loop.core import Core
 from scheduler.loop.live import LiveInvocation, LiveJob
@@ -44,7 +44,7 @@ class Scheduler:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set.
 
-        :raises EpochSuperseded: when another scheduler has taken over.
+        :raises TermSuperseded: when another scheduler has taken over.
         """
         stopped = asyncio.create_task(stop.wait())
         starting = asyncio.create_task(self.take_over())
@@ -76,10 +76,10 @@ class Scheduler:
             await asyncio.gather(*work, return_exceptions=True)
 
     async def take_over(self) -> None:
-        """Count the epoch up and learn what is pending; nobody is judged before it could be heard."""
+        """Begin a new term and learn what is pending; nobody is judged before it could be heard."""
         core = self.core
         start = await core.commit.call(lambda: core.store.take_over(now_ms=core.clock()))
-        core.commit.epoch = start.epoch
+        core.commit.term = start.term
         await core.refresh_providers()
         core.fleet.recall(start.seen)
         jobs = {job.invocation_id: job for job in start.jobs}
@@ -94,7 +94,7 @@ class Scheduler:
             job = jobs.get(invocation.invocation_id)
             self._resume(invocation, job) if job else core.live.wait(invocation)
         self.leads = True
-        ids = {"epoch": start.epoch, "jobs": len(start.jobs), "invocations": len(start.invocations)}
+        ids = {"term": start.term, "jobs": len(start.jobs), "invocations": len(start.invocations)}
         log.info("scheduler.took_over", extra=ids)
 
     def consumers(self) -> list[Consumer]:
@@ -139,11 +139,11 @@ class Scheduler:
             await asyncio.sleep(_TICK_SECONDS)
             try:
                 await watch.tick()
-            except EpochSuperseded:
+            except TermSuperseded:
                 raise
             except Exception:
                 # What one look broke on must not end the looking: silent jobs would never be given up.
-                log.exception("watch.broke", extra={"epoch": self.core.epoch})
+                log.exception("watch.broke", extra={"term": self.core.term})
 
     async def _finish_what_is_in_hand(self) -> None:
         await self.requests.stop_consuming()
@@ -154,7 +154,7 @@ class Scheduler:
         async def handle(body: bytes, routing_key: str | None) -> None:
             try:
                 await step(body, routing_key)
-            except EpochSuperseded:
+            except TermSuperseded:
                 raise
             except WireError as error:
                 metrics.DROPPED.labels(queue).inc()

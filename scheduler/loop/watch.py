@@ -49,7 +49,7 @@ class Watch:
         if self._due("people", now_ms, _PEOPLE_MS):
             await self._tell_people(now_ms)
         if self._due("clean_up", now_ms, _CLEAN_UP_MS):
-            await core.commit.call(lambda: core.store.clean_up(core.epoch, now_ms=now_ms))
+            await core.commit.call(lambda: core.store.clean_up(core.term, now_ms=now_ms))
         self._look_after_the_working_key(now_ms)
         metrics.WAITING.set(len(core.live.waiting))
         metrics.OPEN_JOBS.set(core.live.open_jobs)
@@ -102,7 +102,7 @@ class Watch:
         core = self.core
         seen = core.fleet.heard()
         await core.commit.commit()
-        await core.commit.call(lambda: core.store.seen(core.epoch, seen))
+        await core.commit.call(lambda: core.store.seen(core.term, seen))
         await core.refresh_providers()
         for _, job in core.live.jobs():
             if core.fleet.spec(job.provider_id) is None:

@@ -44,7 +44,7 @@ class SeenProvider:
 class TakeOver:
     """What a scheduler starts with."""
 
-    epoch: int
+    term: int
     jobs: tuple[OpenJob, ...]
     invocations: tuple[OpenInvocation, ...]
     #: What providers' last heartbeats said, as far as it was stored.
@@ -55,7 +55,7 @@ class JobStore(Protocol):
     """The database, as the scheduler sees it. Calls block; the scheduler makes them on a thread of their own."""
 
     def take_over(self, *, now_ms: int) -> TakeOver:
-        """Count the epoch up and return what is open. From now on every older epoch is refused."""
+        """Begin a new term and return what is open. From now on every older term is refused."""
 
     def version(self, version_id: UUID) -> VersionSpec | None:
         """Return a version that is live or was; None when there is none."""
@@ -63,10 +63,10 @@ class JobStore(Protocol):
     def providers(self) -> Sequence[ProviderSpec]:
         """Return all providers that are not revoked."""
 
-    def apply(self, epoch: int, changes: Sequence[Change]) -> Sequence[Verdict]:
+    def apply(self, term: int, changes: Sequence[Change]) -> Sequence[Verdict]:
         """Make all changes in order in one database transaction (group commit) and return a verdict for each.
 
-        :raises EpochSuperseded: when another scheduler has taken over; nothing has changed.
+        :raises TermSuperseded: when another scheduler has taken over; nothing has changed.
         :raises StoreUnavailable: when the database cannot be reached; nothing has changed, a retry can help.
         """
 
@@ -76,8 +76,8 @@ class JobStore(Protocol):
     def outcome(self, invocation_id: UUID) -> InvocationReply | None:
         """Return how an invocation ended; None while it is pending, or when it never existed."""
 
-    def seen(self, epoch: int, providers: Sequence[SeenProvider]) -> None:
+    def seen(self, term: int, providers: Sequence[SeenProvider]) -> None:
         """Store what heartbeats said, for people to see."""
 
-    def clean_up(self, epoch: int, *, now_ms: int) -> int:
+    def clean_up(self, term: int, *, now_ms: int) -> int:
         """Delete some results that have expired, and return how many."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from scheduler.errors import EpochSuperseded, StoreUnavailable
+from scheduler.errors import StoreUnavailable, TermSuperseded
 from scheduler.specs import ProviderSpec, VersionSpec
 from scheduler.states import JOB_MOVES, OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import (
@@ -59,17 +59,17 @@ class InMemoryStore:
     #: Operation ids in the order in which they go to the ledger.
     outbox: list[str] = field(default_factory=list)
     shown: dict[UUID, SeenProvider] = field(default_factory=dict)
-    epoch: int = 0
+    term: int = 0
     #: While False every call fails as a database does that cannot be reached.
     available: bool = True
 
     def take_over(self, *, now_ms: int) -> TakeOver:
-        """Count the epoch up and return what is open."""
+        """Begin a new term and return what is open."""
         del now_ms
-        self.epoch += 1
+        self.term += 1
         pending = [item for item in self.invocations.values() if item.state is InvocationState.PENDING]
         return TakeOver(
-            epoch=self.epoch,
+            term=self.term,
             jobs=tuple(
                 OpenJob(
                     job_id=job.place.job_id,
@@ -92,9 +92,9 @@ class InMemoryStore:
         """Return all providers that are not revoked."""
         return list(self.enrolled.values())
 
-    def apply(self, epoch: int, changes: Sequence[Change]) -> Sequence[Verdict]:
+    def apply(self, term: int, changes: Sequence[Change]) -> Sequence[Verdict]:
         """Make all changes in order."""
-        self._fence(epoch)
+        self._fence(term)
         return [self._make(change) for change in changes]
 
     def job_invocation(self, job_id: str) -> UUID | None:
@@ -107,22 +107,22 @@ class InMemoryStore:
         stored = self.invocations.get(invocation_id)
         return stored.answer if stored else None
 
-    def seen(self, epoch: int, providers: Sequence[SeenProvider]) -> None:
+    def seen(self, term: int, providers: Sequence[SeenProvider]) -> None:
         """Store what heartbeats said."""
-        self._fence(epoch)
+        self._fence(term)
         self.shown |= {item.provider_id: item for item in providers}
 
-    def clean_up(self, epoch: int, *, now_ms: int) -> int:
+    def clean_up(self, term: int, *, now_ms: int) -> int:
         """Delete nothing: nothing lives long enough."""
         del now_ms
-        self._fence(epoch)
+        self._fence(term)
         return 0
 
-    def _fence(self, epoch: int) -> None:
+    def _fence(self, term: int) -> None:
         if not self.available:
             raise StoreUnavailable("switched off")
-        if epoch != self.epoch:
-            raise EpochSuperseded(f"epoch {epoch} was followed by {self.epoch}")
+        if term != self.term:
+            raise TermSuperseded(f"term {term} was followed by {self.term}")
 
     def _make(self, change: Change) -> Verdict:
         verdict: Verdict

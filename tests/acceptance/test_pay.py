@@ -40,9 +40,9 @@ class Example:
 
     def __init__(self, ledger: Ledger, clock: ManualClock) -> None:
         self._ledger = ledger
-        epoch = leadership.take_over(leadership.RECORDER, now=clock())
-        self._recorder = Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], epoch=epoch, clock=clock)
-        self._follower = Follower(ledger=ledger, epoch=epoch, listeners=[settle_requests])
+        term = leadership.take_over(leadership.RECORDER, now=clock())
+        self._recorder = Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], term=term, clock=clock)
+        self._follower = Follower(ledger=ledger, term=term, listeners=[settle_requests])
         self._clock = clock
         self.people = {
             name: self._signs_up(name, role)

@@ -29,7 +29,7 @@ def ticket(job_id: str = "job6", key: SigningKey = KEYS.working, **changes: Any)
         "input_sha256": sha256_hex(b""),
         "input_bytes": 0,
         "input_type": "text/plain",
-        "epoch": 1,
+        "term": 1,
         "issued_at_ms": NOON,
         "accept_by_ms": NOON + 5_000,
         "pull_by_ms": NOON + 60_000,

@@ -44,7 +44,7 @@ def a_ticket(**changes: Any) -> Ticket:
         input_sha256=signing.sha256_hex(given),
         input_bytes=len(given),
         input_type="text/plain",
-        epoch=1,
+        term=1,
         issued_at_ms=now,
         accept_by_ms=now + 60_000,
         pull_by_ms=now + 60_000,

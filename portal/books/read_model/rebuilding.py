@@ -63,11 +63,11 @@ def rebuild(
 
     Both say how far they are. Meanwhile readers see what was applied so far. What jobs have reserved stays.
     """
-    epoch = leadership.take_over(leadership.RECORDER, now=now)
+    term = leadership.take_over(leadership.RECORDER, now=now)
     if under_way() != Rebuilding.APPLYING:
-        _begin(epoch)
-        _empty(epoch, emptied)
-    follower = Follower(ledger=ledger, epoch=epoch, listeners=listeners)
+        _begin(term)
+        _empty(term, emptied)
+    follower = Follower(ledger=ledger, term=term, listeners=listeners)
     height, patience = ledger.height, Patience()
     while follower.block + 1 < height:
         if follower.step():
@@ -75,30 +75,30 @@ def rebuild(
             applied(follower.block + 1, height)
         else:
             patience.wait(follower.block + 1)
-    _move(epoch, Rebuilding.NOT)
+    _move(term, Rebuilding.NOT)
     return follower.block + 1
 
 
-def _begin(epoch: int) -> None:
+def _begin(term: int) -> None:
     """Note that nothing is applied any more, before the first row goes: there is no way back but to the end."""
     Bookmark.objects.get_or_create(id=1)
-    _move(epoch, Rebuilding.EMPTYING, block_number=-1, block_hash="")
+    _move(term, Rebuilding.EMPTYING, block_number=-1, block_hash="")
 
 
-def _empty(epoch: int, progress: Progress) -> None:
+def _empty(term: int, progress: Progress) -> None:
     total = sum(rows.count() for rows in _EMPTIED)
     done = 0
     for rows in _EMPTIED:
         while ids := list(rows.values_list("pk", flat=True)[:_DELETED_AT_ONCE]):
-            with leadership.held(leadership.RECORDER, epoch):
+            with leadership.held(leadership.RECORDER, term):
                 rows.filter(pk__in=ids).delete()
             done += len(ids)
             progress(done, total)
     with transaction.atomic():
         Balance.objects.update(available_micro=0, deposit_micro=0, held_micro=0)
-        _move(epoch, Rebuilding.APPLYING)
+        _move(term, Rebuilding.APPLYING)
 
 
-def _move(epoch: int, step: Rebuilding, **columns: object) -> None:
-    with leadership.held(leadership.RECORDER, epoch):
+def _move(term: int, step: Rebuilding, **columns: object) -> None:
+    with leadership.held(leadership.RECORDER, term):
         Bookmark.objects.filter(id=1).update(rebuilding=step, **columns)

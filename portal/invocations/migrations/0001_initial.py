@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('id', models.CharField(max_length=48, primary_key=True, serialize=False)),
                 ('attempt', models.PositiveSmallIntegerField()),
                 ('state', models.CharField(choices=[('placed', 'placed'), ('accepted', 'accepted'), ('started', 'started'), ('finished', 'finished'), ('failed', 'failed'), ('lost', 'lost')], default='placed', max_length=16)),
-                ('epoch', models.BigIntegerField()),
+                ('term', models.BigIntegerField()),
                 ('ticket', models.TextField()),
                 ('ticket_digest', models.CharField(max_length=64)),
                 ('price_nano_per_ms', models.BigIntegerField()),

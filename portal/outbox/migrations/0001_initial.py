@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             name='Leadership',
             fields=[
                 ('name', portal.identifiers.IdentifierField(max_length=16, primary_key=True, serialize=False)),
-                ('epoch', models.BigIntegerField(default=0)),
+                ('term', models.BigIntegerField(default=0)),
                 ('holder', models.UUIDField(default=uuid.uuid4)),
                 ('taken_at', models.DateTimeField()),
             ],

@@ -92,8 +92,8 @@ def followed(ledger: FabricLedger) -> Followed:
 
 
 def recorder_on(ledger: Any) -> Recorder:
-    epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
-    return Recorder(ledger=ledger, key=KEYS.controller, epoch=epoch, clock=timezone.now)
+    term = leadership.take_over(leadership.RECORDER, now=timezone.now())
+    return Recorder(ledger=ledger, key=KEYS.controller, term=term, clock=timezone.now)
 
 
 def put(operations: list[Arguments]) -> None:

@@ -87,8 +87,8 @@ class KeptInDatabase(InMemoryStore):
     def providers(self) -> Sequence[ProviderSpec]:
         return self._asked(self.database.providers)
 
-    def apply(self, epoch: int, changes: Sequence[Change]) -> Sequence[Verdict]:
-        return self._asked(lambda: self.database.apply(epoch, changes))
+    def apply(self, term: int, changes: Sequence[Change]) -> Sequence[Verdict]:
+        return self._asked(lambda: self.database.apply(term, changes))
 
     def job_invocation(self, job_id: str) -> UUID | None:
         return self._asked(lambda: self.database.job_invocation(job_id))
@@ -96,11 +96,11 @@ class KeptInDatabase(InMemoryStore):
     def outcome(self, invocation_id: UUID) -> InvocationReply | None:
         return self._asked(lambda: self.database.outcome(invocation_id))
 
-    def seen(self, epoch: int, providers: Sequence[SeenProvider]) -> None:
-        self._asked(lambda: self.database.seen(epoch, providers))
+    def seen(self, term: int, providers: Sequence[SeenProvider]) -> None:
+        self._asked(lambda: self.database.seen(term, providers))
 
-    def clean_up(self, epoch: int, *, now_ms: int) -> int:
-        return self._asked(lambda: self.database.clean_up(epoch, now_ms=now_ms))
+    def clean_up(self, term: int, *, now_ms: int) -> int:
+        return self._asked(lambda: self.database.clean_up(term, now_ms=now_ms))
 
     def _asked(self, question: Callable[[], T]) -> T:
         """Ask on the scheduler's thread, and leave no connection of that thread behind."""
@@ -119,10 +119,10 @@ class Exchange:
         self._market(ledger_keys or [provider.key for provider in self.stage.providers])
         clock = LedgerClock(self.stage.clock)
         self.ledger = MemoryLedger(genesis=genesis(), block_key=signing_keys()[KeyName.BLOCK], clock=clock.ms)
-        epoch = leadership.take_over(leadership.RECORDER, now=clock())
+        term = leadership.take_over(leadership.RECORDER, now=clock())
         key = signing_keys()[KeyName.RECORDER]
-        self._recorder = Recorder(ledger=self.ledger, key=key, epoch=epoch, clock=clock)
-        self._follower = Follower(ledger=self.ledger, epoch=epoch, listeners=[settle_requests])
+        self._recorder = Recorder(ledger=self.ledger, key=key, term=term, clock=clock)
+        self._follower = Follower(ledger=self.ledger, term=term, listeners=[settle_requests])
         self.record()
 
     def record(self) -> None:

@@ -136,8 +136,8 @@ def test_a_result_is_deleted_when_it_has_expired_and_no_other(bench: Bench) -> N
         )
     end_ms = int(ends_at.timestamp() * 1000)
 
-    assert bench.store.clean_up(bench.epoch, now_ms=end_ms - 60_001) == 0
-    assert bench.store.clean_up(bench.epoch, now_ms=end_ms) == 2
+    assert bench.store.clean_up(bench.term, now_ms=end_ms - 60_001) == 0
+    assert bench.store.clean_up(bench.term, now_ms=end_ms) == 2
 
     assert [result.invocation_id for result in Result.objects.all()] == [third.invocation_id]
 
@@ -152,10 +152,10 @@ def test_so_many_results_that_have_expired_are_deleted_at_once_and_the_oldest_fi
     assert newer is not None
     later_ms = int(newer.expires_at.timestamp() * 1000) + 1_000
 
-    assert bench.store.clean_up(bench.epoch, now_ms=later_ms) == 1
+    assert bench.store.clean_up(bench.term, now_ms=later_ms) == 1
     assert [result.invocation_id for result in Result.objects.all()] == [newer.invocation_id]
-    assert bench.store.clean_up(bench.epoch, now_ms=later_ms) == 1
-    assert bench.store.clean_up(bench.epoch, now_ms=later_ms) == 0
+    assert bench.store.clean_up(bench.term, now_ms=later_ms) == 1
+    assert bench.store.clean_up(bench.term, now_ms=later_ms) == 0
 
 
 def test_a_revoked_provider_is_none_of_the_providers(bench: Bench) -> None:

@@ -62,7 +62,7 @@ def test_both_stores_give_the_same_verdicts_and_end_in_the_same_states(
     happened: list[list[Change]] = [[store]]
     happened += [[HAPPENINGS[name](bench, places[attempt]) for name, attempt in life] for life in batches]
     for changes in happened:
-        assert database.apply(bench.epoch, changes) == memory.apply(memory.epoch, changes)
+        assert database.apply(bench.term, changes) == memory.apply(memory.term, changes)
 
     states = {place.job_id: memory.jobs[place.job_id].state for place in places.values() if place.job_id in memory.jobs}
     assert {job_id: bench.inside.job_state(job_id) for job_id in states} == states

@@ -33,18 +33,18 @@ def written(tmp_path: Path, controller_keys: Path, clock: ManualClock) -> Iterat
 
 
 @pytest.fixture
-def epoch(db: None, clock: ManualClock) -> int:  # noqa: ARG001 - a fixture
+def term(db: None, clock: ManualClock) -> int:  # noqa: ARG001 - a fixture
     return leadership.take_over(leadership.RECORDER, now=clock())
 
 
 @pytest.fixture
-def work(written: EmbeddedWriter, epoch: int, clock: ManualClock) -> Callable[[], None]:
+def work(written: EmbeddedWriter, term: int, clock: ManualClock) -> Callable[[], None]:
     """Let recorder, follower and chores turn until none finds anything to do; the chores at every call."""
-    recorder = Recorder(ledger=written, key=signing_key(KeyName.RECORDER), epoch=epoch, clock=clock)
-    follower = Follower(ledger=written, epoch=epoch, listeners=[settle_requests])
+    recorder = Recorder(ledger=written, key=signing_key(KeyName.RECORDER), term=term, clock=clock)
+    follower = Follower(ledger=written, term=term, listeners=[settle_requests])
 
     def until_idle() -> None:
-        chores = Chores(ledger=written, epoch=epoch, clock=clock)
+        chores = Chores(ledger=written, term=term, clock=clock)
         for _ in range(100):
             if not any([recorder.step(), follower.step(), chores.step()]):
                 return

@@ -64,7 +64,7 @@ def largest_ticket() -> dict[str, Any]:
         "environment": environment,
         "input": b"\xff" * INLINE_MAX_BYTES,
         "input_type": '"' * 100,
-        "epoch": 2**53,
+        "term": 2**53,
     }
 
 

@@ -91,7 +91,7 @@ def job(published: Function, provider: Provider) -> Job:
         invocation=invocation,
         attempt=1,
         provider=provider,
-        epoch=1,
+        term=1,
         ticket="secret ticket",
         ticket_digest="0" * 64,
         price_nano_per_ms=1,

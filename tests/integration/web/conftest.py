@@ -127,9 +127,9 @@ def _follow(clock: ManualClock) -> None:
     """Bring the outbox to a ledger in memory, and its blocks back."""
     keys = signing_keys()
     ledger = MemoryLedger(genesis=genesis(), block_key=keys[KeyName.BLOCK], clock=clock.ms)
-    epoch = leadership.take_over(leadership.RECORDER, now=clock())
-    recorder = Recorder(ledger=ledger, key=keys[KeyName.RECORDER], epoch=epoch, clock=clock)
-    follower = Follower(ledger=ledger, epoch=epoch, listeners=[settle_requests])
+    term = leadership.take_over(leadership.RECORDER, now=clock())
+    recorder = Recorder(ledger=ledger, key=keys[KeyName.RECORDER], term=term, clock=clock)
+    follower = Follower(ledger=ledger, term=term, listeners=[settle_requests])
     while recorder.step() or follower.step():
         pass
 
@@ -161,7 +161,7 @@ def _called(function: Function, provider: Provider, job_id: str) -> Job:
         attempt=1,
         provider=provider,
         state="finished",
-        epoch=1,
+        term=1,
         ticket="secret ticket",
         ticket_digest="0" * 64,
         price_nano_per_ms=1,

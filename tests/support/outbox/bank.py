@@ -37,10 +37,10 @@ class Bank:
         self.ledger = MemoryLedger(
             genesis=load_genesis(), block_key=load_signing_key(KeyName.BLOCK), clock=self.clock.ms
         )
-        epoch = leadership.take_over(leadership.RECORDER, now=self.clock())
+        term = leadership.take_over(leadership.RECORDER, now=self.clock())
         key = load_signing_key(KeyName.RECORDER)
-        self._recorder = Recorder(ledger=self.ledger, key=key, epoch=epoch, clock=self.clock)
-        self._follower = Follower(ledger=self.ledger, epoch=epoch, listeners=[settle_requests])
+        self._recorder = Recorder(ledger=self.ledger, key=key, term=term, clock=self.clock)
+        self._follower = Follower(ledger=self.ledger, term=term, listeners=[settle_requests])
         self.signers = {name: self.signer(name) for name in SIGNERS}
         self.settle()
 

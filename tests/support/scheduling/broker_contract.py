@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from scheduler.errors import BrokerUnavailable, EpochSuperseded, Undeliverable
+from scheduler.errors import BrokerUnavailable, TermSuperseded, Undeliverable
 from scheduler.transport.ports import Consumer, Orders, Presence, Replies, Requests
 from tests.support.scheduling.marketplace import REPLIES, FakeProvider, make_request, make_version
 from tests.support.waiting import eventually
@@ -175,7 +175,7 @@ class BrokerContract:
         async def steps() -> None:
             async with running(far) as here:
                 taken = here.taken[names.INVOCATIONS]
-                taken.trouble = EpochSuperseded("replaced")
+                taken.trouble = TermSuperseded("replaced")
                 await far.request(b"request")
 
                 await eventually("the second delivery", lambda: len(taken.bodies) == 2, _SECONDS)

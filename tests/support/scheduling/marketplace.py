@@ -143,7 +143,7 @@ class FakeProvider:
 def make_place(
     signer: Signer, request: InvocationRequest, version: VersionSpec, provider: FakeProvider, attempt: int = 1
 ) -> PlaceJob:
-    issue = Issue(epoch=1, now_ms=NOW_MS)
+    issue = Issue(term=1, now_ms=NOW_MS)
     return signer.place(request, version, provider.capacity(), attempt=attempt, issue=issue)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from scheduler.errors import EpochSuperseded
+from scheduler.errors import TermSuperseded
 from scheduler.specs import VersionSpec
 from scheduler.states import JobState
 from scheduler.store.changes import (
@@ -59,18 +59,18 @@ class Bench:
     version: VersionSpec = field(default_factory=make_version)
     provider: FakeProvider = field(default_factory=FakeProvider)
     signer: Signer = field(default_factory=make_signer)
-    epoch: int = 0
+    term: int = 0
 
     def __post_init__(self) -> None:
         self.inside.add(self.version, self.provider, deposit=3 * MAX_COST)
-        self.epoch = self.store.take_over(now_ms=NOW_MS).epoch
+        self.term = self.store.take_over(now_ms=NOW_MS).term
 
     @property
     def store(self) -> JobStore:
         return self.inside.store
 
     def apply(self, *changes: Change) -> list[Verdict]:
-        return list(self.store.apply(self.epoch, changes))
+        return list(self.store.apply(self.term, changes))
 
     def place(self, request: InvocationRequest, attempt: int = 1, version: VersionSpec | None = None) -> PlaceJob:
         return make_place(self.signer, request, version or self.version, self.provider, attempt)
@@ -266,23 +266,23 @@ class StoreContract:
     @pytest.mark.parametrize(
         "write",
         [
-            lambda store, epoch: store.apply(epoch, []),
-            lambda store, epoch: store.seen(epoch, []),
-            lambda store, epoch: store.clean_up(epoch, now_ms=NOW_MS),
+            lambda store, term: store.apply(term, []),
+            lambda store, term: store.seen(term, []),
+            lambda store, term: store.clean_up(term, now_ms=NOW_MS),
         ],
         ids=["apply", "seen", "clean_up"],
     )
     def test_an_older_epoch_writes_nothing(self, bench: Bench, write: Callable[[JobStore, int], object]) -> None:
         bench.store.take_over(now_ms=NOW_MS)
 
-        with pytest.raises(EpochSuperseded):
-            write(bench.store, bench.epoch)
+        with pytest.raises(TermSuperseded):
+            write(bench.store, bench.term)
 
     def test_a_superseded_result_changes_nothing(self, bench: Bench) -> None:
         place = bench.placed()
         bench.store.take_over(now_ms=NOW_MS)
 
-        with pytest.raises(EpochSuperseded):
+        with pytest.raises(TermSuperseded):
             bench.apply(make_finish(place, bench.provider))
 
         assert bench.inside.job_state(place.job_id) is JobState.PLACED
@@ -298,7 +298,7 @@ class StoreContract:
 
         start = bench.store.take_over(now_ms=NOW_MS + 1)
 
-        assert start.epoch == bench.epoch + 1
+        assert start.term == bench.term + 1
         assert [(job.job_id, job.state, job.ticket) for job in start.jobs] == [
             (running.job_id, JobState.ACCEPTED, running.ticket)
         ]
@@ -312,7 +312,7 @@ class StoreContract:
         report = MachineReport.of(bench.provider.heartbeat(free_slots=1))
         seen = SeenProvider(provider_id=bench.provider.id, seen_at_ms=NOW_MS, report=report)
 
-        bench.store.seen(bench.epoch, [seen])
+        bench.store.seen(bench.term, [seen])
 
         assert bench.store.take_over(now_ms=NOW_MS).seen == (seen,)
 

@@ -31,18 +31,18 @@ def market(clock: ManualClock) -> Market:
 
 
 @pytest.fixture
-def epoch(clock: ManualClock) -> int:
+def term(clock: ManualClock) -> int:
     return leadership.take_over(leadership.RECORDER, now=clock())
 
 
 @pytest.fixture
-def recorder(ledger: MemoryLedger, epoch: int, clock: ManualClock) -> Recorder:
-    return Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], epoch=epoch, clock=clock)
+def recorder(ledger: MemoryLedger, term: int, clock: ManualClock) -> Recorder:
+    return Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], term=term, clock=clock)
 
 
 @pytest.fixture
-def follower(ledger: MemoryLedger, epoch: int) -> Follower:
-    return Follower(ledger=ledger, epoch=epoch, listeners=[settle_requests])
+def follower(ledger: MemoryLedger, term: int) -> Follower:
+    return Follower(ledger=ledger, term=term, listeners=[settle_requests])
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ def monotonic() -> Monotonic:
 
 
 @pytest.fixture
-def chores(ledger: MemoryLedger, epoch: int, clock: ManualClock, monotonic: Monotonic) -> Chores:
-    return Chores(ledger=ledger, epoch=epoch, clock=clock, monotonic=monotonic)
+def chores(ledger: MemoryLedger, term: int, clock: ManualClock, monotonic: Monotonic) -> Chores:
+    return Chores(ledger=ledger, term=term, clock=clock, monotonic=monotonic)
 
 
 def state_of(job_id: str) -> str:

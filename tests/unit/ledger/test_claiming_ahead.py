@@ -67,9 +67,9 @@ def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def recorder(ledger: MemoryLedger, epoch: int, clock: ManualClock, way: Way) -> Recorder:
+def recorder(ledger: MemoryLedger, term: int, clock: ManualClock, way: Way) -> Recorder:
     key = signing_keys()[KeyName.RECORDER]
-    return Recorder(ledger=ledger, key=key, epoch=epoch, clock=clock, carry=way.carry)
+    return Recorder(ledger=ledger, key=key, term=term, clock=clock, carry=way.carry)
 
 
 @pytest.fixture
@@ -235,8 +235,8 @@ def test_a_crash_at_any_statement_loses_doubles_and_reorders_nothing(
 
 
 def turn_until_idle(ledger: MemoryLedger, clock: ManualClock, key: SigningKey, way: Way) -> None:
-    epoch = leadership.take_over(leadership.RECORDER, now=clock())
-    recorder = Recorder(ledger=ledger, key=key, epoch=epoch, clock=clock, carry=way.carry)
-    follower = Follower(ledger=ledger, epoch=epoch)
+    term = leadership.take_over(leadership.RECORDER, now=clock())
+    recorder = Recorder(ledger=ledger, key=key, term=term, clock=clock, carry=way.carry)
+    follower = Follower(ledger=ledger, term=term)
     while any([recorder.step(), recorder.step(), way.let_through(), follower.step()]):
         pass

@@ -19,9 +19,9 @@ KEPT = timedelta(days=30)
 
 
 @pytest.fixture
-def cleaner(epoch: int, clock: ManualClock) -> Cleaner:
+def cleaner(term: int, clock: ManualClock) -> Cleaner:
     seconds = iter(range(0, 10**9, 100))
-    return Cleaner(epoch=epoch, clock=clock, kept=KEPT, monotonic=lambda: next(seconds))
+    return Cleaner(term=term, clock=clock, kept=KEPT, monotonic=lambda: next(seconds))
 
 
 @pytest.fixture

@@ -49,8 +49,8 @@ def contended(ledger: MemoryLedger) -> Contended:
 
 
 @pytest.fixture
-def recorder(contended: Contended, epoch: int, clock: ManualClock) -> Recorder:
-    return Recorder(ledger=contended, key=signing_keys()[KeyName.RECORDER], epoch=epoch, clock=clock)
+def recorder(contended: Contended, term: int, clock: ManualClock) -> Recorder:
+    return Recorder(ledger=contended, key=signing_keys()[KeyName.RECORDER], term=term, clock=clock)
 
 
 @pytest.fixture

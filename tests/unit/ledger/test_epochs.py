@@ -40,9 +40,9 @@ class Turn:
 
 
 @pytest.fixture
-def turn(ledger: MemoryLedger, epoch: int, clock: ManualClock, work: Callable[[], None]) -> Turn:
+def turn(ledger: MemoryLedger, term: int, clock: ManualClock, work: Callable[[], None]) -> Turn:
     work()
-    chores = Chores(ledger=ledger, epoch=epoch, clock=clock, monotonic=lambda: clock().timestamp())
+    chores = Chores(ledger=ledger, term=term, clock=clock, monotonic=lambda: clock().timestamp())
     return Turn(chores, work, clock)
 
 

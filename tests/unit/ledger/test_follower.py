@@ -73,7 +73,7 @@ def test_a_block_that_does_not_continue_the_chain_is_not_applied(
 
 
 def test_listeners_hear_each_blocks_events_in_the_same_database_transaction(
-    ledger: MemoryLedger, recorder: Recorder, epoch: int, market: Market
+    ledger: MemoryLedger, recorder: Recorder, term: int, market: Market
 ) -> None:
     heard: list[tuple[int, list[str]]] = []
 
@@ -89,10 +89,10 @@ def test_listeners_hear_each_blocks_events_in_the_same_database_transaction(
     market.mints(1)
     recorder.step()
     with pytest.raises(Broken):
-        Follower(ledger=ledger, epoch=epoch, listeners=[fail]).step()
+        Follower(ledger=ledger, term=term, listeners=[fail]).step()
     assert not LedgerBlock.objects.exists()
 
-    Follower(ledger=ledger, epoch=epoch, listeners=[listen]).step()
+    Follower(ledger=ledger, term=term, listeners=[listen]).step()
     (block,) = ledger.blocks(1, 1)
     assert block.transactions[0].events
     assert heard == [(0, []), (1, [event.name for event in block.transactions[0].events])]

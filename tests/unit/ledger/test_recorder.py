@@ -58,8 +58,8 @@ class Faulty:
 
 
 def recorder_on(ledger: Any, clock: ManualClock) -> Recorder:
-    epoch = leadership.take_over(leadership.RECORDER, now=clock())
-    return Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], epoch=epoch, clock=clock)
+    term = leadership.take_over(leadership.RECORDER, now=clock())
+    return Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], term=term, clock=clock)
 
 
 def test_a_job_is_recorded_and_paid(work: Callable[[], None], market: Market) -> None:
@@ -104,9 +104,9 @@ def test_nothing_more_is_submitted_while_a_transaction_is_on_its_way(
         sent.append((submission, Future()))
         return sent[-1][1]
 
-    epoch = leadership.take_over(leadership.RECORDER, now=clock())
+    term = leadership.take_over(leadership.RECORDER, now=clock())
     key = signing_keys()[KeyName.RECORDER]
-    recorder = Recorder(ledger=ledger, key=key, epoch=epoch, clock=clock, carry=carry)
+    recorder = Recorder(ledger=ledger, key=key, term=term, clock=clock, carry=carry)
     market.mints(1)
     assert recorder.step()
     market.mints(1)
@@ -172,7 +172,7 @@ def test_a_poisoned_operation_is_set_aside_and_the_others_are_recorded(
             raise TransactionRefused("it raises")
 
     recorder = recorder_on(Faulty(ledger, before=refuse_poison), clock)
-    follower = Follower(ledger=ledger, epoch=recorder._epoch)
+    follower = Follower(ledger=ledger, term=recorder._term)
     for _ in range(60):
         recorder.step()
         follower.step()
@@ -220,7 +220,7 @@ def test_what_became_of_a_transaction_is_asked_after_an_error(
             raise once
 
     recorder = recorder_on(Faulty(ledger, **{moment: fail}), clock)
-    follower = Follower(ledger=ledger, epoch=recorder._epoch)
+    follower = Follower(ledger=ledger, term=recorder._term)
     with pytest.raises(type(error)):
         recorder.step()
     while recorder.step() or follower.step():
@@ -261,7 +261,7 @@ def test_a_recorder_that_slept_with_a_transaction_in_hand_doubles_nothing(
     with pytest.raises(Asleep):
         recorder_on(Sleeping(ledger), clock).step()
     newer = recorder_on(ledger, clock)
-    follower = Follower(ledger=ledger, epoch=newer._epoch)
+    follower = Follower(ledger=ledger, term=newer._term)
     while newer.step() or follower.step():
         pass
     before = list(Balance.objects.order_by("account_id").values())
@@ -297,7 +297,7 @@ def test_a_crash_at_any_line_loses_and_doubles_nothing(ledger: MemoryLedger, clo
 
 def turn_until_idle(ledger: Any, clock: ManualClock) -> None:
     recorder = recorder_on(ledger, clock)
-    follower = Follower(ledger=ledger, epoch=recorder._epoch)
+    follower = Follower(ledger=ledger, term=recorder._term)
     while recorder.step() or follower.step():
         pass
 

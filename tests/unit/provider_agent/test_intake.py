@@ -101,14 +101,14 @@ def test_a_refused_ticket_is_answered_with_a_signed_receipt_kept_until_acknowled
 
 
 def test_an_older_epoch_is_refused_for_ever_even_by_the_next_process(bench: Bench) -> None:
-    bench.send(a_ticket(epoch=7))
+    bench.send(a_ticket(term=7))
     bench.finished()
     bench.close()
     bench.open()
 
-    bench.send(a_ticket(epoch=6))
+    bench.send(a_ticket(term=6))
 
-    assert bench.refused()[0].reason is RefusalReason.OLD_EPOCH
+    assert bench.refused()[0].reason is RefusalReason.OLD_TERM
 
 
 def test_a_ticket_that_arrives_too_late_is_refused(bench: Bench) -> None:

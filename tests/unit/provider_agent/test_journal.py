@@ -15,7 +15,7 @@ _VICTIM = """
 import sys, pathlib
 from provider_agent.jobs.journal import Journal
 journal = Journal(pathlib.Path(sys.argv[1]))
-journal.saw_epoch(9)
+journal.saw_term(9)
 journal.accept("open", ticket="t1", pay_until_ms=10)
 journal.accept("done", ticket="t2", pay_until_ms=10)
 journal.report("done", b"report", next_at_ms=5)
@@ -42,7 +42,7 @@ def test_what_was_written_is_there_after_kill_9(tmp_path: Path) -> None:
 
     journal = Journal(path)
 
-    assert journal.newest_epoch == 9
+    assert journal.newest_term == 9
     assert [entry.job_id for entry in journal.accepted()] == ["open"]
     assert [(entry.job_id, entry.report) for entry in journal.due(5, 10)] == [("done", b"report")]
     journal.close()
@@ -97,10 +97,10 @@ def test_a_refusal_is_never_open(journal: Journal) -> None:
 
 
 def test_the_epoch_never_goes_back(journal: Journal) -> None:
-    for epoch in (3, 1, 2):
-        journal.saw_epoch(epoch)
+    for term in (3, 1, 2):
+        journal.saw_term(term)
 
-    assert journal.newest_epoch == 3
+    assert journal.newest_term == 3
 
 
 def test_what_can_no_longer_be_paid_is_forgotten_but_not_what_runs(journal: Journal) -> None:

@@ -12,7 +12,7 @@ from .conftest import TERMS
 
 NOW = 1_000_000
 DIGEST = "sha256:" + "a" * 64
-QUIET = Situation(now_ms=NOW, newest_epoch=1, is_repeated=False, has_its_input=True, free_slots=1, is_draining=False)
+QUIET = Situation(now_ms=NOW, newest_term=1, is_repeated=False, has_its_input=True, free_slots=1, is_draining=False)
 
 
 def judged(situation: Situation = QUIET, **changes: Any) -> RefusalReason | None:
@@ -28,7 +28,7 @@ def test_a_ticket_on_the_providers_terms_is_taken() -> None:
     ("changes", "reason"),
     [
         ({"provider_id": "another"}, RefusalReason.NOT_FOR_ME),
-        ({"epoch": 0}, RefusalReason.OLD_EPOCH),
+        ({"term": 0}, RefusalReason.OLD_TERM),
         ({"accept_by_ms": NOW - 1}, RefusalReason.TOO_LATE),
         ({"mode": "http"}, RefusalReason.MALFORMED),
         ({"image": "registry.example.org/word-count:latest"}, RefusalReason.MALFORMED),
@@ -68,7 +68,7 @@ def test_a_ticket_that_is_not_on_its_terms_is_refused_and_why(changes: dict[str,
         ({"is_repeated": True}, RefusalReason.REPEATED),
         ({"is_draining": True}, RefusalReason.DRAINING),
         ({"free_slots": 0}, RefusalReason.NO_FREE_SLOT),
-        ({"newest_epoch": 2}, RefusalReason.OLD_EPOCH),
+        ({"newest_term": 2}, RefusalReason.OLD_TERM),
         ({"has_its_input": False}, RefusalReason.INPUT_ALTERED),
         ({"has_its_input": False, "free_slots": 0}, RefusalReason.INPUT_ALTERED),
         ({"is_draining": True, "free_slots": 0}, RefusalReason.DRAINING),
@@ -81,7 +81,7 @@ def test_the_moment_may_speak_against_a_good_ticket(changes: dict[str, Any], rea
 def test_limits_and_prices_at_the_very_bound_are_taken() -> None:
     assert judged(limits=Limits(memory_mb=256, cpu_millis=2000, timeout_ms=10_000)) is None
     assert judged(accept_by_ms=NOW) is None
-    assert judged(epoch=5) is None
+    assert judged(term=5) is None
     assert judged(price_nano_per_ms=11, max_cost_micro=660) is None
 
 

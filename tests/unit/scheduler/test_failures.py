@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from scheduler import clocks
-from scheduler.errors import EpochSuperseded
+from scheduler.errors import TermSuperseded
 from scheduler.states import InvocationState, JobState
 from tests.support.scheduling.marketplace import NOW_MS, TIMEOUT_MS, FakeProvider
 from tests.support.scheduling.stage import Stage
@@ -323,7 +323,7 @@ def test_a_superseded_scheduler_stops() -> None:
             await stage.hear()
             stage.store.take_over(now_ms=NOW_MS)
 
-            with pytest.raises(EpochSuperseded):
+            with pytest.raises(TermSuperseded):
                 await stage.call()
 
             assert not stage.store.invocations

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from scheduler.errors import ChangeFailed, EpochSuperseded
+from scheduler.errors import ChangeFailed, TermSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.store.changes import Change, EndInvocation, Verdict
 from scheduler.store.testing import InMemoryStore
@@ -25,8 +25,8 @@ class SlowStore(InMemoryStore):
         self.go = threading.Semaphore(0)
         self.poison: set[Change] = set()
 
-    def apply(self, epoch: int, changes: Sequence[Change]) -> Sequence[Verdict]:
-        self._fence(epoch)
+    def apply(self, term: int, changes: Sequence[Change]) -> Sequence[Verdict]:
+        self._fence(term)
         self.batches.append(list(changes))
         self.threads.add(threading.get_ident())
         self.go.acquire()
@@ -100,17 +100,17 @@ def test_a_superseded_epoch_is_told_to_everyone_and_ends_the_writing() -> None:
     async def play() -> None:
         store = SlowStore()
         store.go.release(100)
-        store.epoch = 1
+        store.term = 1
         commit = GroupCommit(store)
         waiting = [asyncio.create_task(commit.commit(change())) for _ in range(3)]
         await asyncio.sleep(0)
 
-        with pytest.raises(EpochSuperseded):
+        with pytest.raises(TermSuperseded):
             await commit.run()
 
         answers = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [type(answer) for answer in answers] == [EpochSuperseded] * 3
-        with pytest.raises(EpochSuperseded):
+        assert [type(answer) for answer in answers] == [TermSuperseded] * 3
+        with pytest.raises(TermSuperseded):
             await commit.commit(change())
         commit.close()
 

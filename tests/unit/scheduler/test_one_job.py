@@ -63,7 +63,7 @@ def test_a_ticket_says_what_the_version_and_the_provider_say() -> None:
             assert ticket.image == stage.version.image
             assert ticket.price_nano_per_ms == PRICE // 2
             assert ticket.max_cost_micro == MAX_COST // 2
-            assert ticket.epoch == 1
+            assert ticket.term == 1
             assert ticket.issued_at_ms < ticket.accept_by_ms < ticket.pull_by_ms < ticket.pay_until_ms
 
     asyncio.run(play())

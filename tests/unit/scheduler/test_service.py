@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from scheduler.errors import EpochSuperseded
+from scheduler.errors import TermSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.loop.core import Core
 from scheduler.loop.service import Scheduler
@@ -22,7 +22,7 @@ class ShyStore(InMemoryStore):
     """Cannot be reached for a take-over either while it is not available."""
 
     def take_over(self, *, now_ms: int) -> TakeOver:
-        self._fence(self.epoch)
+        self._fence(self.term)
         return super().take_over(now_ms=now_ms)
 
 
@@ -85,7 +85,7 @@ def test_it_ends_when_another_one_has_taken_over_though_nothing_happens() -> Non
 
         store.take_over(now_ms=NOW_MS)
 
-        with pytest.raises(EpochSuperseded):
+        with pytest.raises(TermSuperseded):
             await asyncio.wait_for(running, _SECONDS)
         assert not scheduler.leads
 

@@ -20,7 +20,7 @@ from portal.invocations.store import DjangoStore
 from portal.invocations.working_key import WorkingKeyFiles
 from portal.keys import KeyUnusable, keys_directory
 from scheduler import clocks, metrics
-from scheduler.errors import EpochSuperseded
+from scheduler.errors import TermSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.loop.core import Core
 from scheduler.loop.service import Scheduler
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         try:
             uvloop.run(_run(_Keys(keys, signer), login, address))
-        except EpochSuperseded as error:
+        except TermSuperseded as error:
             log.error("scheduler.superseded", extra={"why": str(error)})  # noqa: TRY400 - expected, no traceback
             sys.exit(EXIT_SUPERSEDED)
 
@@ -104,7 +104,7 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
 
     with serving(address, watched(health, partial(generate_latest, metrics.REGISTRY))):
         await scheduler.run(stop)
-        log.info("scheduler.stopped", extra={"epoch": core.epoch})
+        log.info("scheduler.stopped", extra={"term": core.term})
 
 
 def _health(asked: Future[dict[str, bool]]) -> tuple[bool, dict[str, bool]]:

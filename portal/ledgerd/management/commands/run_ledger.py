@@ -76,19 +76,19 @@ def run() -> None:
         ThreadPoolExecutor(1, thread_name_prefix="submission") as submissions,
     ):
         require_whole()
-        epoch = leadership.take_over(leadership.RECORDER, now=timezone.now())
+        term = leadership.take_over(leadership.RECORDER, now=timezone.now())
         metrics = Metrics()
         auditor = Auditor(ledger=ledger, metrics=metrics)
         recorder = Recorder(
             ledger=ledger,
             key=signing_key(KeyName.RECORDER),
-            epoch=epoch,
+            term=term,
             clock=timezone.now,
             carry=partial(_carry, submissions, bell),
         )
-        follower = Follower(ledger=ledger, epoch=epoch, listeners=[settle_requests, record_payments, note_alarms])
-        chores = Chores(ledger=ledger, epoch=epoch, clock=timezone.now)
-        cleaner = Cleaner(epoch=epoch, clock=timezone.now, kept=kept)
+        follower = Follower(ledger=ledger, term=term, listeners=[settle_requests, record_payments, note_alarms])
+        chores = Chores(ledger=ledger, term=term, clock=timezone.now)
+        cleaner = Cleaner(term=term, clock=timezone.now, kept=kept)
         loop = LedgerLoop(
             recorder=recorder,
             follower=follower,
@@ -100,13 +100,13 @@ def run() -> None:
             signal.signal(number, lambda *_: loop.stop())
         with serving(address, watched(loop.health, partial(generate_latest, metrics.registry))) as port:
             http = f"{address[0]}:{port}"
-            log.info("ledger.started", extra={"epoch": epoch, "block": ledger.height - 1, "http": http})
+            log.info("ledger.started", extra={"term": term, "block": ledger.height - 1, "http": http})
             auditor.start()
             try:
                 loop.run()
             finally:
                 auditor.stop()
-    log.info("ledger.ended", extra={"epoch": epoch})
+    log.info("ledger.ended", extra={"term": term})
 
 
 def _skip_what_is_dead(connection: BaseDatabaseWrapper, **_: object) -> None:
