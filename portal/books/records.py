@@ -7,7 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from portal.books.models import LedgerEvent, WorldState
-from portal.books.read_model.moments import moment
+from portal.moments import moment
 from wire.codec import decode, from_plain
 from wire.ledger import keys
 from wire.ledger.genesis import Genesis

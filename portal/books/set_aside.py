@@ -9,7 +9,6 @@ from portal.outbox.models import OutboxOperation, OutboxState
 from wire.ledger.operations import CreateJob
 from wire.ledger.refusals import Refusal
 
-#: A top-up's deposit gets its id from the external reference, so that a repeat is the same deposit.
 DROPPED = "dropped: given up by the administrator"
 
 

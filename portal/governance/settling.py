@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from portal.accounts.models import Account
-from portal.books.read_model.moments import moment
 from portal.governance.content import OPERATIONS
 from portal.governance.models import GovernedRequest, RequestKind, RequestState
+from portal.moments import moment
 from portal.outbox.models import OutboxOperation, OutboxState
 from wire.ledger.blocks import Block, OperationResult, OperationStatus, TransactionRecord
 from wire.ledger.operations import Approve, AskPayout, RefusePayout

@@ -11,6 +11,7 @@ from django.db.models import F
 
 from portal.books.models import Balance, Reservation
 from portal.invocations.models import DailySpending, Invocation, Job
+from portal.moments import moment
 from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import PlaceJob, StoreInvocation, Verdict
@@ -25,11 +26,6 @@ class Budget(NamedTuple):
     function_id: UUID
     day: date
     limit_micro: int
-
-
-def moment(at_ms: int) -> datetime:
-    """Return a time of the wire as the database keeps it."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 def day_of(at: datetime) -> date:

@@ -11,7 +11,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portal.invocations.models import Invocation, Job, Result
-from portal.invocations.placing import give_back, moment
+from portal.invocations.placing import give_back
+from portal.moments import moment
 from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
 from scheduler.states import JOB_MOVES, OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict

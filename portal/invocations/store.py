@@ -12,7 +12,7 @@ from portal.books.read_model.reservations import lock_balances
 from portal.functions.models import FunctionVersion
 from portal.invocations import open_work, operations, placing, progress
 from portal.invocations.models import Job
-from portal.invocations.placing import moment
+from portal.moments import moment
 from portal.outbox import leadership
 from portal.outbox.errors import Superseded
 from portal.providers.models import Provider, ProviderState

@@ -1,10 +1,10 @@
 """The working key as the scheduler holds it: read at its start, and again whenever its files have changed."""
 
 import logging
-from datetime import UTC, datetime
 from pathlib import Path
 
 from portal.keys import WORKING_KEY_FILE, KeyMissing, KeyName, KeyUnusable, load_signing_key, read_file
+from portal.moments import moment
 from scheduler.tickets import Signer
 from wire.errors import WireError
 
@@ -33,7 +33,7 @@ class WorkingKeyFiles:
         if vouched.public_key_pem != signer.key.public.pem:
             raise KeyUnusable(f"{path} is for another key than {KeyName.TICKET}: run 'manage.py make_keys'")
         if vouched.not_after_ms <= now_ms:
-            ended = datetime.fromtimestamp(vouched.not_after_ms / 1000, UTC)
+            ended = moment(vouched.not_after_ms)
             raise KeyUnusable(f"{path} expired on {ended:%Y-%m-%d}: run 'manage.py make_keys' (docs/keys.md)")
         self._seen = seen
         return signer

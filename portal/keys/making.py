@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from portal.keys import (
     read_file,
 )
 from portal.keys.certificates import authority_certificate
+from portal.moments import moment
 from wire import envelope, signing
 from wire.errors import WireError
 from wire.ledger.genesis import Genesis
@@ -118,7 +119,7 @@ def _vouched_until(directory: Path, root: PublicKey, ticket: PublicKey) -> datet
         return None
     if statement.public_key_pem != ticket.pem:
         return None
-    return datetime.fromtimestamp(statement.not_after_ms / 1000, tz=UTC)
+    return moment(statement.not_after_ms)
 
 
 def _certify(directory: Path, now: datetime) -> Made:

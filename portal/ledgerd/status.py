@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.ports import LedgerReader
-from portal.books.models import Bookmark
+from portal.books.audit.reconcile import position
+from portal.books.read_model import rebuilding
 from portal.outbox import queries
 from portal.outbox.leadership import RECORDER
 from portal.outbox.models import Leadership, OutboxState
@@ -50,14 +51,13 @@ class Status:
 
 def status_of(ledger: LedgerReader) -> Status:
     """Return where everything stands."""
-    bookmark = Bookmark.objects.filter(id=1).first()
     leader = Leadership.objects.filter(name=RECORDER).first()
     return Status(
         ledger_block=ledger.height - 1,
-        read_model_block=bookmark.block_number if bookmark else -1,
+        read_model_block=position(),
         term=leader.term if leader else 0,
         in_charge_since=leader.taken_at if leader else None,
-        rebuilding=bookmark.rebuilding if bookmark else "",
+        rebuilding=rebuilding.under_way(),
         operations=queries.counts_by_state(),
         set_aside=tuple(f"{row.operation_id}: {row.reason}" for row in queries.set_aside(_MOST_LISTED)),
     )

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from portal.accounts.models import Account
 from portal.books.models import LedgerEvent
 from portal.books.queries import balance
-from portal.books.read_model.moments import moment
 from portal.books.records import record
 from portal.governance.operators import open_request
+from portal.moments import moment
 from portal.peers.models import JoinCode, Peer
 from portal.providers.codes import open_codes
 from wire.ledger import keys

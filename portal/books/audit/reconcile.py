@@ -1,6 +1,6 @@
 """The reconciler: compares the read model with the ledger, and the sum of all money with what was minted.
 
-It goes in two steps, so that nothing has to stand still: a survey, of everything or (service/rounds.py) of a part,
+It goes in two steps, so that nothing has to stand still: a survey, of everything or (rounds.py) of a part,
 reads while blocks come in and notes what looks different; `confirm` reads only that again, at a moment when both are
 at the same block.
 """

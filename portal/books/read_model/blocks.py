@@ -7,7 +7,7 @@ from portal.books.models import LedgerBlock, LedgerEvent, LedgerTransaction, Wor
 from portal.books.read_model import bulk
 from portal.books.read_model.balances import move_balances
 from portal.books.read_model.jobs import store_jobs
-from portal.books.read_model.moments import moment
+from portal.moments import moment
 from wire.ledger.blocks import Block
 
 _TRANSFERRED = "account.transferred.v1"

@@ -6,13 +6,14 @@ Values are given as both databases take them: `text` for JSON, `stamp` and `when
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.db import connection, models
 
+from portal.moments import moment
 from wire.ledger.canonical import ledger_json
 
 
@@ -23,7 +24,7 @@ def text(value: object) -> str:
 
 def stamp(timestamp_ms: int | None) -> Any:
     """Return a value of a column of times from milliseconds since 1970."""
-    return None if timestamp_ms is None else when(datetime.fromtimestamp(timestamp_ms / 1000, tz=UTC))
+    return None if timestamp_ms is None else when(moment(timestamp_ms))
 
 
 def when(at: datetime) -> Any:

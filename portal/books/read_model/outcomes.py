@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 from prometheus_client import Counter
 
-from portal.books.read_model.moments import moment
 from portal.books.read_model.reservations import release
+from portal.moments import moment
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import operation_id_of
 from wire.ledger.blocks import Block, OperationResult, OperationStatus, TransactionRecord

@@ -18,9 +18,9 @@ from ledger.testing import MemoryLedger
 from portal.accounts.models import Account as Person
 from portal.books.follower import Follower
 from portal.governance.settling import settle_requests
-from portal.invocations.placing import moment
 from portal.invocations.store import DjangoStore
 from portal.keys import KeyName
+from portal.moments import moment
 from portal.outbox import leadership
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.recorder import Recorder

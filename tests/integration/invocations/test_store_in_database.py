@@ -10,8 +10,8 @@ from portal.books.models import Balance, Reservation
 from portal.functions.models import Function, FunctionVersion
 from portal.invocations import operations, progress
 from portal.invocations.models import DailySpending, Invocation, Job, Result
-from portal.invocations.placing import moment
 from portal.invocations.store import DjangoStore
+from portal.moments import moment
 from portal.outbox.models import OutboxOperation
 from portal.providers.models import Provider
 from scheduler.specs import VersionSpec
