@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from wire.codec import decode
 from wire.ledger import keys
-from wire.ledger.records import Account, Delta, Job, Payout, Supply
+from wire.ledger.records import Account, Delta, JobRecord, Payout, Supply
 from wire.ledger.states import HOLDING, PayoutState
 
 
@@ -33,7 +33,7 @@ def unexplained_holds(items: Iterable[tuple[str, str]]) -> dict[str, int]:
             account_id = key.partition("~")[2]
             excess[account_id] = excess.get(account_id, 0) + decode(Account, value).held
         elif prefix == "job":
-            job = decode(Job, value)
+            job = decode(JobRecord, value)
             if job.state in HOLDING:
                 excess[job.payer] = excess.get(job.payer, 0) - job.max_cost_micro
         elif prefix == "payout":

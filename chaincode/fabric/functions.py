@@ -22,7 +22,7 @@ from wire.ledger import keys, names
 from wire.ledger.canonical import ledger_json
 from wire.ledger.genesis import BadGenesis, Genesis
 from wire.ledger.packing import opened
-from wire.ledger.records import Job, PinnedKey
+from wire.ledger.records import JobRecord, PinnedKey
 from wire.ledger.states import Role
 from wire.signing import QUERY, PublicKey, key_id_of
 
@@ -139,7 +139,7 @@ def own_job(call: Call) -> Answer:
     asked, holder = _asked(call, jws)
     place = keys.job(asked.job_id)
     found = state.read(call.conversation, [place]).get(place)
-    if found is None or decode(Job, found).provider_id != holder:
+    if found is None or decode(JobRecord, found).provider_id != holder:
         raise CallRefused(NOT_FOUND, "there is no such job of yours")
     return Answer(payload=found)
 

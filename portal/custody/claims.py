@@ -8,7 +8,7 @@ from portal.books.models import LedgerJob
 from portal.errors import Conflict, Invalid
 from portal.outbox.operations import enqueue, operation_id_of
 from wire.ledger.operations import RefuseClaim
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 
 LONGEST_REASON = 200
 
@@ -33,7 +33,7 @@ def refuse_claim(job_id: str, *, reason: str, now: datetime) -> str:
     except Refused as error:
         raise ReasonUnusable(str(error.detail)) from error
     state = LedgerJob.objects.filter(id=job_id).values_list("state", flat=True).first()
-    if state != JobState.CLAIMED:
+    if state != JobRecordState.CLAIMED:
         raise ClaimNotOpen(f"job {job_id} is {state or 'not on the ledger'}: there is no claim to refuse")
     operation_id = operation_id_of(RefuseClaim, job_id)
     enqueue(operation_id=operation_id, arguments=RefuseClaim(job_id=job_id, reason=reason), subject=job_id, now=now)

@@ -38,7 +38,7 @@ from wire.ledger.operations import (
     WithdrawDeposit,
 )
 from wire.ledger.records import PinnedKey
-from wire.ledger.states import JobState, Role
+from wire.ledger.states import JobRecordState, Role
 from wire.problems import Reason
 from wire.signing import PublicKey
 
@@ -66,7 +66,7 @@ AUTHORS: Mapping[Role, frozenset[str]] = {
 MOST_OF_ONE, MOST_OF_ALL = 100, 10_000
 AGAIN_SECONDS = 10
 #: Nothing more can be claimed of these.
-_PAID = frozenset({JobState.SETTLED, JobState.CANCELLED})
+_PAID = frozenset({JobRecordState.SETTLED, JobRecordState.CANCELLED})
 
 
 class OperationTooLarge(PortalError):

@@ -21,7 +21,7 @@ from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import text_of
 from wire.codec import parse_object
 from wire.ledger.operations import ClaimJob, SubmitReceipt
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 from wire.money import billed_ms, cost_of
 from wire.signing import payload_of
 
@@ -69,7 +69,7 @@ class Mismatch:
 
 def open_mismatches() -> QuerySet[LedgerJob]:
     """Return the jobs that wait for a decision, oldest first: for administrators."""
-    return LedgerJob.objects.filter(state=JobState.MISMATCH).order_by("created_at", "id")
+    return LedgerJob.objects.filter(state=JobRecordState.MISMATCH).order_by("created_at", "id")
 
 
 def mismatch(job_id: str) -> Mismatch:
@@ -78,7 +78,7 @@ def mismatch(job_id: str) -> Mismatch:
     :raises RecordMissing: when no such job waits.
     """
     job = queries.job(job_id)
-    if job is None or job.state != JobState.MISMATCH:
+    if job is None or job.state != JobRecordState.MISMATCH:
         raise RecordMissing
     record = job.record
     least = billed_ms(claimed_ms=record["claimed_ms"], observed_ms=record["observed_ms"], max_ms=record["max_ms"])

@@ -18,7 +18,7 @@ from portal.outbox import leadership
 from portal.outbox.models import OutboxOperation
 from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
 from wire.ledger.operations import ExpireJob, Fold, PayClaim
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +70,13 @@ class Chores:
 
     def _claims(self, now: datetime) -> Iterator[Outgoing]:
         """Claims that stood for their time. One that the bond could not pay is tried again on the next day."""
-        for job_id in _due(now, (JobState.CLAIMED,), asked=Concat(Value(_PAY), "id", Value(f":{now:%Y%m%d}"))):
+        for job_id in _due(now, (JobRecordState.CLAIMED,), asked=Concat(Value(_PAY), "id", Value(f":{now:%Y%m%d}"))):
             operation_id = operation_id_of(PayClaim, f"{job_id}:{now:%Y%m%d}")
             yield Outgoing(operation_id=operation_id, arguments=PayClaim(job_id=job_id), subject=job_id)
 
     def _expired(self, now: datetime) -> Iterator[Outgoing]:
         """Jobs without a receipt that could be paid until some time ago."""
-        for job_id in _due(now, (JobState.CREATED, JobState.CONFIRMED), asked=Concat(Value(_EXPIRE), "id")):
+        for job_id in _due(now, (JobRecordState.CREATED, JobRecordState.CONFIRMED), asked=Concat(Value(_EXPIRE), "id")):
             arguments = ExpireJob(job_id=job_id)
             yield Outgoing(operation_id=operation_id_of(ExpireJob, job_id), arguments=arguments, subject=job_id)
 
@@ -92,7 +92,7 @@ class Chores:
                 )
 
 
-def _due(now: datetime, states: Sequence[JobState], *, asked: Combinable) -> list[str]:
+def _due(now: datetime, states: Sequence[JobRecordState], *, asked: Combinable) -> list[str]:
     """Return the jobs in these states that are due the longest, but for those that were asked for already.
 
     `asked` is the id of the operation that asks: what the ledger refused must not stand in the way of the rest.

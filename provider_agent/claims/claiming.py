@@ -9,7 +9,7 @@ from provider_agent.claims.evidence import Evidence, EvidenceStore
 from provider_agent.machine.portal import OperationAnswer
 from provider_agent.ports import Clock
 from wire.http.portal import PortalRefused
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 from wire.problems import Reason
 from wire.signing import SigningKey
 
@@ -19,12 +19,13 @@ _PAUSE_SECONDS = 1.0
 _WAITING = frozenset({"pending", "submitted"})
 #: What is said of a claim that the ledger took, by the state of its job.
 _TAKEN: Mapping[str, str] = {
-    JobState.SETTLED: "paid",
-    JobState.CLAIMED: "on the ledger; the controller has 24 hours to refuse it, with a reason; then it is paid",
-    JobState.MISMATCH: "on the ledger; its output differs from what the controller got, both organisations decide",
-    JobState.REFUSED: "refused by the controller; the reason is in the job's record",
+    JobRecordState.SETTLED: "paid",
+    JobRecordState.CLAIMED: "on the ledger; the controller has 24 hours to refuse it, with a reason; then it is paid",
+    JobRecordState.MISMATCH: "on the ledger; its output differs from what the controller got, "
+    "both organisations decide",
+    JobRecordState.REFUSED: "refused by the controller; the reason is in the job's record",
 }
-_ENDED = frozenset({JobState.SETTLED, JobState.REFUSED})
+_ENDED = frozenset({JobRecordState.SETTLED, JobRecordState.REFUSED})
 
 
 class Ledger(Protocol):
@@ -108,10 +109,12 @@ class Claimant:
         text = _TAKEN.get(answer.job_state, "on the ledger")
         if answer.job_state in _ENDED:
             self.store.ended(evidence.job_id, text)
-        return Told(job_id=evidence.job_id, text=f"{before}{text}", is_refused=answer.job_state == JobState.REFUSED)
+        return Told(
+            job_id=evidence.job_id, text=f"{before}{text}", is_refused=answer.job_state == JobRecordState.REFUSED
+        )
 
 
 def standing(job_id: str, state: str) -> Told:
     """Return what to tell of a job by its state on the ledger, which is empty when the ledger has none."""
     unclaimed = f"{state}, and not claimed" if state else "the ledger has no such job of this machine's"
-    return Told(job_id=job_id, text=_TAKEN.get(state, unclaimed), is_refused=state == JobState.REFUSED)
+    return Told(job_id=job_id, text=_TAKEN.get(state, unclaimed), is_refused=state == JobRecordState.REFUSED)

@@ -30,7 +30,7 @@ from wire.codec import decode, encode, from_plain
 from wire.enrolment import JobQuery, Membership
 from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody
 from wire.ledger.operations import Operation
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 from wire.signing import SigningKey, payload_of
 
 #: A transaction that another one was faster than is made anew so often.
@@ -38,7 +38,9 @@ _TRIES = 5
 #: A peer may be some blocks behind the one that told of the commit: it is asked so often, after so long a pause.
 _QUESTIONS, _PAUSE_SECONDS = 20, 0.25
 #: States of a job that a claim which was taken has left behind.
-_BEFORE = frozenset({"", JobState.CREATED, JobState.RECEIPTED, JobState.CONFIRMED, JobState.SUPERSEDED})
+_BEFORE = frozenset(
+    {"", JobRecordState.CREATED, JobRecordState.RECEIPTED, JobRecordState.CONFIRMED, JobRecordState.SUPERSEDED}
+)
 
 
 class NetworkFailed(AgentError):
@@ -75,7 +77,7 @@ class PeerLedger:
         content = decode(Operation, payload_of(operation))
         operation_id, job_id = content.operation_id, str(content.arguments["job_id"])
         before = self.job_state(job_id)
-        if before == JobState.SETTLED:
+        if before == JobRecordState.SETTLED:
             return OperationAnswer(operation_id=operation_id, state="committed", reason="", job_state=before)
         result = self._committed(operation)
         if result.status is OperationStatus.REFUSED:

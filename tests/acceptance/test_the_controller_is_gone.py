@@ -18,8 +18,8 @@ from tests.acceptance.town import Town
 from tests.support.waiting import wait_for
 from wire.codec import decode
 from wire.ledger import keys
-from wire.ledger.records import Delta, Job
-from wire.ledger.states import JobState
+from wire.ledger.records import Delta, JobRecord
+from wire.ledger.states import JobRecordState
 
 _FUNCTION = "late-shout"
 _SLOW = "import sys, time; given = sys.stdin.read(); time.sleep(4); print(given.upper(), end='')"
@@ -70,7 +70,7 @@ def test_a_provider_is_paid_by_the_peers_alone(towns: Towns, town: Town) -> None
         home = town.machines[provider].home
         evidence = EvidenceStore(home / "journal.sqlite3")
         wait_for("the acknowledgement", lambda: (found := evidence.of(job_id)) and found.acknowledgement, 60)
-        owed = decode(Job, reader.get(keys.job(job_id)) or "")
+        owed = decode(JobRecord, reader.get(keys.job(job_id)) or "")
         before = _credits(reader, owed.account_id)
 
         _destroy(town)
@@ -79,8 +79,8 @@ def test_a_provider_is_paid_by_the_peers_alone(towns: Towns, town: Town) -> None
         assert claimed.stdout == f"{job_id}  paid\n", claimed.stderr
         assert again.stdout == f"{job_id}  done before: paid\n"
         assert _agent(home, "claim-status", job_id).stdout == f"{job_id}  paid\n"
-        paid = decode(Job, reader.get(keys.job(job_id)) or "")
-        assert (owed.state, paid.state) == (JobState.CREATED, JobState.SETTLED)
+        paid = decode(JobRecord, reader.get(keys.job(job_id)) or "")
+        assert (owed.state, paid.state) == (JobRecordState.CREATED, JobRecordState.SETTLED)
         assert _credits(reader, owed.account_id) - before > 0
         assert paid.billed_ms is not None
         assert paid.billed_ms >= 4_000

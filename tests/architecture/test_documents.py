@@ -101,8 +101,10 @@ def test_every_state_of_a_job_on_the_ledger_is_documented_under_the_ledgers_pict
     picture = _document("ledger.md").partition("## A job\n\n")[2].partition("\n\n-")[0]
 
     assert picture in section
-    assert set(re.findall(r"^- \*\*(\w+)\*\*", section, re.MULTILINE)) == {state.value for state in states.JobState}
-    assert [state.value for state in states.JobState if not re.search(rf"\b{state.value}\b", picture)] == []
+    assert set(re.findall(r"^- \*\*(\w+)\*\*", section, re.MULTILINE)) == {
+        state.value for state in states.JobRecordState
+    }
+    assert [state.value for state in states.JobRecordState if not re.search(rf"\b{state.value}\b", picture)] == []
 
 
 def test_every_refusal_of_the_contracts_is_documented_with_its_sentence() -> None:

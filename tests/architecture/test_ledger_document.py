@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/ledger.md").read_text()
@@ -28,7 +28,7 @@ def test_every_operation_has_a_row_and_no_other_has() -> None:
 def test_every_state_of_a_job_is_in_its_picture() -> None:
     picture = _section("A job").partition("```\n")[2].partition("```")[0]
 
-    assert [state for state in JobState if not re.search(rf"\b{state}\b", picture)] == []
+    assert [state for state in JobRecordState if not re.search(rf"\b{state}\b", picture)] == []
 
 
 def test_every_event_is_documented() -> None:

@@ -26,7 +26,7 @@ from wire.ledger.operations import (
     SupersedeJob,
     operation_text,
 )
-from wire.ledger.records import Account, Delta, FeePolicy, Job, PinnedKey
+from wire.ledger.records import Account, Delta, FeePolicy, JobRecord, PinnedKey
 from wire.messages import Receipt
 from wire.money import MICRO_PER_CREDIT, cost_of
 from wire.outcomes import ExitState
@@ -241,9 +241,9 @@ class World:
         """Return a record that has to be there."""
         return decode(cls, dict(self.ledger.items(key))[key])
 
-    def job(self, job_id: str = "job6") -> Job:
+    def job(self, job_id: str = "job6") -> JobRecord:
         """Return a job's record."""
-        return self.get(Job, keys.job(job_id))
+        return self.get(JobRecord, keys.job(job_id))
 
     def account(self, account_id: str) -> Account:
         """Return an account; deltas are not in it."""

@@ -49,8 +49,8 @@ from wire.ledger.operations import (
     WithdrawDeposit,
     operation_text,
 )
-from wire.ledger.records import Account, Epoch, FeePolicy, Invocation, Job, Supply
-from wire.ledger.states import EpochState, JobState
+from wire.ledger.records import Account, Epoch, FeePolicy, Invocation, JobRecord, Supply
+from wire.ledger.states import EpochState, JobRecordState
 from wire.outcomes import ExitState
 from wire.signing import ENROLMENT, OPERATION, SigningKey, sha256_hex
 
@@ -62,7 +62,15 @@ OPERATORS = {name: SigningKey.generate() for name in ("alice", "peter", "paula")
 EVERY_KEY = tuple(getattr(KEYS, name) for name in KEYS.__dataclass_fields__)
 ACTING = (KEYS.controller, KEYS.custody, KEYS.treasury, KEYS.ours, KEYS.peers, KEYS.alice, KEYS.kate, KEYS.bob)
 #: Jobs in these states never change again.
-OVER = frozenset({JobState.SETTLED, JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED, JobState.REFUSED})
+OVER = frozenset(
+    {
+        JobRecordState.SETTLED,
+        JobRecordState.FAILED,
+        JobRecordState.EXPIRED,
+        JobRecordState.CANCELLED,
+        JobRecordState.REFUSED,
+    }
+)
 
 PEOPLE = st.sampled_from(["bob", "alice", "james", "kate", "bond", "platform", "peers", "nobody"])
 JOBS = st.sampled_from([f"{call}-{attempt}" for call in "abcdef" for attempt in (1, 2)])
@@ -84,7 +92,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Begin with document 002's people."""
         self.world = World(ledger=MemoryLedger(GENESIS))
         self.proposed: list[tuple[str, str]] = []
-        self.over: dict[str, Job] = {}
+        self.over: dict[str, JobRecord] = {}
         self.transactions: list[tuple[str, int, tuple[str, ...]]] = []
         marketplace(self.world)
         for operator_id, key in OPERATORS.items():
@@ -377,7 +385,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         for _, value in self.memory.items("job~"):
-            job = decode(Job, value)
+            job = decode(JobRecord, value)
             assert self.over.get(job.job_id, job) == job
             if job.state in OVER:
                 self.over[job.job_id] = job

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from wire.ledger.states import EpochState, JobState, PayoutState, ProposalState, Role
+from wire.ledger.states import EpochState, JobRecordState, PayoutState, ProposalState, Role
 from wire.outcomes import ExitState
 
 
@@ -214,7 +214,7 @@ class Invocation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class JobRecord:
     """A job's record: what document 002 calls the monitoring ledger.
 
     Without slots: it is copied with every change, and a dictionary is copied at once.
@@ -237,7 +237,7 @@ class Job:
     pay_until_ms: int
     #: On the budget of this day (UTC) the job counts.
     placed_at_ms: int
-    state: JobState
+    state: JobRecordState
     created_at_ms: int
     #: By the receipt, clamped to `max_ms`.
     claimed_ms: int | None = None
@@ -266,7 +266,7 @@ class Job:
         """The account whose held money pays."""
         return self.payer_id or self.developer_id
 
-    def differs_from(self, earlier: "Job | None") -> dict[str, Any]:
+    def differs_from(self, earlier: "JobRecord | None") -> dict[str, Any]:
         """Return the fields that have other values than earlier; of a new job, all that have any."""
         before = vars(earlier) if earlier else _UNSAID
         # Most values are the very same: whether they are is asked at a third of the cost of comparing them.
@@ -274,13 +274,13 @@ class Job:
             name: value for name, value in vars(self).items() if value is not before[name] and value != before[name]
         }
 
-    def but(self, **changes: Any) -> "Job":
+    def but(self, **changes: Any) -> "JobRecord":
         """Return the record with other values in these fields: `dataclasses.replace`, ten times as fast."""
         return _job({**vars(self), **changes})
 
     @classmethod
-    def new(cls, **said: Any) -> "Job":
-        """Return a job of which nothing else is said yet: `Job(…)`, five times as fast.
+    def new(cls, **said: Any) -> "JobRecord":
+        """Return a job of which nothing else is said yet: `JobRecord(…)`, five times as fast.
 
         :raises TypeError: when a field is not said that has to be, or there is no such field.
         """
@@ -289,14 +289,14 @@ class Job:
         return _job({**_UNSAID, **said})
 
 
-def _job(values: dict[str, Any]) -> Job:
+def _job(values: dict[str, Any]) -> JobRecord:
     if len(values) > len(_UNSAID):
         raise TypeError(f"a job has no {', '.join(sorted(values.keys() - _UNSAID.keys()))}")
-    job = object.__new__(Job)
+    job = object.__new__(JobRecord)
     object.__setattr__(job, "__dict__", values)
     return job
 
 
 #: What a job's fields hold before anything is said; those that are always said have no default, which nothing equals.
-_UNSAID = {item.name: item.default for item in fields(Job)}
+_UNSAID = {item.name: item.default for item in fields(JobRecord)}
 _ALWAYS_SAID = frozenset(name for name, value in _UNSAID.items() if value is MISSING)

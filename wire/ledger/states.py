@@ -19,7 +19,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
-class JobState(StrEnum):
+class JobRecordState(StrEnum):
     """Where a job stands; design §5 says how each is reached."""
 
     CREATED = "created"
@@ -39,7 +39,15 @@ class JobState(StrEnum):
 
 
 #: Jobs whose largest cost is still held.
-HOLDING = frozenset({JobState.CREATED, JobState.RECEIPTED, JobState.CONFIRMED, JobState.CLAIMED, JobState.MISMATCH})
+HOLDING = frozenset(
+    {
+        JobRecordState.CREATED,
+        JobRecordState.RECEIPTED,
+        JobRecordState.CONFIRMED,
+        JobRecordState.CLAIMED,
+        JobRecordState.MISMATCH,
+    }
+)
 
 
 class PayoutState(StrEnum):

@@ -20,7 +20,7 @@ from chaincode.contracts.stub import Stub
 from wire.errors import BadSignature
 from wire.ledger import keys
 from wire.ledger.blocks import Event, OperationResult, OperationStatus
-from wire.ledger.records import Applied, Job, PinnedKey
+from wire.ledger.records import Applied, JobRecord, PinnedKey
 from wire.ledger.refusals import Refusal
 from wire.signing import OPERATION
 
@@ -69,7 +69,7 @@ def _named(stub: Stub, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
 def _named_by_jobs(cache: Cache, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
     for item in batch:
         job_id = getattr(item.arguments, "job_id", None) if isinstance(item, Submitted) else None
-        job = cache.get(Job, keys.job(job_id)) if job_id else None
+        job = cache.get(JobRecord, keys.job(job_id)) if job_id else None
         if job:
             yield keys.account(job.developer_id)
             yield keys.invocation(job.invocation_id)

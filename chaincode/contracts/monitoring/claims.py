@@ -10,15 +10,17 @@ from chaincode.contracts.monitoring import evidence, settlement
 from wire.ledger import keys
 from wire.ledger.clocks import CLAIM_MS
 from wire.ledger.operations import ClaimJob, PayClaim, RefuseClaim
-from wire.ledger.records import FeePolicy, Job, Provider
+from wire.ledger.records import FeePolicy, JobRecord, Provider
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import JobState, Role
+from wire.ledger.states import JobRecordState, Role
 from wire.messages import Receipt, Ticket
 from wire.money import MAX_MICRO, cost_of
 from wire.outcomes import PROVIDER_FAULTS
 
 #: Jobs that may be claimed. A superseded one is not the developer's to pay any more: the bond pays.
-_CLAIMABLE = frozenset({JobState.CREATED, JobState.RECEIPTED, JobState.CONFIRMED, JobState.SUPERSEDED})
+_CLAIMABLE = frozenset(
+    {JobRecordState.CREATED, JobRecordState.RECEIPTED, JobRecordState.CONFIRMED, JobRecordState.SUPERSEDED}
+)
 
 
 def _claim_reads(arguments: ClaimJob) -> Iterator[str]:
@@ -57,7 +59,7 @@ class ClaimContract(Contract):
     def pay(self, ctx: Context, arguments: PayClaim) -> None:
         """Pay a claim that stood for its time; whoever asks, for time is the authority."""
         checks.identifiers(job_id=arguments.job_id)
-        job = settlement.find(ctx, arguments.job_id, JobState.CLAIMED)
+        job = settlement.find(ctx, arguments.job_id, JobRecordState.CLAIMED)
         due = (job.claimed_at_ms or 0) + CLAIM_MS
         if ctx.timestamp_ms < due:
             raise Refused(Refusal.TOO_EARLY, f"the controller may refuse the claim until {due}")
@@ -69,13 +71,13 @@ class ClaimContract(Contract):
         ctx.require(Role.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
         checks.text("reason", arguments.reason, 200)
-        job = settlement.find(ctx, arguments.job_id, JobState.CLAIMED)
-        settlement.release(ctx, job.but(state=JobState.REFUSED, reason=arguments.reason))
+        job = settlement.find(ctx, arguments.job_id, JobRecordState.CLAIMED)
+        settlement.release(ctx, job.but(state=JobRecordState.REFUSED, reason=arguments.reason))
 
 
-def _claimable(ctx: Context, ticket: Ticket, digest: str) -> Job:
+def _claimable(ctx: Context, ticket: Ticket, digest: str) -> JobRecord:
     """Return the job as the ledger has it, or as its ticket promises it."""
-    job = ctx.cache.get(Job, keys.job(ticket.job_id))
+    job = ctx.cache.get(JobRecord, keys.job(ticket.job_id))
     if job is None:
         return _promised(ctx, ticket, digest)
     if job.ticket_digest != digest or job.provider_id != ticket.provider_id:
@@ -85,7 +87,7 @@ def _claimable(ctx: Context, ticket: Ticket, digest: str) -> Job:
     return job
 
 
-def _promised(ctx: Context, ticket: Ticket, digest: str) -> Job:
+def _promised(ctx: Context, ticket: Ticket, digest: str) -> JobRecord:
     """Return the record of a job that was never created: a signed ticket is the controller's debt."""
     checks.identifiers(
         job_id=ticket.job_id,
@@ -100,7 +102,7 @@ def _promised(ctx: Context, ticket: Ticket, digest: str) -> Job:
     largest = cost_of(run_ms=ticket.max_ms, price_nano_per_ms=ticket.price_nano_per_ms)
     checks.within("max_cost_micro", largest, (0, MAX_MICRO))
     provider = ctx.record(Provider, keys.provider(ticket.provider_id), Refusal.UNKNOWN_PROVIDER)
-    return Job(
+    return JobRecord(
         job_id=ticket.job_id,
         invocation_id=ticket.invocation_id,
         replicas=1,
@@ -115,12 +117,12 @@ def _promised(ctx: Context, ticket: Ticket, digest: str) -> Job:
         ticket_digest=digest,
         pay_until_ms=ticket.pay_until_ms,
         placed_at_ms=ticket.issued_at_ms,
-        state=JobState.SUPERSEDED,
+        state=JobRecordState.SUPERSEDED,
         created_at_ms=ctx.timestamp_ms,
     )
 
 
-def _receipt(ctx: Context, claim: ClaimJob, job: Job, issued_at_ms: int) -> Receipt:
+def _receipt(ctx: Context, claim: ClaimJob, job: JobRecord, issued_at_ms: int) -> Receipt:
     said = evidence.receipt(ctx, claim.receipt, provider_id=job.provider_id, job_created_at_ms=issued_at_ms)
     if said.job_id != job.job_id or said.ticket_digest != job.ticket_digest:
         raise Refused(Refusal.WRONG_TICKET)
@@ -131,24 +133,24 @@ def _receipt(ctx: Context, claim: ClaimJob, job: Job, issued_at_ms: int) -> Rece
     return said
 
 
-def _with_receipt(ctx: Context, job: Job, receipt: Receipt) -> Job:
+def _with_receipt(ctx: Context, job: JobRecord, receipt: Receipt) -> JobRecord:
     """Return the job with its receipt; the first one that was handed in counts."""
     if job.receipt_digest is not None:
         return job
     return settlement.receipted(ctx, job, receipt)
 
 
-def _take_up(ctx: Context, job: Job, *, acknowledged: bool) -> None:
-    confirmed = job.state is JobState.CONFIRMED
+def _take_up(ctx: Context, job: JobRecord, *, acknowledged: bool) -> None:
+    confirmed = job.state is JobRecordState.CONFIRMED
     if confirmed and job.confirm_digest != job.receipt_digest:
-        settlement.store(ctx, job.but(state=JobState.MISMATCH))
+        settlement.store(ctx, job.but(state=JobRecordState.MISMATCH))
         return
     payer = ""
-    if job.state is JobState.SUPERSEDED:
+    if job.state is JobRecordState.SUPERSEDED:
         accounts.hold_bond(ctx, job.max_cost_micro)
         payer = keys.BOND_ACCOUNT
     claimed = job.but(
-        state=JobState.CLAIMED,
+        state=JobRecordState.CLAIMED,
         payer_id=payer,
         received=acknowledged or confirmed,
         claimed_at_ms=ctx.timestamp_ms,
@@ -159,10 +161,10 @@ def _take_up(ctx: Context, job: Job, *, acknowledged: bool) -> None:
         settlement.store(ctx, claimed)
 
 
-def _pay(ctx: Context, job: Job) -> None:
+def _pay(ctx: Context, job: JobRecord) -> None:
     """Pay a claim; where the invocation's developer has paid for enough jobs already, out of the bond."""
     if not settlement.may_settle(ctx, job):
         settlement.let_go(ctx, job)
         accounts.hold_bond(ctx, job.max_cost_micro)
         job = job.but(payer_id=keys.BOND_ACCOUNT)
-    settlement.pay(ctx, job.but(state=JobState.SETTLED), settlement.due_ms(job))
+    settlement.pay(ctx, job.but(state=JobRecordState.SETTLED), settlement.due_ms(job))

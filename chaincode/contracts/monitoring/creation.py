@@ -11,9 +11,9 @@ from wire.codec import to_plain
 from wire.ledger import keys
 from wire.ledger.clocks import EARLIEST_PLACED_MS, LATEST_PLACED_MS, LONGEST_PAY_MS
 from wire.ledger.operations import CreateJob
-from wire.ledger.records import FeePolicy, Invocation, Job, Provider, Spent, Version
+from wire.ledger.records import FeePolicy, Invocation, JobRecord, Provider, Spent, Version
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import JobState, Role
+from wire.ledger.states import JobRecordState, Role
 from wire.money import cost_of
 
 #: Jobs of one invocation that may settle.
@@ -41,7 +41,7 @@ class CreationContract(Contract):
         checks.within("pay_until_ms", arguments.pay_until_ms, (0, ctx.timestamp_ms + LONGEST_PAY_MS))
         earliest, latest = ctx.timestamp_ms - EARLIEST_PLACED_MS, ctx.timestamp_ms + LATEST_PLACED_MS
         checks.within("placed_at_ms", arguments.placed_at_ms, (earliest, latest))
-        if ctx.cache.get(Job, keys.job(arguments.job_id)):
+        if ctx.cache.get(JobRecord, keys.job(arguments.job_id)):
             raise Refused(Refusal.JOB_EXISTS)
         provider = ctx.record(Provider, keys.provider(arguments.provider_id), Refusal.UNKNOWN_PROVIDER)
         version = ctx.record(Version, keys.version(arguments.version_id), Refusal.UNKNOWN_VERSION)
@@ -49,11 +49,11 @@ class CreationContract(Contract):
         _spend_budget(ctx, version, arguments)
         _count_attempt(ctx, arguments)
         accounts.hold(ctx, arguments.developer_id, arguments.max_cost_micro)
-        job = Job.new(
+        job = JobRecord.new(
             **to_plain(arguments),
             account_id=provider.account_id,
             fee_policy=ctx.record(FeePolicy, keys.fee_policy(), Refusal.RAISED),
-            state=JobState.CREATED,
+            state=JobRecordState.CREATED,
             created_at_ms=ctx.timestamp_ms,
         )
         settlement.store(ctx, job)

@@ -10,7 +10,7 @@ from chaincode.contracts.monitoring import settlement
 from wire.ledger import keys
 from wire.ledger.operations import CancelJob, DecideJob, ExpireJob, SupersedeJob
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import JobState, Role
+from wire.ledger.states import JobRecordState, Role
 
 
 def _reads(arguments: SupersedeJob | ExpireJob | CancelJob) -> Iterator[str]:
@@ -25,18 +25,18 @@ class EndingContract(Contract):
         """Give up on an attempt whose result was not confirmed."""
         ctx.require(Role.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
-        job = settlement.find(ctx, arguments.job_id, JobState.CREATED, JobState.RECEIPTED)
-        settlement.release(ctx, job.but(state=JobState.SUPERSEDED))
+        job = settlement.find(ctx, arguments.job_id, JobRecordState.CREATED, JobRecordState.RECEIPTED)
+        settlement.release(ctx, job.but(state=JobRecordState.SUPERSEDED))
 
     @transaction(ExpireJob, reads=_reads)
     def expire(self, ctx: Context, arguments: ExpireJob) -> None:
         """Release a job after its time to be paid, if no receipt is there."""
         ctx.require(Role.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
-        job = settlement.find(ctx, arguments.job_id, JobState.CREATED, JobState.CONFIRMED)
+        job = settlement.find(ctx, arguments.job_id, JobRecordState.CREATED, JobRecordState.CONFIRMED)
         if ctx.timestamp_ms <= job.pay_until_ms:
             raise Refused(Refusal.TOO_EARLY, f"job {job.job_id} may be paid until {job.pay_until_ms}")
-        settlement.release(ctx, job.but(state=JobState.EXPIRED))
+        settlement.release(ctx, job.but(state=JobRecordState.EXPIRED))
 
     @transaction(CancelJob, reads=_reads)
     def cancel(self, ctx: Context, arguments: CancelJob) -> None:
@@ -44,8 +44,8 @@ class EndingContract(Contract):
         ctx.require(Role.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
         checks.numbers(used_ms=arguments.used_ms)
-        job = settlement.find(ctx, arguments.job_id, JobState.CREATED)
-        cancelled = job.but(state=JobState.CANCELLED, observed_ms=arguments.used_ms)
+        job = settlement.find(ctx, arguments.job_id, JobRecordState.CREATED)
+        cancelled = job.but(state=JobRecordState.CANCELLED, observed_ms=arguments.used_ms)
         if not arguments.used_ms:
             settlement.release(ctx, cancelled)
             return
@@ -58,9 +58,9 @@ class EndingContract(Contract):
         """End a job whose digests differ: pay what seems right, or nothing."""
         checks.identifiers(job_id=arguments.job_id)
         checks.text("reason", arguments.reason, 200)
-        job = settlement.find(ctx, arguments.job_id, JobState.MISMATCH).but(reason=arguments.reason)
+        job = settlement.find(ctx, arguments.job_id, JobRecordState.MISMATCH).but(reason=arguments.reason)
         checks.within("pay_ms", arguments.pay_ms, (0, job.claimed_ms or 0))
         if arguments.pay_ms:
-            settlement.pay(ctx, job.but(state=JobState.SETTLED), arguments.pay_ms)
+            settlement.pay(ctx, job.but(state=JobRecordState.SETTLED), arguments.pay_ms)
         else:
-            settlement.release(ctx, job.but(state=JobState.FAILED))
+            settlement.release(ctx, job.but(state=JobRecordState.FAILED))

@@ -7,39 +7,39 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from wire.codec import to_plain
 from wire.ledger import keys
-from wire.ledger.records import Invocation, Job, Spent
+from wire.ledger.records import Invocation, JobRecord, Spent
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 from wire.messages import Receipt
 from wire.money import billed_ms as billed
 from wire.money import cost_of
 from wire.outcomes import PROVIDER_FAULTS
 
-_EVENTS = {state: f"job.{state}.v1" for state in JobState}
+_EVENTS = {state: f"job.{state}.v1" for state in JobRecordState}
 
 
-def find(ctx: Context, job_id: str, *allowed: JobState) -> Job:
+def find(ctx: Context, job_id: str, *allowed: JobRecordState) -> JobRecord:
     """Return a job that is in one of the allowed states.
 
     :raises Refused: `unknown_job`, or `wrong_state` with the state that it is in.
     """
-    job = ctx.record(Job, keys.job(job_id), Refusal.UNKNOWN_JOB)
+    job = ctx.record(JobRecord, keys.job(job_id), Refusal.UNKNOWN_JOB)
     if job.state not in allowed:
         raise Refused(Refusal.WRONG_STATE, f"job {job_id} is {job.state}")
     return job
 
 
-def store(ctx: Context, job: Job) -> None:
+def store(ctx: Context, job: JobRecord) -> None:
     """Write a job, and tell followers which state it reached, whom it concerns, and what else changed."""
     key = keys.job(job.job_id)
-    before = ctx.cache.get(Job, key)
+    before = ctx.cache.get(JobRecord, key)
     ctx.cache.put(key, job)
     told = {"developer_id": job.developer_id, "account_id": job.account_id, **job.differs_from(before)}
     body: dict[str, Any] = to_plain(told)
     ctx.emit(_EVENTS[job.state], job.job_id, body)
 
 
-def receipted(ctx: Context, job: Job, receipt: Receipt) -> Job:
+def receipted(ctx: Context, job: JobRecord, receipt: Receipt) -> JobRecord:
     """Return the job with its receipt noted; its state is the caller's business."""
     return job.but(
         claimed_ms=min(receipt.run_ms, job.max_ms),
@@ -49,29 +49,29 @@ def receipted(ctx: Context, job: Job, receipt: Receipt) -> Job:
     )
 
 
-def complete(ctx: Context, job: Job) -> None:
+def complete(ctx: Context, job: JobRecord) -> None:
     """Settle a job of which both receipt and confirmation are there, or fail it, or note that they disagree."""
     if job.exit_state in PROVIDER_FAULTS:
-        release(ctx, job.but(state=JobState.FAILED))
+        release(ctx, job.but(state=JobRecordState.FAILED))
     elif job.receipt_digest != job.confirm_digest:
-        store(ctx, job.but(state=JobState.MISMATCH))
+        store(ctx, job.but(state=JobRecordState.MISMATCH))
     else:
         _refuse_too_many(ctx, job)
-        pay(ctx, job.but(state=JobState.SETTLED), due_ms(job))
+        pay(ctx, job.but(state=JobRecordState.SETTLED), due_ms(job))
 
 
-def due_ms(job: Job) -> int:
+def due_ms(job: JobRecord) -> int:
     """Return the time to be paid: the least that provider, controller and version say, at least 1."""
     return billed(claimed_ms=job.claimed_ms, observed_ms=job.observed_ms, max_ms=job.max_ms)
 
 
-def release(ctx: Context, job: Job) -> None:
+def release(ctx: Context, job: JobRecord) -> None:
     """End a job without payment: all that it held goes back to where it came from."""
     let_go(ctx, job)
     store(ctx, job.but(settled_at_ms=ctx.timestamp_ms))
 
 
-def let_go(ctx: Context, job: Job) -> None:
+def let_go(ctx: Context, job: JobRecord) -> None:
     """Release what a job holds, and count its invocation's developer out."""
     accounts.release(ctx, job.payer, job.max_cost_micro)
     if job.payer == job.developer_id:
@@ -79,7 +79,7 @@ def let_go(ctx: Context, job: Job) -> None:
         _count(ctx, job, settled=0)
 
 
-def pay(ctx: Context, job: Job, billed_ms: int) -> None:
+def pay(ctx: Context, job: JobRecord, billed_ms: int) -> None:
     """Pay a job out of what it holds, and release the rest."""
     cost = cost_of(run_ms=billed_ms, price_nano_per_ms=job.price_nano_per_ms)
     accounts.spend(ctx, job.payer, held=job.max_cost_micro, cost=cost)
@@ -91,13 +91,13 @@ def pay(ctx: Context, job: Job, billed_ms: int) -> None:
     store(ctx, paid)
 
 
-def may_settle(ctx: Context, job: Job) -> bool:
+def may_settle(ctx: Context, job: JobRecord) -> bool:
     """Tell whether the developer owes one more job of this invocation."""
     invocation = _invocation(ctx, job)
     return job.payer != job.developer_id or invocation.settled < invocation.replicas
 
 
-def _refuse_too_many(ctx: Context, job: Job) -> None:
+def _refuse_too_many(ctx: Context, job: JobRecord) -> None:
     """Let no more jobs of an invocation settle than it names, nor one while an earlier attempt may still."""
     if job.payer != job.developer_id:
         return
@@ -108,18 +108,18 @@ def _refuse_too_many(ctx: Context, job: Job) -> None:
         raise Refused(Refusal.EARLIER_ATTEMPT_OPEN)
 
 
-def _count(ctx: Context, job: Job, *, settled: int) -> None:
+def _count(ctx: Context, job: JobRecord, *, settled: int) -> None:
     invocation = _invocation(ctx, job)
     counted = Invocation(replicas=invocation.replicas, open=invocation.open - 1, settled=invocation.settled + settled)
     ctx.cache.put(keys.invocation(job.invocation_id), counted)
 
 
-def _give_back(ctx: Context, job: Job, amount: int) -> None:
+def _give_back(ctx: Context, job: JobRecord, amount: int) -> None:
     """Count less against the budget of the day on which the job was placed."""
     key = keys.spent(job.version_id, job.placed_at_ms)
     spent = ctx.cache.get(Spent, key) or Spent()
     ctx.cache.put(key, Spent(amount=spent.amount - amount))
 
 
-def _invocation(ctx: Context, job: Job) -> Invocation:
+def _invocation(ctx: Context, job: JobRecord) -> Invocation:
     return ctx.cache.get(Invocation, keys.invocation(job.invocation_id)) or Invocation(replicas=job.replicas)

@@ -9,11 +9,11 @@ from portal.books.models import LedgerJob
 from portal.books.read_model import bulk
 from wire.ledger import keys
 from wire.ledger.clocks import CLAIM_MS
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 
 _PREFIX = keys.job("")
 #: Jobs without a receipt: they end once they can no longer be paid.
-_EXPIRING = frozenset({JobState.CREATED, JobState.CONFIRMED})
+_EXPIRING = frozenset({JobRecordState.CREATED, JobRecordState.CONFIRMED})
 
 
 def _as_it_is(name: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -31,10 +31,10 @@ def _as_time(name: str) -> Callable[[Mapping[str, Any]], Any]:
 def _due(record: Mapping[str, Any]) -> Any:
     if record["state"] in _EXPIRING:
         return bulk.stamp(record["pay_until_ms"])
-    return bulk.stamp(record["claimed_at_ms"] + CLAIM_MS) if record["state"] == JobState.CLAIMED else None
+    return bulk.stamp(record["claimed_at_ms"] + CLAIM_MS) if record["state"] == JobRecordState.CLAIMED else None
 
 
-#: How each column follows from a job's record, which is canonical JSON of `wire.ledger.records.Job`.
+#: How each column follows from a job's record, which is canonical JSON of `wire.ledger.records.JobRecord`.
 _COLUMNS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "id": _as_it_is("job_id"),
     "invocation_id": _as_identity("invocation_id"),

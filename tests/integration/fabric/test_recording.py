@@ -12,8 +12,8 @@ from tests.support.fabric.network import FabricNetwork, running_network
 from tests.support.outbox.ledger_process import Driver, LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode
-from wire.ledger.records import Job
-from wire.ledger.states import JobState
+from wire.ledger.records import JobRecord
+from wire.ledger.states import JobRecordState
 
 JOBS = 60
 KILLS = 3
@@ -38,8 +38,8 @@ def _all_paid(installation: LedgerInstallation) -> bool:
     return installation.confirmations() == {"committed": JOBS}
 
 
-def _states(ledger: FabricLedger) -> list[JobState]:
-    return [decode(Job, value).state for _, value in ledger.items("job~")]
+def _states(ledger: FabricLedger) -> list[JobRecordState]:
+    return [decode(JobRecord, value).state for _, value in ledger.items("job~")]
 
 
 def _kill_under_load(installation: LedgerInstallation, driver: Driver) -> None:
@@ -64,7 +64,7 @@ def test_jobs_of_the_outbox_are_paid_once_though_the_recorder_is_killed(tmp_path
             wait_for("all jobs to be paid", partial(_all_paid, installation), 60)
             with network.ledger() as ledger:
                 # A peer delivers a block some moments before its own state has it.
-                wait_for("the jobs on the ledger", lambda: _states(ledger) == [JobState.SETTLED] * JOBS, 60)
+                wait_for("the jobs on the ledger", lambda: _states(ledger) == [JobRecordState.SETTLED] * JOBS, 60)
             found = installation.answer("reconcile")
             assert running.terminate() == 0
 

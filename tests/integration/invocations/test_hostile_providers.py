@@ -36,7 +36,7 @@ from tests.support.scheduling.stage import Stage
 from wire.codec import decode
 from wire.ledger import keys
 from wire.ledger.operations import RegisterProvider
-from wire.ledger.records import Account, Invocation, Job
+from wire.ledger.records import Account, Invocation, JobRecord
 from wire.messages import Finished, InvocationReply, InvocationRequest, Refused
 from wire.outcomes import ExitState, RefusalReason
 from wire.signing import SigningKey
@@ -145,8 +145,8 @@ class Exchange:
                 await stage.tick(after_ms=1_000)
             return request
 
-    def jobs(self) -> list[Job]:
-        return [decode(Job, value) for _, value in self.ledger.items("job~")]
+    def jobs(self) -> list[JobRecord]:
+        return [decode(JobRecord, value) for _, value in self.ledger.items("job~")]
 
     def _market(self, ledger_keys: Sequence[SigningKey]) -> None:
         first, second = self.stage.providers

@@ -16,8 +16,8 @@ from tests.support.outbox.ledger_process import LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode
 from wire.ledger import keys
-from wire.ledger.records import Account, Job
-from wire.ledger.states import JobState
+from wire.ledger.records import Account, JobRecord
+from wire.ledger.states import JobRecordState
 
 JOBS = 100
 JOBS_A_KILL = 10
@@ -76,9 +76,9 @@ def _is_over(end: float) -> bool:
 
 def assert_books_are_right(installation: LedgerInstallation, jobs_done: int = JOBS) -> None:
     with EmbeddedReader.open_file(installation.ledger_file) as reader:
-        jobs = [decode(Job, value) for _, value in reader.items("job~")]
+        jobs = [decode(JobRecord, value) for _, value in reader.items("job~")]
         developer = decode(Account, reader.get(keys.account(jobs[0].developer_id)) or "")
-    assert [job.state for job in jobs] == [JobState.SETTLED] * jobs_done
+    assert [job.state for job in jobs] == [JobRecordState.SETTLED] * jobs_done
     assert developer == Account(deposit=(DEPOSIT - 12 * jobs_done) * CREDIT)
     assert installation.answer("verify")["blocks"] == height(installation)
     found = installation.answer("reconcile")

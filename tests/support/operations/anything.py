@@ -50,8 +50,8 @@ from wire.ledger.operations import (
     WithdrawDeposit,
     operation_text,
 )
-from wire.ledger.records import Epoch, FeePolicy, Job
-from wire.ledger.states import JobState
+from wire.ledger.records import Epoch, FeePolicy, JobRecord
+from wire.ledger.states import JobRecordState
 from wire.outcomes import ExitState
 from wire.signing import ENROLMENT, OPERATION, SigningKey, sha256_hex
 
@@ -180,12 +180,12 @@ class Play:
             )
         return self._tickets[job_id]
 
-    def job_in(self, *states: JobState) -> str:
+    def job_in(self, *states: JobRecordState) -> str:
         """Return one of the latest jobs that is in one of these states; any when there is none."""
         newest = self._steps // _STEPS_A_JOB + _JOBS
         names = [f"call{number // 2}-{number % 2 + 1}" for number in range(max(0, newest - _JOBS_BACK), newest)]
         records = {name: self._ledger.memory.state.get(keys.job(name)) for name in names}
-        found = [name for name, record in records.items() if record and decode(Job, record).state in states]
+        found = [name for name, record in records.items() if record and decode(JobRecord, record).state in states]
         return self.dice.choice(found or [self.job_id()])
 
     def key(self) -> SigningKey:
@@ -253,7 +253,7 @@ def _create(play: Play) -> Made:
 
 
 def _receipt(play: Play) -> Made:
-    job_id = play.job_in(JobState.CREATED, JobState.CONFIRMED)
+    job_id = play.job_in(JobRecordState.CREATED, JobRecordState.CONFIRMED)
     run_ms, key = play.dice.randrange(1, 25_000), play.dice.choice((KEYS.alice, KEYS.alice, KEYS.alice, KEYS.kate))
     state = play.dice.choice((*[ExitState.SUCCEEDED] * 9, *ExitState))
     digest = digest_of(play.ticket(job_id))
@@ -264,12 +264,12 @@ def _receipt(play: Play) -> Made:
 def _confirm(play: Play) -> Made:
     output = play.dice.choice((OUTPUT, OUTPUT, OUTPUT, OUTPUT, "b" * 64))
     observed = play.dice.randrange(25_000)
-    job_id = play.job_in(JobState.CREATED, JobState.RECEIPTED)
+    job_id = play.job_in(JobRecordState.CREATED, JobRecordState.RECEIPTED)
     return ConfirmResult(job_id=job_id, output_digest=output, observed_ms=observed), _US
 
 
 def _claim(play: Play) -> Made:
-    job_id = play.job_in(JobState.CREATED, JobState.RECEIPTED)
+    job_id = play.job_in(JobRecordState.CREATED, JobRecordState.RECEIPTED)
     jws = play.ticket(job_id)
     changes: dict[str, Any] = {"working_keys": (working_key(not_after_ms=play.now_ms + MINUTE),)}
     if play.dice.randrange(2):
@@ -306,17 +306,17 @@ MAKERS: Mapping[type[Arguments], Callable[[Play], Made]] = {
     CreateJob: _create,
     SubmitReceipt: _receipt,
     ConfirmResult: _confirm,
-    SupersedeJob: lambda play: (SupersedeJob(job_id=play.job_in(JobState.CREATED)), _US),
-    ExpireJob: lambda play: (ExpireJob(job_id=play.job_in(JobState.CREATED, JobState.CONFIRMED)), _US),
+    SupersedeJob: lambda play: (SupersedeJob(job_id=play.job_in(JobRecordState.CREATED)), _US),
+    ExpireJob: lambda play: (ExpireJob(job_id=play.job_in(JobRecordState.CREATED, JobRecordState.CONFIRMED)), _US),
     CancelJob: lambda play: (
-        CancelJob(job_id=play.job_in(JobState.CREATED), used_ms=play.dice.choice((0, 5_000))),
+        CancelJob(job_id=play.job_in(JobRecordState.CREATED), used_ms=play.dice.choice((0, 5_000))),
         _US,
     ),
     ClaimJob: _claim,
-    PayClaim: lambda play: (PayClaim(job_id=play.job_in(JobState.CLAIMED)), (KEYS.alice,)),
-    RefuseClaim: lambda play: (RefuseClaim(job_id=play.job_in(JobState.CLAIMED), reason="no"), _US),
+    PayClaim: lambda play: (PayClaim(job_id=play.job_in(JobRecordState.CLAIMED)), (KEYS.alice,)),
+    RefuseClaim: lambda play: (RefuseClaim(job_id=play.job_in(JobRecordState.CLAIMED), reason="no"), _US),
     DecideJob: lambda play: (
-        DecideJob(job_id=play.job_in(JobState.MISMATCH), pay_ms=play.dice.choice((0, 5_000)), reason="seen"),
+        DecideJob(job_id=play.job_in(JobRecordState.MISMATCH), pay_ms=play.dice.choice((0, 5_000)), reason="seen"),
         (KEYS.ours,),
     ),
     Mint: lambda play: (

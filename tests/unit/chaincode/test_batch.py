@@ -11,7 +11,7 @@ from tests.support.ledger import CREDIT, KEYS, OUTPUT, World, job_arguments, rec
 from tests.support.operations import everybody
 from wire.ledger.blocks import OperationStatus
 from wire.ledger.operations import Approve, ConfirmResult, CreateJob, SetFees, SubmitReceipt, operation_text
-from wire.ledger.records import Job
+from wire.ledger.records import JobRecord
 from wire.ledger.refusals import RETRYABLE, SENTENCES, Refusal
 from wire.signing import OPERATION, TRANSACTION, sha256_hex
 
@@ -59,17 +59,19 @@ def test_a_record_has_no_field_that_it_does_not_name(world: World) -> None:
     with pytest.raises(TypeError, match="a job has no colour"):
         world.job().but(colour="red")
     with pytest.raises(TypeError, match="a job has no colour"):
-        Job.new(**vars(world.job()), colour="red")
+        JobRecord.new(**vars(world.job()), colour="red")
     with pytest.raises(TypeError, match="a job needs account_id, created_at_ms"):
-        Job.new(job_id="job7")
+        JobRecord.new(job_id="job7")
 
 
 def test_a_record_that_is_made_at_once_is_as_any_other(world: World) -> None:
     world.run(*a_job("job6"))
-    said = {item.name: value for item in fields(Job) if (value := getattr(world.job(), item.name)) != item.default}
+    said = {
+        item.name: value for item in fields(JobRecord) if (value := getattr(world.job(), item.name)) != item.default
+    }
 
-    assert Job.new(**said) == Job(**said) == world.job()
-    assert list(vars(Job.new(**said))) == list(vars(Job(**said)))
+    assert JobRecord.new(**said) == JobRecord(**said) == world.job()
+    assert list(vars(JobRecord.new(**said))) == list(vars(JobRecord(**said)))
 
 
 def test_a_refused_operation_leaves_the_others_alone(world: World) -> None:

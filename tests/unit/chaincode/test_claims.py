@@ -10,7 +10,7 @@ from wire.ledger import keys
 from wire.ledger.clocks import CLAIM_MS
 from wire.ledger.operations import ConfirmResult, PayClaim, RefuseClaim, Transfer
 from wire.ledger.records import Account
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 from wire.outcomes import ExitState
 
 TICKET = ticket()
@@ -34,14 +34,14 @@ def test_an_acknowledged_job_is_paid_at_once(owed: World) -> None:
     assert demand(owed, acknowledgement=acknowledgement(TICKET)) == "applied"
 
     job = owed.job()
-    assert (job.state, job.received, job.billed_ms) == (JobState.SETTLED, True, 12_000)
+    assert (job.state, job.received, job.billed_ms) == (JobRecordState.SETTLED, True, 12_000)
     assert (owed.owns("alice"), owed.owns("bob")) == (612 * CREDIT, 588 * CREDIT)
     assert owed.books() == (0, {})
 
 
 def test_a_claim_without_acknowledgement_is_paid_after_a_day(owed: World) -> None:
     assert demand(owed) == "applied"
-    assert owed.job().state is JobState.CLAIMED
+    assert owed.job().state is JobRecordState.CLAIMED
     assert owed.account("bob").held == 20 * CREDIT
 
     owed.now_ms += CLAIM_MS - 1
@@ -49,7 +49,7 @@ def test_a_claim_without_acknowledgement_is_paid_after_a_day(owed: World) -> Non
     owed.now_ms += 1
     assert owed.do(PayClaim(job_id="job6"), author=KEYS.alice) == "applied"
 
-    assert owed.job().state is JobState.SETTLED
+    assert owed.job().state is JobRecordState.SETTLED
     assert owed.owns("alice") == 612 * CREDIT
     assert owed.do(PayClaim(job_id="job6")) == "wrong_state"
     assert owed.books() == (0, {})
@@ -73,7 +73,7 @@ def test_the_controller_refuses_a_claim_with_a_reason_on_the_record(owed: World)
 
     assert owed.do(refusal) == "applied"
 
-    assert (owed.job().state, owed.job().reason) == (JobState.REFUSED, refusal.reason)
+    assert (owed.job().state, owed.job().reason) == (JobRecordState.REFUSED, refusal.reason)
     assert owed.account("bob") == Account(available=500 * CREDIT, deposit=100 * CREDIT)
     assert demand(owed) == "wrong_state"
     owed.now_ms += CLAIM_MS
@@ -124,7 +124,7 @@ def test_a_claim_counts_once_and_not_after_settlement(owed: World) -> None:
 )
 def test_a_claim_with_false_evidence_is_refused(owed: World, changes: dict[str, Any], reason: str) -> None:
     assert demand(owed, **changes) == reason
-    assert owed.job().state is JobState.CREATED
+    assert owed.job().state is JobRecordState.CREATED
 
 
 def test_only_the_provider_of_the_ticket_claims(owed: World) -> None:
@@ -147,7 +147,7 @@ def test_a_claim_completes_a_confirmed_job(owed: World) -> None:
 
     assert demand(owed) == "applied"
 
-    assert (owed.job().state, owed.job().billed_ms) == (JobState.SETTLED, 7_000)
+    assert (owed.job().state, owed.job().billed_ms) == (JobRecordState.SETTLED, 7_000)
 
 
 def test_a_claim_against_another_confirmed_output_is_a_mismatch(owed: World) -> None:
@@ -155,7 +155,7 @@ def test_a_claim_against_another_confirmed_output_is_a_mismatch(owed: World) -> 
 
     assert demand(owed) == "applied"
 
-    assert owed.job().state is JobState.MISMATCH
+    assert owed.job().state is JobRecordState.MISMATCH
 
 
 def test_the_bond_pays_a_superseded_job_that_was_acknowledged(owed: World) -> None:
@@ -164,7 +164,7 @@ def test_the_bond_pays_a_superseded_job_that_was_acknowledged(owed: World) -> No
 
     assert demand(owed, acknowledgement=acknowledgement(TICKET)) == "applied"
 
-    assert (owed.job().state, owed.job().payer) == (JobState.SETTLED, "bond")
+    assert (owed.job().state, owed.job().payer) == (JobRecordState.SETTLED, "bond")
     assert (owed.owns("alice"), owed.owns("bob"), owed.owns("bond")) == (612 * CREDIT, 600 * CREDIT, 88 * CREDIT)
     assert owed.books() == (0, {})
 

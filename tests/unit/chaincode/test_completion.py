@@ -10,7 +10,7 @@ from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, PRICE, Worl
 from wire.ledger import keys
 from wire.ledger.operations import CancelJob, ConfirmResult, ExpireJob, SubmitReceipt, SupersedeJob, operation_text
 from wire.ledger.records import Account, FeePolicy
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 from wire.outcomes import PROVIDER_FAULTS, ExitState
 
 Step = Callable[[], str]
@@ -28,11 +28,11 @@ def test_a_job_settles_when_receipt_and_confirmation_are_there_in_whichever_orde
     first, second = reversed(steps) if confirmed_first else steps
 
     assert first() == "applied"
-    assert world.job().state is (JobState.CONFIRMED if confirmed_first else JobState.RECEIPTED)
+    assert world.job().state is (JobRecordState.CONFIRMED if confirmed_first else JobRecordState.RECEIPTED)
     assert second() == "applied"
 
     job = world.job()
-    assert (job.state, job.billed_ms, job.cost_micro) == (JobState.SETTLED, 12_000, 12 * CREDIT)
+    assert (job.state, job.billed_ms, job.cost_micro) == (JobRecordState.SETTLED, 12_000, 12 * CREDIT)
     assert (job.claimed_ms, job.observed_ms, job.exit_state) == (12_000, 12_500, ExitState.SUCCEEDED)
     assert (job.receipt_digest, job.confirm_digest) == (OUTPUT, OUTPUT)
     assert job.settled_at_ms == job.receipted_at_ms == job.confirmed_at_ms == NOON
@@ -74,7 +74,7 @@ def test_the_providers_own_fault_is_not_paid(world: World, state: ExitState, *, 
 
     assert world.receipt(exit_state=state) == "applied"
 
-    assert world.job().state is JobState.FAILED
+    assert world.job().state is JobRecordState.FAILED
     assert world.account("bob") == UNTOUCHED
     assert world.owns("alice") == 600 * CREDIT
     assert world.confirm() == "wrong_state"
@@ -86,7 +86,7 @@ def test_a_functions_own_error_is_paid(world: World, state: ExitState) -> None:
     world.receipt(exit_state=state)
     world.confirm()
 
-    assert world.job().state is JobState.SETTLED
+    assert world.job().state is JobRecordState.SETTLED
     assert world.owns("alice") == 612 * CREDIT
 
 
@@ -97,7 +97,7 @@ def test_nothing_moves_when_the_digests_differ(world: World, *, confirmed_first:
     for step in reversed(steps) if confirmed_first else steps:
         assert step() == "applied"
 
-    assert world.job().state is JobState.MISMATCH
+    assert world.job().state is JobRecordState.MISMATCH
     assert world.account("bob").held == 20 * CREDIT
     assert world.owns("alice") == 600 * CREDIT
     world.now_ms += 61 * MINUTE
@@ -123,7 +123,7 @@ def test_a_receipt_that_does_not_fit_the_job_is_refused(world: World, changes: d
 
     assert world.receipt(**changes) == reason
 
-    assert world.job().state is JobState.CREATED
+    assert world.job().state is JobRecordState.CREATED
 
 
 def test_a_receipt_for_another_job_or_altered_or_of_another_kind_is_refused(world: World) -> None:
@@ -152,7 +152,7 @@ def test_a_receipt_or_confirmation_before_creation_is_refused_and_may_come_again
     world.create()
 
     assert (world.receipt(), world.confirm()) == ("applied", "applied")
-    assert world.job().state is JobState.SETTLED
+    assert world.job().state is JobRecordState.SETTLED
 
 
 def test_a_receipt_counts_once_and_a_settled_job_stays_settled(world: World) -> None:
@@ -178,7 +178,7 @@ def test_a_confirmation_counts_once_whatever_the_second_says(world: World) -> No
     assert world.confirm(output_digest="b" * 64) == "wrong_state"
     assert world.receipt() == "applied"
 
-    assert world.job().state is JobState.SETTLED
+    assert world.job().state is JobRecordState.SETTLED
 
 
 def test_the_controller_cannot_fail_a_job_that_succeeded(world: World) -> None:
@@ -193,7 +193,7 @@ def test_the_controller_cannot_fail_a_job_that_succeeded(world: World) -> None:
     assert world.do(CancelJob(job_id="job6", used_ms=0)) == "wrong_state"
     assert world.confirm() == "applied"
 
-    assert world.job().state is JobState.SETTLED
+    assert world.job().state is JobRecordState.SETTLED
     assert world.supersede() == "wrong_state"
 
 
@@ -217,7 +217,7 @@ def test_only_the_controller_confirms_supersedes_and_expires(world: World, argum
     world.now_ms += 61 * MINUTE
     for key in (KEYS.alice, KEYS.custody, KEYS.treasury, KEYS.ours):
         assert world.do(arguments, by=key) == "not_authorised"
-    assert world.job().state is JobState.CREATED
+    assert world.job().state is JobRecordState.CREATED
 
 
 def test_a_job_expires_only_after_its_time_and_only_without_receipt(world: World) -> None:
@@ -231,7 +231,7 @@ def test_a_job_expires_only_after_its_time_and_only_without_receipt(world: World
     assert world.expire("job6") == "applied"
     assert world.expire("job8") == "wrong_state"
 
-    assert world.job("job6").state is JobState.EXPIRED
+    assert world.job("job6").state is JobRecordState.EXPIRED
     assert world.account("bob").held == 20 * CREDIT
     assert world.receipt("job6") == "wrong_state"
     assert world.books() == (0, {})
@@ -256,8 +256,8 @@ def test_an_attempt_is_superseded_before_its_successor_settles(world: World) -> 
     assert world.supersede("a-1") == "applied"
     assert world.confirm("a-2") == "applied"
 
-    assert world.job("a-1").state is JobState.SUPERSEDED
-    assert world.job("a-2").state is JobState.SETTLED
+    assert world.job("a-1").state is JobRecordState.SUPERSEDED
+    assert world.job("a-2").state is JobRecordState.SETTLED
     assert world.owns("bob") == 588 * CREDIT
     assert world.account("bob").held == 0
     assert world.confirm("a-1") == "wrong_state"

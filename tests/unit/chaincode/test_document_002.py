@@ -2,7 +2,7 @@
 
 from tests.support.ledger import CREDIT, KEYS, World, job_arguments
 from wire.ledger.records import Account
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 
 
 def test_job6_is_paid_and_job7_which_nobody_received_is_not(world: World) -> None:
@@ -18,12 +18,17 @@ def test_job6_is_paid_and_job7_which_nobody_received_is_not(world: World) -> Non
     assert owned == {"bob": 588, "alice": 612, "james": 600, "kate": 600}
     job6, job7 = world.job("job6"), world.job("job7")
     assert (job6.state, job6.received, job6.payment_done, job6.cost_micro) == (
-        JobState.SETTLED,
+        JobRecordState.SETTLED,
         True,
         True,
         12 * CREDIT,
     )
-    assert (job7.state, job7.received, job7.payment_done, job7.cost_micro) == (JobState.RECEIPTED, False, False, None)
+    assert (job7.state, job7.received, job7.payment_done, job7.cost_micro) == (
+        JobRecordState.RECEIPTED,
+        False,
+        False,
+        None,
+    )
     assert world.account("bob") == Account(available=500 * CREDIT, deposit=88 * CREDIT)
     assert world.account("james") == Account(available=500 * CREDIT, deposit=80 * CREDIT, held=20 * CREDIT)
     assert world.books() == (0, {})

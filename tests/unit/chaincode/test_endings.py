@@ -5,7 +5,7 @@ import pytest
 from tests.support.ledger import CREDIT, KEYS, NOON, World
 from wire.ledger.operations import CancelJob, DecideJob
 from wire.ledger.records import Account
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 
 
 def cancel(world: World, used_ms: int, job_id: str = "job6") -> str:
@@ -17,7 +17,7 @@ def disputed(world: World) -> World:
     world.create()
     world.receipt()
     world.confirm(output_digest="b" * 64)
-    assert world.job().state is JobState.MISMATCH
+    assert world.job().state is JobRecordState.MISMATCH
     return world
 
 
@@ -26,7 +26,7 @@ def test_a_job_cancelled_before_it_started_costs_nothing(world: World) -> None:
 
     assert cancel(world, 0) == "applied"
 
-    assert (world.job().state, world.job().payment_done) == (JobState.CANCELLED, False)
+    assert (world.job().state, world.job().payment_done) == (JobRecordState.CANCELLED, False)
     assert world.account("bob") == Account(available=500 * CREDIT, deposit=100 * CREDIT)
     assert world.receipt() == "wrong_state"
     assert world.books() == (0, {})
@@ -39,7 +39,7 @@ def test_a_job_cancelled_while_it_ran_costs_the_time_it_used(world: World, used_
     assert cancel(world, used_ms) == "applied"
 
     job = world.job()
-    assert (job.state, job.payment_done, job.cost_micro) == (JobState.CANCELLED, True, credits_ * CREDIT)
+    assert (job.state, job.payment_done, job.cost_micro) == (JobRecordState.CANCELLED, True, credits_ * CREDIT)
     assert world.owns("alice") == (600 + credits_) * CREDIT
     assert world.account("bob").held == 0
     assert world.books() == (0, {})
@@ -68,7 +68,8 @@ def test_a_cancelled_job_that_is_paid_counts_as_one_that_settled(world: World) -
 
 
 @pytest.mark.parametrize(
-    ("pay_ms", "state", "credits_"), [(0, JobState.FAILED, 0), (5_000, JobState.SETTLED, 5), (12_000, "settled", 12)]
+    ("pay_ms", "state", "credits_"),
+    [(0, JobRecordState.FAILED, 0), (5_000, JobRecordState.SETTLED, 5), (12_000, "settled", 12)],
 )
 def test_both_organisations_decide_a_mismatch(disputed: World, pay_ms: int, state: str, credits_: int) -> None:
     assert disputed.enact(DecideJob(job_id="job6", pay_ms=pay_ms, reason="the logs show it")) == "applied"
@@ -82,7 +83,7 @@ def test_both_organisations_decide_a_mismatch(disputed: World, pay_ms: int, stat
 def test_one_organisation_alone_decides_nothing(disputed: World) -> None:
     decision = DecideJob(job_id="job6", pay_ms=0, reason="x")
     assert disputed.do(decision, author=KEYS.ours) == "applied"
-    assert disputed.job().state is JobState.MISMATCH
+    assert disputed.job().state is JobRecordState.MISMATCH
     for key in (KEYS.controller, KEYS.treasury, KEYS.alice):
         assert disputed.do(decision, author=key) == "not_authorised"
 

@@ -15,7 +15,7 @@ from wire.ledger.operations import (
     Transfer,
 )
 from wire.ledger.records import PinnedKey, Provider
-from wire.ledger.states import JobState
+from wire.ledger.states import JobRecordState
 from wire.signing import ENROLMENT, SigningKey
 
 NEW = SigningKey.generate()
@@ -65,7 +65,7 @@ def test_a_receipt_signed_before_its_key_was_revoked_and_handed_in_after_is_refu
 
     assert world.receipt() == "unknown_key"
     assert signed_before
-    assert world.job().state is JobState.CREATED
+    assert world.job().state is JobRecordState.CREATED
 
 
 def test_a_stolen_key_is_renounced_by_its_successor_and_by_no_one_else(world: World) -> None:

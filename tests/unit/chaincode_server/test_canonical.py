@@ -15,7 +15,7 @@ from wire.ledger import blocks, operations, records, states
 from wire.ledger.canonical import ledger_json
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(states.JobState),
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(states.JobRecordState),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.lists(inner).map(tuple),
 )
 fee_policies = st.builds(records.FeePolicy, version=st.integers(), platform_ppm=st.integers(), peers_ppm=st.integers())
