@@ -1,4 +1,4 @@
-"""Who is in charge: taking over counts an epoch up; whoever holds an older one changes nothing any more (design §6)."""
+"""Who is in charge: taking over counts an epoch up; whoever holds an older one changes nothing any more."""
 
 import uuid
 from datetime import datetime
