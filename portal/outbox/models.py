@@ -79,7 +79,7 @@ class OutboxOperation(models.Model):
 class Leadership(models.Model):
     """Who is in charge: a process that was replaced holds an older epoch and changes nothing.
 
-    See docs/architecture.md, "Leadership and epochs".
+    See docs/architecture.md, "Who is in charge".
     """
 
     #: `scheduler` or `recorder`.
