@@ -74,6 +74,14 @@ def _leads_somewhere(page: Path, target: str, anchor: str) -> bool:
     return path.exists() and (not anchor or anchor in _anchors(path))
 
 
+def test_the_glossary_says_each_word_once() -> None:
+    words = re.findall(r"^\| ([\w ,-]+) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    defined = [word for word in words if word not in {"word", "---"}]
+
+    assert len(defined) > 50
+    assert [word for word in defined if defined.count(word) > 1] == []
+
+
 def test_files_and_folders_that_pages_name_are_there() -> None:
     named = [(page.name, *place) for page in _pages() for place in _places(page)]
 
