@@ -15,9 +15,9 @@ _CREDITS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
 def cost_of(*, run_ms: int, price_nano_per_ms: int) -> Micro:
-    """Return what a run costs: at least one millisecond is billed, and the cost is rounded up (design §5, Units).
+    """Return what a run costs: at least one millisecond is billed, and the cost is rounded up.
 
-    A price is nano-credits per millisecond; a provider never works for free.
+    A price is nano-credits per millisecond; a provider never works for free (docs/architecture.md, "Money").
     """
     return Micro(-(-max(run_ms, 1) * price_nano_per_ms // 1000))
 

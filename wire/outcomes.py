@@ -16,7 +16,7 @@ class ExitState(StrEnum):
     REFUSED = "refused"
 
 
-#: A job that ends so is not paid, and is tried on another provider: the provider's own fault (design §5, `failed`).
+#: A job that ends so is not paid, and is tried on another provider: the provider's own fault (docs/states.md).
 PROVIDER_FAULTS = frozenset({ExitState.PULL_FAILED, ExitState.CRASHED, ExitState.REFUSED})
 
 EXIT_SENTENCES: dict[ExitState, str] = {

@@ -1,4 +1,4 @@
-"""Signatures: JWS compact serialisation with ES256 over the exact bytes sent, with a type tag (design §5, rule 6).
+"""Signatures: JWS compact serialisation with ES256 over the exact bytes sent, with a type tag.
 
 Standard: RFC 7515 (JWS), RFC 7518 §3.4 (ES256), RFC 7638 (key thumbprint, used as key id).
 """

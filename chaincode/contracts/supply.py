@@ -1,4 +1,4 @@
-"""The sum of all money: it changes only by mint and burn (design §5, rule 3)."""
+"""The sum of all money: it changes only by mint and burn (docs/architecture.md, "Money")."""
 
 from collections.abc import Iterable
 

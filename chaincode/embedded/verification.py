@@ -1,4 +1,7 @@
-"""The proof of an embedded ledger: from the first block on, all follows from what was signed (design §5, rule 7)."""
+"""The proof of an embedded ledger: from the first block on, all follows from what was signed.
+
+What it proves: docs/architecture.md, "Operations and replay".
+"""
 
 import sqlite3
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
-"""The proof of a ledger on Fabric: blocks as the orderers signed them, and a replay from the first on (design §5).
+"""The proof of a ledger on Fabric: blocks as the orderers signed them, and a replay from the first on.
 
 What is replayed lies in a temporary file of SQLite's: a ledger may be larger than the memory. Nothing has to stand
-still: what comes in meanwhile is replayed as well.
+still: what comes in meanwhile is replayed as well. What it proves: docs/architecture.md, "Operations and replay".
 """
 
 import sqlite3

@@ -58,7 +58,7 @@ class LedgerEvent(models.Model):
 
 
 class LedgerJob(models.Model):
-    """A job's record on the ledger: what document 002 calls the monitoring ledger."""
+    """A job's record on the ledger: what the ChainFaaS prototype calls the monitoring ledger."""
 
     id = IdentifierField(primary_key=True, max_length=48)
     invocation_id = models.UUIDField(db_index=True)

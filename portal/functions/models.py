@@ -27,7 +27,7 @@ class Access(models.TextChoices):
 
 
 class Mode(models.TextChoices):
-    """How the container is driven (design §7)."""
+    """How the container is driven (docs/architecture.md, "The sandbox")."""
 
     COMMAND = "command", "Command: a new container a call, input on stdin, result on stdout"
 

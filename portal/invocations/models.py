@@ -83,7 +83,7 @@ class Job(models.Model):
     observed_ms = models.BigIntegerField(null=True)
     pull_ms = models.BigIntegerField(null=True)
     output_digest = models.CharField(max_length=64, blank=True)
-    #: The five times of document 002's prototype start and end at these (docs/one-invocation.md).
+    #: The five times of the ChainFaaS prototype start and end at these (docs/one-invocation.md).
     placed_at = models.DateTimeField()
     accept_by = models.DateTimeField()
     pay_until = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""The five times that document 002's prototype named, from the moments that a job records."""
+"""The five times that the ChainFaaS prototype measured, from the moments that a job records."""
 
 from dataclasses import dataclass
 from datetime import datetime

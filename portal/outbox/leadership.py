@@ -1,4 +1,4 @@
-"""Who is in charge: taking over begins a new term; whoever holds an older one changes nothing any more (design §6)."""
+"""Who is in charge: taking over begins a new term; whoever holds an older one changes nothing any more."""
 
 import uuid
 from collections.abc import Iterator

@@ -81,7 +81,10 @@ class OutboxOperation(models.Model):
 
 
 class Leadership(models.Model):
-    """Who is in charge: a process that was replaced holds an older term and changes nothing (design §6)."""
+    """Who is in charge: a process that was replaced holds an older term and changes nothing.
+
+    See docs/architecture.md, "Who is in charge".
+    """
 
     #: `scheduler` or `recorder`.
     name = IdentifierField(primary_key=True, max_length=16)

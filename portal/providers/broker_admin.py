@@ -1,4 +1,4 @@
-"""Users, rights and queues on the broker: the port, and RabbitMQ's management HTTP API behind it (design §6)."""
+"""Users, rights and queues on the broker: the port, and RabbitMQ's management HTTP API behind it."""
 
 import base64
 import hashlib

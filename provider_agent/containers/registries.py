@@ -1,4 +1,7 @@
-"""Where an image may come from: registries at public addresses, or on the administrator's list (design §6)."""
+"""Where an image may come from: registries at public addresses, or on the administrator's list.
+
+Why both agent and portal look: docs/architecture.md, "The edge".
+"""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""The whole sandbox in one place: what a function's container is given. All else it does not have (design §7)."""
+"""The whole sandbox in one place: what a function's container is given. All else it does not have."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

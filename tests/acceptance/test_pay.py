@@ -1,4 +1,4 @@
-"""The example of document 002, number for number, as its four people see it through the API.
+"""The example of ChainFaaS, implementation chapter, number for number, as its four people see it through the API.
 
 Before JOB6 and JOB7 Bob, Alice, James and Kate have 600 each. JOB6, Bob's function on Alice's machine, ran 12 s, which
 cost 12, and was received. JOB7, James' function on Kate's, has run and was not received yet.

@@ -45,17 +45,23 @@ class Source:
 
 
 @cache
-def sources() -> tuple[Source, ...]:
-    """Return every Python file that git knows or would know; migrations are generated."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+def listed(*patterns: str) -> tuple[Path, ...]:
+    """Return every file of such a name that git knows or would know."""
+    found = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *patterns],
         cwd=ROOT,
         capture_output=True,
         check=True,
         text=True,
     )
-    paths = [ROOT / name for name in listed.stdout.split() if _GENERATED not in Path(name).parts]
-    return tuple(_read(path) for path in sorted(paths) if path.exists())
+    paths = (ROOT / name for name in found.stdout.split("\0") if name)
+    return tuple(sorted(path for path in paths if path.exists()))
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    """Return every Python file; migrations are generated."""
+    return tuple(_read(path) for path in listed("*.py") if _GENERATED not in path.parts)
 
 
 def length(function: Function) -> int:

@@ -263,7 +263,7 @@ class World:
 
 
 def marketplace(world: World | None = None) -> World:
-    """Return document 002's four people with 600 credits each: Bob and James develop, Alice and Kate provide."""
+    """Return the ChainFaaS example's people with 600 credits each: Bob and James develop, Alice and Kate provide."""
     made = world or World()
     for person in ("bob", "alice", "james", "kate"):
         assert made.mint(person, 600) == "applied"

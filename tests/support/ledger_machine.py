@@ -89,7 +89,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        """Begin with document 002's people."""
+        """Begin with the four people of the ChainFaaS example."""
         self.world = World(ledger=MemoryLedger(GENESIS))
         self.proposed: list[tuple[str, str]] = []
         self.over: dict[str, JobRecord] = {}

@@ -215,7 +215,7 @@ class Invocation:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
-    """A job's record: what document 002 calls the monitoring ledger.
+    """A job's record: what the ChainFaaS prototype calls the monitoring ledger.
 
     Without slots: it is copied with every change, and a dictionary is copied at once.
     """

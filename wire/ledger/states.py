@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 class JobRecordState(StrEnum):
-    """Where a job stands; design §5 says how each is reached."""
+    """Where a job stands; docs/states.md says how each is reached."""
 
     CREATED = "created"
     RECEIPTED = "receipted"

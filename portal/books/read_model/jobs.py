@@ -1,4 +1,4 @@
-"""Jobs as rows: what document 002 calls the monitoring ledger."""
+"""Jobs as rows: what the ChainFaaS prototype calls the monitoring ledger."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -13,7 +13,7 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
-#: On every answer: what a function returns is a stranger's, and nobody else's to keep.
+#: On every answer: what a function returns is a stranger's, and nobody's to keep (docs/architecture.md, "The edge").
 _ALWAYS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "sandbox",

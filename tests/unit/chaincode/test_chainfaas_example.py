@@ -1,4 +1,4 @@
-"""The example of document 002, number for number, on both ledgers."""
+"""The example of ChainFaaS, implementation chapter, number for number, on both ledgers."""
 
 from tests.support.ledger import CREDIT, KEYS, World, job_arguments
 from wire.ledger.records import Account
