@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Self
 
-from chaincode.embedded.verification import Progress, Verified
 from fabric_client.blocks import chaincode_transaction
 from fabric_client.committing import CALL_SECONDS, commit
 from fabric_client.deliver import BlockReader
@@ -17,11 +16,9 @@ from ledger.arriving import blocks_between
 from ledger.errors import LedgerDamaged, LedgerUnavailable, TransactionRefused
 from ledger.fabric.errors import TransactionInvalid, in_our_words
 from ledger.fabric.mapping import block_of, body_of, nonce_of, record_of
-from ledger.fabric.verification import verify
 from wire.errors import WireError
 from wire.ledger import names
 from wire.ledger.blocks import Block, TransactionRecord
-from wire.ledger.genesis import Genesis
 from wire.ledger.packing import packed
 
 _VALID = 0
@@ -106,13 +103,6 @@ class FabricReader:
             if len(page) < names.MAX_PAGE:
                 return
             last = page[-1][0]
-
-    def verify(self, *, genesis: Genesis, progress: Progress | None = None) -> Verified:
-        """Prove the ledger from its first block.
-
-        :raises LedgerDamaged: naming the block and what is wrong with it.
-        """
-        return verify(self, genesis, progress)
 
     def _all_items(self, prefix: str) -> list[tuple[str, str]] | None:
         """Return all items; None when another peer was asked meanwhile, which may be behind."""

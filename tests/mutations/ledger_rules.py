@@ -20,7 +20,7 @@ class Mutation:
 
 def _of(rule: str, place: tuple[str, str], old: str, new: str) -> Mutation:
     file, test = place
-    path = file if file.startswith("wire/") else f"chaincode/{file}"
+    path = file if file.startswith(("wire/", "ledger/")) else f"chaincode/{file}"
     return Mutation(rule=rule, file=path, old=old, new=new, caught_by=f"{_TESTS}/{test}.py")
 
 
@@ -50,7 +50,8 @@ SUBMISSION = ("contracts/submission.py", "test_embedded")
 TIME = ("embedded/submission.py", "test_embedded")
 BILLING = ("wire/money.py", "test_completion")
 LEDGER = ("embedded/ledger.py", "test_embedded")
-VERIFICATION = ("embedded/verification.py", "test_verify")
+REPLAY = ("ledger/verification.py", "test_verify")
+BLOCKS = ("ledger/embedded/verification.py", "test_verify")
 
 MUTATIONS: tuple[Mutation, ...] = (
     _of("only the controller creates jobs", CREATION, "ctx.require(Role.CONTROLLER)", "pass"),
@@ -232,14 +233,19 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of("a transaction is of this minute", TIME, "> TIME_WINDOW_MS", "> 100 * TIME_WINDOW_MS"),
     _of("a submitter is known", SUBMISSION, "if not pinned.active:", "if False:"),
     _of("a transaction's id has one content", LEDGER, "payload_of(known.envelope) != payload_of(envelope)", "False"),
-    _of("blocks are chained", VERIFICATION, "block.previous_hash != self.previous_hash", "False"),
-    _of("a block's hash is its content's", VERIFICATION, "block.hash != chain.block_hash(block)", "False"),
-    _of("a block is signed", VERIFICATION, "self.key.verify(block.signature, BLOCK) != block.hash.encode()", "False"),
+    _of("blocks are chained", BLOCKS, "block.previous_hash != self._previous_hash", "False"),
+    _of("a block's hash is its content's", BLOCKS, "block.hash != chain.block_hash(block)", "False"),
+    _of("a block is signed", BLOCKS, "self._key.verify(block.signature, BLOCK) != block.hash.encode()", "False"),
     _of(
         "a replay gives the same outcome",
-        VERIFICATION,
+        REPLAY,
         "(outcome.results, outcome.writes, outcome.events) != (record.results, record.writes, record.events)",
         "False",
     ),
-    _of("the world state follows from the blocks", VERIFICATION, "if stored != replayed:", "if False:"),
+    _of(
+        "the world state follows from the blocks",
+        REPLAY,
+        "if values.get(_STORED) != values.get(_REPLAYED):",
+        "if False:",
+    ),
 )

@@ -14,6 +14,8 @@ from wire.signing import PublicKey
 WHOLE_PPM = 1_000_000
 #: The two organisations that endorse; a third is a matter of configuration.
 ORGANISATIONS = ("controller", "peers")
+#: The id of the transaction that writes it.
+GENESIS_TRANSACTION = "genesis"
 
 
 class BadGenesis(WireError):
@@ -65,6 +67,10 @@ class Genesis:
                 raise BadGenesis(f"{name}: is the same key as {seen[key_id]}")
             seen[key_id] = name
         return self
+
+    def writes(self) -> dict[str, str | None]:
+        """Return what the first block writes, in the order of the keys."""
+        return {key: encode(record).decode() for key, record in sorted(self.state(), key=lambda item: item[0])}
 
     def state(self) -> Iterator[tuple[str, object]]:
         """Yield the records that the first block writes."""

@@ -8,7 +8,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS
-from ledger.embedded import EmbeddedWriter
+from ledger.embedded.ledger import EmbeddedWriter
+from ledger.embedded.verification import verify
 from portal.books import queries
 from portal.books.audit.reconcile import confirm, survey
 from portal.functions.drafts import check_version
@@ -42,7 +43,7 @@ def state_of(job_id: str) -> str:
 def assert_books_are_right(ledger: EmbeddedWriter) -> None:
     found = confirm(ledger, survey(ledger), tries=1, wait=lambda: None)
     assert (found.is_clean, found.drift_micro) == (True, 0)
-    assert ledger.verify(genesis=load_genesis()).blocks == ledger.height
+    assert verify(ledger, load_genesis()).blocks == ledger.height
 
 
 def evidence_of(provider: ClaimingProvider, job_id: str) -> Evidence:
