@@ -8,14 +8,14 @@ from chaincode.embedded.errors import TransactionRefused
 from chaincode.embedded.first import first_record, genesis_of
 from ledger.embedded.ledger import EmbeddedReader
 from ledger.errors import LedgerDamaged
-from ledger.verification import Progress, Replay, Verified, differing
+from ledger.verification import Progress, Replay, Verified, differing, unheard
 from wire.errors import WireError
 from wire.ledger.blocks import Block, TransactionRecord
 from wire.ledger.genesis import Genesis
 from wire.signing import BLOCK, PublicKey
 
 
-def verify(ledger: EmbeddedReader, genesis: Genesis, progress: Progress | None = None) -> Verified:
+def verify(ledger: EmbeddedReader, genesis: Genesis, progress: Progress = unheard) -> Verified:
     """Prove a ledger as it is at this moment.
 
     :raises LedgerDamaged: naming the block and what is wrong with it.
@@ -26,8 +26,7 @@ def verify(ledger: EmbeddedReader, genesis: Genesis, progress: Progress | None =
             height, _ = store.count(connection)
             for number in range(height):
                 proof.block(number)
-                if progress:
-                    progress(number + 1, height)
+                progress(number + 1, height)
             proof.nothing_else()
         except (sqlite3.Error, TransactionRefused, WireError) as error:
             raise LedgerDamaged(f"block {proof.number}: {error}") from error

@@ -10,7 +10,7 @@ from typing import Protocol
 from chaincode.embedded import store
 from ledger.arriving import blocks_between
 from ledger.ports import LedgerReader
-from ledger.verification import Progress, Replay, Verified, differing
+from ledger.verification import Progress, Replay, Verified, differing, unheard
 from wire.ledger.genesis import Genesis
 
 #: A peer that answers may be a block behind the one that answered before.
@@ -24,7 +24,7 @@ class PagedReader(LedgerReader, Protocol):
         """Return keys and values in order, each as of some moment between the first and the last."""
 
 
-def verify(ledger: PagedReader, genesis: Genesis, progress: Progress | None = None) -> Verified:
+def verify(ledger: PagedReader, genesis: Genesis, progress: Progress = unheard) -> Verified:
     """Prove a ledger, and what comes in while that is done.
 
     :raises LedgerDamaged: naming the block and what is wrong with it.
@@ -36,14 +36,13 @@ def verify(ledger: PagedReader, genesis: Genesis, progress: Progress | None = No
 
 
 def _catch_up(
-    ledger: LedgerReader, replay: Replay, progress: Progress | None = None, *, each: Callable[[], object] = lambda: None
+    ledger: LedgerReader, replay: Replay, progress: Progress = unheard, *, each: Callable[[], object] = lambda: None
 ) -> None:
     height = ledger.height
     for block in blocks_between(ledger, replay.height, height):
         replay.apply(block)
         each()
-        if progress:
-            progress(replay.height, height)
+        progress(replay.height, height)
 
 
 def _compare(ledger: PagedReader, replay: Replay) -> None:

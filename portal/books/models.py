@@ -73,6 +73,8 @@ class LedgerJob(models.Model):
     observed_ms = models.BigIntegerField(null=True)
     billed_ms = models.BigIntegerField(null=True)
     cost_micro = models.BigIntegerField(null=True)
+    #: What the provider's account got of the cost, once it is paid.
+    provider_share_micro = models.BigIntegerField(null=True)
     output_digest = models.CharField(max_length=64, blank=True)
     received = models.BooleanField(default=False)
     payment_done = models.BooleanField(default=False)

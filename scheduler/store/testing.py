@@ -189,7 +189,7 @@ class InMemoryStore:
         if job is None or verdict is not Verdict.DONE:
             return verdict
         job.finish, job.receipt = change, change.receipt
-        answer = change.reply(max_ms=job.place.max_ms, price_nano_per_ms=job.place.price_nano_per_ms)
+        answer = change.reply(job.place)
         self.spent[_spending(job.place)] -= job.place.max_cost_micro - answer.cost_micro
         stored = self.invocations[change.invocation_id]
         stored.state = InvocationState.FAILED if change.reason else InvocationState.SUCCEEDED

@@ -49,6 +49,7 @@ EPOCHS = ("contracts/monetary/epochs.py", "peers/test_epochs")
 SUBMISSION = ("contracts/submission.py", "test_embedded")
 TIME = ("embedded/submission.py", "test_embedded")
 BILLING = ("wire/money.py", "test_completion")
+FEES = ("wire/ledger/fees.py", "test_completion")
 LEDGER = ("embedded/ledger.py", "test_embedded")
 REPLAY = ("ledger/verification.py", "test_verify")
 BLOCKS = ("ledger/embedded/verification.py", "test_verify")
@@ -100,10 +101,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _of("what was not used goes back", SETTLEMENT, "held=job.max_cost_micro, cost=cost", "held=cost, cost=cost"),
     _of("unused budget comes back", (SETTLEMENT[0], "test_creation"), "spent.amount - amount", "spent.amount"),
-    _of(
-        "the remainder of fees is the provider's", ACCOUNTS, "cost - platform - peers)", "cost - platform - peers - 1)"
-    ),
-    _of("fees are rounded down", ACCOUNTS, "platform_ppm // WHOLE_PPM", "platform_ppm // WHOLE_PPM + 1"),
+    _of("the remainder of fees is the provider's", FEES, "cost_micro - platform - peers)", "cost_micro - platform)"),
+    _of("fees are rounded down", FEES, "platform_ppm // WHOLE_PPM", "platform_ppm // WHOLE_PPM + 1"),
     _of("nothing expires before its time", EXPIRY, "ctx.timestamp_ms <= job.pay_until_ms", "False"),
     _of(
         "nothing expires that has a receipt",

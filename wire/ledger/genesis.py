@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from wire.codec import decode, encode
 from wire.errors import WireError
 from wire.ledger import keys
+from wire.ledger.fees import WHOLE_PPM
 from wire.ledger.records import FeePolicy, PinnedKey, RoleKeys, Supply
 from wire.ledger.states import Role
 from wire.signing import PublicKey
 
-#: Parts in a million.
-WHOLE_PPM = 1_000_000
 #: The two organisations that endorse; a third is a matter of configuration.
 ORGANISATIONS = ("controller", "peers")
 #: The id of the transaction that writes it.

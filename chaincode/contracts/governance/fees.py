@@ -6,7 +6,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed
 from wire.codec import to_plain
 from wire.ledger import keys
-from wire.ledger.genesis import WHOLE_PPM
+from wire.ledger.fees import WHOLE_PPM
 from wire.ledger.operations import SetFees
 from wire.ledger.records import FeePolicy
 from wire.ledger.refusals import Refusal

@@ -86,6 +86,7 @@ class Migration(migrations.Migration):
                 ('observed_ms', models.BigIntegerField(null=True)),
                 ('billed_ms', models.BigIntegerField(null=True)),
                 ('cost_micro', models.BigIntegerField(null=True)),
+                ('provider_share_micro', models.BigIntegerField(null=True)),
                 ('output_digest', models.CharField(blank=True, max_length=64)),
                 ('received', models.BooleanField(default=False)),
                 ('payment_done', models.BooleanField(default=False)),

@@ -14,7 +14,7 @@ from chaincode.embedded import chain, store
 from ledger.embedded import verification
 from ledger.embedded.ledger import EmbeddedReader
 from ledger.errors import LedgerDamaged
-from ledger.verification import Progress, Verified
+from ledger.verification import Progress, Verified, unheard
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import KEYS, NOON, OUTPUT, Keys, World, job_arguments, marketplace, receipt_jws
 from wire.codec import encode
@@ -52,7 +52,7 @@ def copy(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(original, tmp_path / "ledger.sqlite3"))
 
 
-def verify(path: Path, genesis: Genesis = GENESIS, progress: Progress | None = None) -> Verified:
+def verify(path: Path, genesis: Genesis = GENESIS, progress: Progress = unheard) -> Verified:
     with EmbeddedReader.open_file(path) as reader:
         return verification.verify(reader, genesis, progress)
 
