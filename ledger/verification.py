@@ -23,13 +23,11 @@ from wire.ledger.genesis import GENESIS_TRANSACTION, Genesis
 
 #: Hears how many blocks are proved, of how many.
 Progress = Callable[[int, int], None]
+_STORED, _REPLAYED = "stored", "replayed"
 
 
 def unheard(_proved: int, _height: int) -> None:
     """Let nobody hear how far a proof is."""
-
-
-_STORED, _REPLAYED = "stored", "replayed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,8 +11,8 @@ from portal.providers.models import Provider
 
 def provider_shares(job_ids: Sequence[str]) -> Mapping[str, int]:
     """Return what the providers' accounts got for those of some jobs that are settled."""
-    settled = LedgerJob.objects.filter(id__in=job_ids, payment_done=True)
-    return dict(settled.values_list("id", "provider_share_micro"))
+    rows = LedgerJob.objects.filter(id__in=job_ids).values_list("id", "provider_share_micro")
+    return {job_id: share for job_id, share in rows if share is not None}
 
 
 def earned_by(account_id: UUID) -> int:

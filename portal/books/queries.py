@@ -10,6 +10,7 @@ from django.db.models import QuerySet, Sum
 from portal.books.models import Balance, LedgerBlock, LedgerEvent, LedgerJob, LedgerTransaction
 from portal.outbox.models import OutboxOperation
 from portal.outbox.queries import MOST_AT_ONCE, OperationView, operation_view
+from wire.ledger import events
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,8 +115,8 @@ def job(job_id: str) -> JobView | None:
     row = LedgerJob.objects.filter(id=job_id).first()
     if row is None:
         return None
-    events = LedgerEvent.objects.filter(subject=job_id, name__startswith="job.").order_by("id")
-    return JobView(job_id=row.id, state=row.state, record=row.record, events=_event_views(events))
+    history = LedgerEvent.objects.filter(subject=job_id, name__startswith=events.OF_JOBS).order_by("id")
+    return JobView(job_id=row.id, state=row.state, record=row.record, events=_event_views(history))
 
 
 def latest_blocks(*, before: int | None = None, limit: int = 50) -> Sequence[BlockView]:

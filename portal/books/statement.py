@@ -10,17 +10,33 @@ from django.db.models import Q, QuerySet
 from portal.books.models import LedgerEvent, LedgerJob
 from portal.outbox.queries import MOST_AT_ONCE
 from portal.providers.models import Provider
+from wire.ledger.events import (
+    ACCOUNT_DEPOSITED,
+    ACCOUNT_MINTED,
+    ACCOUNT_TRANSFERRED,
+    DEPOSIT_WITHDRAWN,
+    EPOCH_PAID,
+    job_is,
+    payout_is,
+)
+from wire.ledger.states import JobState, PayoutState
 
 #: What pays for a job.
-_PAYMENTS = ("job.settled.v1", "job.cancelled.v1")
+_PAYMENTS = (job_is(JobState.SETTLED), job_is(JobState.CANCELLED))
 #: What moves money inside an account only.
 _INSIDE = {
-    "account.deposited.v1": "deposited",
-    "deposit.withdrawn.v1": "withdrawn",
-    "payout.asked.v1": "payout_asked",
-    "payout.refused.v1": "payout_refused",
+    ACCOUNT_DEPOSITED: "deposited",
+    DEPOSIT_WITHDRAWN: "withdrawn",
+    payout_is(PayoutState.ASKED): "payout_asked",
+    payout_is(PayoutState.REFUSED): "payout_refused",
 }
-_OWN_EVENTS = (*_INSIDE, "account.minted.v1", "account.transferred.v1", "payout.burned.v1", "epoch.paid.v1")
+_OWN_EVENTS = (
+    *_INSIDE,
+    ACCOUNT_MINTED,
+    ACCOUNT_TRANSFERRED,
+    payout_is(PayoutState.BURNED),
+    EPOCH_PAID,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,15 +96,15 @@ def _lines(account: str, event: LedgerEvent, rows: Mapping[str, LedgerJob]) -> I
 
 def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int, str]]:
     body = event.body
-    if event.name == "account.minted.v1":
+    if event.name == ACCOUNT_MINTED:
         yield "minted", body["amount_micro"], body["amount_micro"], body["reference"]
-    elif event.name == "epoch.paid.v1":
+    elif event.name == EPOCH_PAID:
         yield "shared", body["amount_micro"], body["amount_micro"], f"epoch {body['epoch']}"
     elif event.name in _INSIDE:
         yield _INSIDE[event.name], 0, body.get("amount_micro") or body["amount"], ""
-    elif event.name == "payout.burned.v1":
+    elif event.name == payout_is(PayoutState.BURNED):
         yield "paid_out", -body["amount"], body["amount"], body["reference"]
-    elif event.name == "account.transferred.v1":
+    elif event.name == ACCOUNT_TRANSFERRED:
         amount = body["amount_micro"]
         if event.subject == account:
             yield "sent", -amount, amount, body["to_account_id"]

@@ -11,6 +11,7 @@ from portal.errors import NotThere
 from portal.outbox import queries as outbox
 from portal.outbox.queries import OperationView
 from portal.providers.queries import providers_of
+from wire.ledger.operations import subject_in
 
 
 class RecordMissing(NotThere):
@@ -97,5 +98,5 @@ def _is_of(viewer: Account, found: OperationView) -> bool:
     """Return whether the viewer is its subject or, by a key of its own or of a machine of its own, its author."""
     if found.subject == str(viewer.id):
         return True
-    author = found.operation_id.removeprefix(f"{found.kind}:").partition(":")[0]
+    author = subject_in(found.operation_id).partition(":")[0]
     return author in {str(viewer.id), *(str(provider.id) for provider in providers_of(viewer))}

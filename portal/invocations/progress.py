@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from portal.invocations.models import Invocation, Job, Result
 from portal.invocations.placing import give_back, moment
-from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
+from portal.outbox.operations import Outgoing, enqueue_all
 from scheduler.states import JOB_MOVES, OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
-from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob
+from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob, operation_id_of
 from wire.money import bill
 from wire.problems import Reason
 

@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from portal.books.models import Reservation
 from portal.books.read_model.outcomes import REFUSED
 from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.operations import operation_id_of
-from wire.ledger.operations import CreateJob
+from wire.ledger.operations import CreateJob, operation_id_of
 
 _OPEN = (OutboxState.PENDING, OutboxState.SUBMITTED)
 

@@ -101,7 +101,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _of("what was not used goes back", SETTLEMENT, "held=job.max_cost_micro, cost=cost", "held=cost, cost=cost"),
     _of("unused budget comes back", (SETTLEMENT[0], "test_creation"), "spent.amount - amount", "spent.amount"),
-    _of("the remainder of fees is the provider's", FEES, "cost_micro - platform - peers)", "cost_micro - platform)"),
+    _of(
+        "the remainder of fees is the provider's",
+        FEES,
+        "cost_micro - platform - peers)",
+        "cost_micro - platform - peers - 1)",
+    ),
     _of("fees are rounded down", FEES, "platform_ppm // WHOLE_PPM", "platform_ppm // WHOLE_PPM + 1"),
     _of("nothing expires before its time", EXPIRY, "ctx.timestamp_ms <= job.pay_until_ms", "False"),
     _of(

@@ -28,6 +28,16 @@ class Arguments:
     kind: ClassVar[str]
 
 
+def operation_id_of(arguments: Arguments | type[Arguments], *names: object) -> str:
+    """Return an operation's id: its kind and what makes it unique, as `job.create:<job id>`."""
+    return ":".join((arguments.kind, *map(str, names)))
+
+
+def subject_in(operation_id: str) -> str:
+    """Return what makes an operation unique among those of its kind."""
+    return operation_id.partition(":")[2]
+
+
 def operation_text(operation_id: str, arguments: Arguments) -> str:
     """Return an operation as canonical JSON: what is signed, stored in the outbox and sent."""
     plain = {"operation_id": operation_id, "kind": arguments.kind, "arguments": to_plain(arguments)}

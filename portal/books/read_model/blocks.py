@@ -9,8 +9,7 @@ from portal.books.read_model.balances import move_balances
 from portal.books.read_model.jobs import store_jobs
 from portal.books.read_model.moments import moment
 from wire.ledger.blocks import Block
-
-_TRANSFERRED = "account.transferred.v1"
+from wire.ledger.events import ACCOUNT_TRANSFERRED
 
 
 def apply_blocks(blocks: Sequence[Block]) -> None:
@@ -56,7 +55,7 @@ def _events(blocks: Sequence[Block]) -> Iterator[tuple[Any, ...]]:
         for record in block.transactions:
             at = bulk.stamp(record.timestamp_ms)
             for event in record.events:
-                recipient = event.body["to_account_id"] if event.name == _TRANSFERRED else None
+                recipient = event.body["to_account_id"] if event.name == ACCOUNT_TRANSFERRED else None
                 yield record.transaction_id, event.name, event.subject, recipient, bulk.text(event.body), at
 
 
