@@ -13,6 +13,8 @@ class LedgerBlock(models.Model):
     previous_hash = models.CharField(max_length=64)
     at = models.DateTimeField()
     transaction_count = models.PositiveIntegerField()
+    #: Of all its transactions.
+    operation_count = models.PositiveIntegerField()
 
     def __str__(self) -> str:
         return f"block {self.number}"
@@ -55,6 +57,11 @@ class LedgerEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.subject}"
+
+    @property
+    def block_number(self) -> int:
+        """Of its transaction's block."""
+        return self.transaction.block_id
 
 
 class LedgerJob(models.Model):

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from portal.accounts.models import Account, Role
 from portal.books import queries
-from portal.books.queries import BalanceView, BlockDetail, EventView, JobView, TransactionDetail
+from portal.books.models import LedgerEvent
+from portal.books.queries import BalanceView, BlockDetail, JobView, TransactionDetail
 from portal.errors import NotThere
 from portal.outbox import queries as outbox
-from portal.outbox.queries import OperationView
+from portal.outbox.models import OutboxOperation
 from portal.providers.queries import providers_of
 from wire.ledger.operations import subject_in
 
@@ -23,7 +24,7 @@ def sees_all(viewer: Account) -> bool:
     return viewer.is_staff or viewer.has_role(Role.PEER)
 
 
-def concerns(viewer: Account, event: EventView) -> bool:
+def concerns(viewer: Account, event: LedgerEvent) -> bool:
     """Return whether a change is of the viewer's account, functions, providers or jobs."""
     parties = (event.subject, event.body.get("developer_id"), event.body.get("account_id"))
     return str(viewer.id) in parties
@@ -78,12 +79,14 @@ def transaction_for(viewer: Account, transaction_id: str) -> TransactionDetail:
     return replace(found, events=events, operations=_of(found.operations, viewer.id, events))
 
 
-def _of(operations: Iterable[OperationView], viewer_id: UUID, events: Iterable[EventView]) -> tuple[OperationView, ...]:
+def _of(
+    operations: Iterable[OutboxOperation], viewer_id: UUID, events: Iterable[LedgerEvent]
+) -> tuple[OutboxOperation, ...]:
     subjects = {str(viewer_id), *(event.subject for event in events)}
     return tuple(operation for operation in operations if operation.subject in subjects)
 
 
-def operation_for(viewer: Account, operation_id: str) -> OperationView:
+def operation_for(viewer: Account, operation_id: str) -> OutboxOperation:
     """Return where an operation stands, to who authored it or is its subject, peers and administrators.
 
     :raises RecordMissing: when there is none.
@@ -94,7 +97,7 @@ def operation_for(viewer: Account, operation_id: str) -> OperationView:
     return found
 
 
-def _is_of(viewer: Account, found: OperationView) -> bool:
+def _is_of(viewer: Account, found: OutboxOperation) -> bool:
     """Return whether the viewer is its subject or, by a key of its own or of a machine of its own, its author."""
     if found.subject == str(viewer.id):
         return True

@@ -18,7 +18,7 @@ from portal.keys import KeyName, signing_key
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import enqueue
 from wire.ledger import keys
-from wire.ledger.operations import Arguments, AskPayout, Deposit, GiveNotice, Transfer, WithdrawDeposit
+from wire.ledger.operations import Arguments, AskPayout, Deposit, GiveNotice, Transfer, WithdrawDeposit, operation_id_of
 from wire.money import MAX_MICRO, Micro
 
 

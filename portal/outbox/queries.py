@@ -1,8 +1,6 @@
 """Reads of the outbox, for pages and the API."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from django.db.models import Count
 
@@ -12,33 +10,17 @@ from portal.outbox.models import OutboxOperation, OutboxState
 MOST_AT_ONCE = 200
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OperationView:
-    """One operation as the outbox has it."""
-
-    operation_id: str
-    kind: str
-    subject: str
-    state: str
-    #: Why it was refused or set aside.
-    reason: str
-    transaction_id: str
-    created_at: datetime
-    settled_at: datetime | None
-
-
-def operation(operation_id: str) -> OperationView | None:
+def operation(operation_id: str) -> OutboxOperation | None:
     """Return where an operation stands; None when the outbox has no such operation."""
-    row = OutboxOperation.objects.filter(operation_id=operation_id).first()
-    return None if row is None else operation_view(row)
+    return OutboxOperation.objects.filter(operation_id=operation_id).first()
 
 
-def waiting_operations(subject: object) -> Sequence[OperationView]:
+def waiting_operations(subject: object) -> Sequence[OutboxOperation]:
     """Return the operations about an account, a job, a version or a provider that no block shows yet."""
     waiting = OutboxOperation.objects.filter(
         subject=str(subject), state__in=(OutboxState.PENDING, OutboxState.SUBMITTED)
     )
-    return [operation_view(row) for row in waiting.order_by("id")[:MOST_AT_ONCE]]
+    return list(waiting.order_by("id")[:MOST_AT_ONCE])
 
 
 def outbox_counts() -> Mapping[str, int]:
@@ -52,21 +34,7 @@ def outbox_counts() -> Mapping[str, int]:
     return {state.value: 0 for state in watched} | dict(counted)
 
 
-def set_aside(limit: int) -> Sequence[OperationView]:
+def set_aside(limit: int) -> Sequence[OutboxOperation]:
     """Return the oldest operations that were set aside, each with its reason: for administrators."""
     rows = OutboxOperation.objects.filter(settled_at__isnull=True, state=OutboxState.SET_ASIDE).order_by("id")
-    return [operation_view(row) for row in rows[:limit]]
-
-
-def operation_view(row: OutboxOperation) -> OperationView:
-    """Return a row as others see it."""
-    return OperationView(
-        operation_id=row.operation_id,
-        kind=row.kind,
-        subject=row.subject,
-        state=row.state,
-        reason=row.reason,
-        transaction_id=row.transaction_id,
-        created_at=row.created_at,
-        settled_at=row.settled_at,
-    )
+    return list(rows[:limit])

@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 
 from wire.codec import canonical_json, to_plain
 
+#: Of one operation as it is sent.
+MAX_OPERATION_CHARS = 65_536
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:

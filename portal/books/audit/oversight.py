@@ -8,7 +8,6 @@ from portal.books.audit.reconcile import Reconciliation
 from portal.books.models import Audit
 from portal.outbox import queries
 from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.queries import OperationView
 
 #: The auditor compares each minute; after so long in silence nobody can say that the books are right.
 STALE_AFTER = timedelta(minutes=5)
@@ -33,7 +32,7 @@ class Oversight:
     is_slow: bool
     set_aside_count: int
     #: The oldest of them, each with its reason.
-    set_aside: Sequence[OperationView]
+    set_aside: Sequence[OutboxOperation]
 
     @property
     def is_clean(self) -> bool:

@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ('previous_hash', models.CharField(max_length=64)),
                 ('at', models.DateTimeField()),
                 ('transaction_count', models.PositiveIntegerField()),
+                ('operation_count', models.PositiveIntegerField()),
             ],
         ),
         migrations.CreateModel(

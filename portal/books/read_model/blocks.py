@@ -32,6 +32,7 @@ def _add_history(blocks: Sequence[Block]) -> None:
             previous_hash=block.previous_hash,
             at=moment(block.timestamp_ms),
             transaction_count=len(block.transactions),
+            operation_count=sum(len(record.results) for record in block.transactions),
         )
         for block in blocks
     )

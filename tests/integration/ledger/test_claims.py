@@ -7,7 +7,6 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS
 from ledger.embedded.ledger import EmbeddedWriter
 from ledger.embedded.verification import verify
 from portal.books import queries
@@ -22,6 +21,7 @@ from tests.support.outbox.market import CREDIT, MAX_MS, ManualClock, Market
 from tests.support.outbox.provider import ClaimingProvider, send
 from tests.support.people import version_draft
 from wire.codec import canonical_json, parse_object
+from wire.ledger.operations import MAX_OPERATION_CHARS
 from wire.limits import BOUNDS, ENVIRONMENT_MAX_BYTES, INLINE_MAX_BYTES, KIB, Limits
 from wire.signing import OPERATION, SigningKey, payload_of
 
