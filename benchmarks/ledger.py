@@ -17,6 +17,8 @@ from benchmarks.document import conditions, report, reporting, say, today
 from benchmarks.processes import memory_mib
 from benchmarks.summary import Machine, machine
 from deploy.commands import SETTINGS, Command
+from ledger.embedded.ledger import EmbeddedReader
+from ledger.embedded.verification import verify
 from tests.support.embedded import Recorded
 from tests.support.ledger import KEYS, OUTPUT, World, job_arguments, marketplace, receipt_jws
 from wire.ledger.blocks import OperationStatus
@@ -88,7 +90,7 @@ def measure(jobs: int, stretches: int) -> Measured:
             growth.append(Stretch(jobs=done, jobs_per_second=wall, jobs_per_cpu_second=processor, memory_mib=memory))
             say(f"{done} jobs: {wall} jobs/s, {processor} jobs per CPU second, {memory} MiB")
         since = time.monotonic()
-        verified = recorded.ledger.verify(_tell)
+        verified = verify(EmbeddedReader(recorded.ledger), recorded.ledger.genesis, _tell)
         return Measured(
             at=today(),
             machine=found,

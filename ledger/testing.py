@@ -8,11 +8,11 @@ from chaincode.contracts.execution.batch import run
 from ledger.errors import TransactionRefused
 from ledger.ports import PAGE_KEYS
 from wire import signing
-from wire.codec import canonical_json, decode, encode, to_plain
+from wire.codec import canonical_json, decode, to_plain
 from wire.errors import WireError
 from wire.ledger import keys
 from wire.ledger.blocks import Block, Event, TransactionBody, TransactionRecord
-from wire.ledger.genesis import Genesis
+from wire.ledger.genesis import GENESIS_TRANSACTION, Genesis
 from wire.ledger.records import PinnedKey
 from wire.signing import PublicKey, SigningKey, sha256_hex
 
@@ -50,17 +50,17 @@ class MemoryLedger:
     def __init__(self, *, genesis: Genesis, block_key: SigningKey, clock: Callable[[], int]) -> None:
         self._block_key = block_key
         self._clock = clock
-        self._state = {key: encode(record).decode() for key, record in genesis.state()}
+        self._state: dict[str, str] = {}
         self._records: dict[str, TransactionRecord] = {}
         self._blocks: list[Block] = []
         self._append(
             TransactionRecord(
-                transaction_id="genesis",
+                transaction_id=GENESIS_TRANSACTION,
                 creator=block_key.public.key_id,
                 timestamp_ms=clock(),
                 envelope="",
                 results=(),
-                writes=dict(self._state),
+                writes=genesis.writes(),
                 events=(),
             )
         )

@@ -28,6 +28,7 @@ from deploy.paths import VAR
 from deploy.servers.ports import free_ports
 from fabric_client.profile import Profile
 from ledger.errors import LedgerError
+from ledger.fabric import verification
 from ledger.fabric.ledger import FabricLedger
 from peer_operator.attesting import Attester, clock_ms, run
 from peer_operator.home import Home
@@ -156,7 +157,7 @@ def verify(peer: JoinedPeer) -> None:
     kit = peer.kit()
     try:
         with FabricLedger(Profile.read(peer.home.profile_file)) as ledger:
-            proved = ledger.verify(genesis=Genesis.parse(kit.genesis))
+            proved = verification.verify(ledger, Genesis.parse(kit.genesis))
     except LedgerError as error:
         raise DeployError(f"the ledger is not proved: {error}") from error
     say(f"proved: {proved.blocks} blocks, {proved.transactions} transactions; newest block {proved.hash}")

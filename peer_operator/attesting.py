@@ -18,7 +18,7 @@ from wire.codec import decode, encode
 from wire.ledger import keys
 from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody, TransactionRecord
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
-from wire.ledger.operations import Arguments, AttestEpoch, CloseEpoch, operation_text
+from wire.ledger.operations import Arguments, AttestEpoch, CloseEpoch, operation_id_of, operation_text
 from wire.ledger.records import Epoch, Operator
 from wire.ledger.states import EpochState
 from wire.signing import OPERATION, TRANSACTION, SigningKey
@@ -92,7 +92,7 @@ class Attester:
         return f"epoch {epoch.number}: {'closed' if result.status is OperationStatus.APPLIED else result.detail}"
 
     def _submit(self, name: str, arguments: Arguments) -> OperationResult:
-        text = operation_text(f"{arguments.kind}:{self._operator_id}:{name}", arguments)
+        text = operation_text(operation_id_of(arguments, self._operator_id, name), arguments)
         body = TransactionBody(
             transaction_id=uuid.uuid4().hex,
             timestamp_ms=self._clock_ms(),

@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from typing import NewType
+from typing import NewType, Protocol
 
 from wire.errors import Malformed
 
@@ -29,6 +29,24 @@ def billed_ms(*, claimed_ms: int | None, observed_ms: int | None, max_ms: int) -
     """
     told = (claimed_ms, observed_ms, max_ms)
     return max(1, min(value for value in told if value is not None))
+
+
+class Terms(Protocol):
+    """What a job was placed at."""
+
+    @property
+    def max_ms(self) -> int:
+        """The longest run that is paid."""
+
+    @property
+    def price_nano_per_ms(self) -> int:
+        """Its provider's price."""
+
+
+def bill(job: Terms, *, claimed_ms: int | None, observed_ms: int | None) -> Micro:
+    """Return what a job costs by what provider and controller have said so far."""
+    run_ms = billed_ms(claimed_ms=claimed_ms, observed_ms=observed_ms, max_ms=job.max_ms)
+    return cost_of(run_ms=run_ms, price_nano_per_ms=job.price_nano_per_ms)
 
 
 def credits_text(amount: int) -> str:

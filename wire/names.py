@@ -10,9 +10,6 @@ RESULTS = "provider-results"
 #: A consumer is told when its queue is deleted. Without this RabbitMQ moves it to a queue of the same name that is
 #: declared at once, and then drops what that queue delivers: the consumer would be deaf and not know it.
 CONSUMER_ARGUMENTS = {"x-cancel-on-ha-failover": True}
-#: Functions of the chaincode that providers call.
-FABRIC_SUBMIT = "submit"
-FABRIC_OWN_JOB = "own_job"
 
 #: Which kinds of event land in which of the controller's queues, so that a flood of one kind stops no other.
 EVENT_QUEUES: dict[str, tuple[str, ...]] = {

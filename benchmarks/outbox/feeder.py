@@ -21,14 +21,13 @@ from portal.books.read_model import bulk
 from portal.keys import KeyName, signing_key
 from portal.ledgerd.backends import open_writer
 from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.operations import operation_id_of
 from tests.support.outbox.driver import SystemClock
 from tests.support.outbox.market import CREDIT, Market
 from wire import signing
 from wire.codec import encode
 from wire.ledger import keys
 from wire.ledger.blocks import OperationStatus, TransactionBody
-from wire.ledger.operations import Arguments, operation_text
+from wire.ledger.operations import Arguments, operation_id_of, operation_text
 
 #: Of a whole job.
 OPERATIONS = 3

@@ -5,7 +5,7 @@ from dataclasses import replace
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from wire.ledger import keys
-from wire.ledger.genesis import WHOLE_PPM
+from wire.ledger.fees import shares
 from wire.ledger.records import Account, Delta, FeePolicy
 from wire.ledger.refusals import Refusal
 
@@ -110,12 +110,11 @@ def credit(ctx: Context, account_id: str, amount: int) -> None:
 
 
 def split(ctx: Context, account_id: str, cost: int, policy: FeePolicy) -> None:
-    """Credit a job's cost: fees rounded down, the rest to the provider's account."""
-    platform = cost * policy.platform_ppm // WHOLE_PPM
-    peers = cost * policy.peers_ppm // WHOLE_PPM
-    credit(ctx, keys.PLATFORM_ACCOUNT, platform)
-    credit(ctx, keys.PEERS_ACCOUNT, peers)
-    credit(ctx, account_id, cost - platform - peers)
+    """Credit everybody's share of a job's cost; the rest after fees is the account's."""
+    parts = shares(cost, policy)
+    credit(ctx, keys.PLATFORM_ACCOUNT, parts.platform)
+    credit(ctx, keys.PEERS_ACCOUNT, parts.peers)
+    credit(ctx, account_id, parts.provider)
 
 
 def store(ctx: Context, account_id: str, value: Account) -> Account:

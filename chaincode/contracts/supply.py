@@ -7,16 +7,17 @@ from wire.ledger import keys
 from wire.ledger.records import Account, Delta, JobRecord, Payout, Supply
 from wire.ledger.states import HOLDING, PayoutState
 
+_ACCOUNT, _DELTA, _JOB, _PAYOUT = keys.account(""), keys.delta_prefix(), keys.job(""), keys.payout("")
+
 
 def drift(items: Iterable[tuple[str, str]]) -> int:
     """Return by how much all accounts, holds and deltas exceed minted minus burned; 0 when the books are right."""
     total = 0
     for key, value in items:
-        prefix = key.partition("~")[0]
-        if prefix == "account":
+        if key.startswith(_ACCOUNT):
             account = decode(Account, value)
             total += account.available + account.deposit + account.held
-        elif prefix == "delta":
+        elif key.startswith(_DELTA):
             total += decode(Delta, value).amount
         elif key == keys.supply():
             supply = decode(Supply, value)
@@ -28,15 +29,14 @@ def unexplained_holds(items: Iterable[tuple[str, str]]) -> dict[str, int]:
     """Return, for each account where it is not 0, by how much `held` exceeds what open jobs and payouts hold."""
     excess: dict[str, int] = {}
     for key, value in items:
-        prefix = key.partition("~")[0]
-        if prefix == "account":
-            account_id = key.partition("~")[2]
+        if key.startswith(_ACCOUNT):
+            account_id = keys.account_of(key)
             excess[account_id] = excess.get(account_id, 0) + decode(Account, value).held
-        elif prefix == "job":
+        elif key.startswith(_JOB):
             job = decode(JobRecord, value)
             if job.state in HOLDING:
                 excess[job.payer] = excess.get(job.payer, 0) - job.max_cost_micro
-        elif prefix == "payout":
+        elif key.startswith(_PAYOUT):
             payout = decode(Payout, value)
             if payout.state is PayoutState.ASKED:
                 excess[payout.account_id] = excess.get(payout.account_id, 0) - payout.amount

@@ -2,12 +2,9 @@
 
 from dataclasses import replace
 
-from wire.codec import encode
 from wire.ledger.blocks import TransactionRecord
-from wire.ledger.genesis import BadGenesis, Genesis
+from wire.ledger.genesis import GENESIS_TRANSACTION, BadGenesis, Genesis
 from wire.signing import TRANSACTION, PublicKey, SigningKey, payload_of
-
-GENESIS_TRANSACTION = "genesis"
 
 
 def genesis_record(genesis: Genesis, timestamp_ms: int, key: SigningKey) -> TransactionRecord:
@@ -23,7 +20,7 @@ def genesis_record(genesis: Genesis, timestamp_ms: int, key: SigningKey) -> Tran
         timestamp_ms=timestamp_ms,
         envelope=key.sign(genesis.text().encode(), TRANSACTION),
         results=(),
-        writes=_writes(genesis),
+        writes=genesis.writes(),
         events=(),
     )
 
@@ -45,10 +42,6 @@ def first_record(genesis: Genesis, told: TransactionRecord) -> TransactionRecord
         transaction_id=GENESIS_TRANSACTION,
         creator=PublicKey.from_pem(genesis.block_key_pem).key_id,
         results=(),
-        writes=_writes(genesis),
+        writes=genesis.writes(),
         events=(),
     )
-
-
-def _writes(genesis: Genesis) -> dict[str, str | None]:
-    return {name: encode(record).decode() for name, record in sorted(genesis.state(), key=lambda item: item[0])}

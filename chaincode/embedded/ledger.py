@@ -96,7 +96,7 @@ class EmbeddedLedger(LedgerReader):
 
     def _append(self, envelope: str, submitted: Submission) -> TransactionRecord:
         now = self._clock()
-        submission.in_time(submitted.body, now)
+        submission.in_time(submitted.body.timestamp_ms, now)
         stub = SqliteStub(
             connection=self._connection,
             transaction_id=submitted.body.transaction_id,

@@ -3,13 +3,12 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from chaincode.embedded import store, verification
+from chaincode.embedded import store
 from chaincode.embedded.errors import LedgerDamaged, LedgerMissing
-from chaincode.embedded.verification import Progress, Verified
 from wire.ledger import keys
 from wire.ledger.blocks import Block, TransactionRecord
 from wire.ledger.genesis import Genesis
@@ -92,15 +91,9 @@ class LedgerReader:
         with closing(store.connect_reader(self._path)) as connection:
             yield from store.history(connection, key)
 
-    def verify(self, progress: Progress | None = None, genesis: Genesis | None = None) -> Verified:
-        """Prove the ledger from its first block: hashes, chain, signatures, replay, world state, money.
-
-        `progress` hears how many blocks are proved, of how many. `genesis` is what the ledger has to begin with;
-        without it, a file forged from the start passes.
-
-        :raises LedgerDamaged: naming the block and what is wrong with it.
-        """
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Lend the file as it is at one moment: blocks that come meanwhile are not part of it."""
         with closing(store.connect_reader(self._path)) as connection:
-            # One snapshot for the whole proof: blocks that come meanwhile are not part of it.
             connection.execute("BEGIN")
-            return verification.verify(connection, progress or (lambda _proved, _height: None), genesis)
+            yield connection

@@ -7,7 +7,6 @@ from chaincode.contracts.submission import BadSubmission, Submission
 from chaincode.embedded import store
 from chaincode.embedded.errors import TransactionRefused
 from wire.errors import BadSignature
-from wire.ledger.blocks import TransactionBody
 from wire.signing import Jws
 
 #: As Fabric's peers do (TimeWindowCheck): a submitter does not choose its own time.
@@ -25,10 +24,10 @@ def verified(connection: sqlite3.Connection, envelope: str) -> Submission:
         raise TransactionRefused(str(error)) from error
 
 
-def in_time(body: TransactionBody, now_ms: int) -> None:
+def in_time(timestamp_ms: int, now_ms: int) -> None:
     """Check a transaction's time against the ledger's clock.
 
     :raises TransactionRefused: when it is more than a minute off.
     """
-    if abs(body.timestamp_ms - now_ms) > TIME_WINDOW_MS:
-        raise TransactionRefused(f"timestamp_ms: {body.timestamp_ms} is more than a minute from the ledger's {now_ms}")
+    if abs(timestamp_ms - now_ms) > TIME_WINDOW_MS:
+        raise TransactionRefused(f"timestamp_ms: {timestamp_ms} is more than a minute from the ledger's {now_ms}")

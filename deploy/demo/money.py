@@ -5,6 +5,8 @@ from typing import Any
 
 from deploy.errors import DeployError
 from wire.http.portal import PortalClient
+from wire.ledger.fees import shares
+from wire.ledger.records import FeePolicy
 from wire.money import cost_of
 
 _PARTS = ("available_micro", "deposit_micro", "held_micro")
@@ -36,12 +38,11 @@ def expected_balances(before: Balances, records: list[Mapping[str, Any]], *, dev
         cost = cost_of(run_ms=record["billed_ms"], price_nano_per_ms=record["price_nano_per_ms"])
         if record["cost_micro"] != cost:
             raise NotExact(f"job {record['job_id']}: {record['cost_micro']} micro were paid, {cost} would be right")
-        policy = record["fee_policy"]
-        platform, peers = (cost * policy[part] // 1_000_000 for part in ("platform_ppm", "peers_ppm"))
+        parts = shares(cost, FeePolicy(**record["fee_policy"]))
         after[developer]["deposit_micro"] -= cost
-        after[provider]["available_micro"] += cost - platform - peers
-        after[_PLATFORM]["available_micro"] += platform
-        after[_PEERS]["available_micro"] += peers
+        after[provider]["available_micro"] += parts.provider
+        after[_PLATFORM]["available_micro"] += parts.platform
+        after[_PEERS]["available_micro"] += parts.peers
     return after
 
 

@@ -4,28 +4,19 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Self
+from typing import Self
 
-from chaincode.embedded.verification import Progress, Verified
-from fabric_client.blocks import chaincode_transaction
-from fabric_client.committing import CALL_SECONDS, commit
+from fabric_client.committing import CALL_SECONDS
 from fabric_client.deliver import BlockReader
-from fabric_client.errors import AlreadyKnown, ChaincodeRefused
 from fabric_client.profile import Profile
-from fabric_client.proposals import Call, Proposal, propose
 from ledger.arriving import blocks_between
-from ledger.errors import LedgerDamaged, LedgerUnavailable, TransactionRefused
-from ledger.fabric.errors import TransactionInvalid, in_our_words
-from ledger.fabric.mapping import block_of, body_of, nonce_of, record_of
-from ledger.fabric.verification import verify
-from wire.errors import WireError
+from ledger.errors import LedgerUnavailable
+from ledger.fabric.contracts import Contracts
+from ledger.fabric.errors import in_our_words
+from ledger.fabric.mapping import block_of
 from wire.ledger import names
 from wire.ledger.blocks import Block, TransactionRecord
-from wire.ledger.genesis import Genesis
-from wire.ledger.packing import packed
 
-_VALID = 0
-_CONFLICT = 409
 _TRIES = 5
 
 
@@ -35,6 +26,7 @@ class FabricReader:
     def __init__(self, profile: Profile, on_block: Callable[[], object] = lambda: None) -> None:
         with in_our_words():
             self._peers = profile.connect()
+        self._contracts = Contracts(self._peers, channel=profile.channel, chaincode=profile.chaincode)
         self._profile = profile
         self._on_block = on_block
         #: One for each thread that reads blocks, for each reads at a place of its own.
@@ -60,8 +52,7 @@ class FabricReader:
 
     def transaction(self, transaction_id: str) -> TransactionRecord | None:
         """Return a committed transaction; None when it is in no block."""
-        with in_our_words():
-            return self._find(transaction_id)
+        return self._contracts.transaction(transaction_id)
 
     def blocks(self, first: int, limit: int) -> Sequence[Block]:
         """Return blocks in order, each proved to be what the orderers signed and to continue the one before."""
@@ -75,44 +66,33 @@ class FabricReader:
     def get_many(self, wanted: Sequence[str]) -> Mapping[str, str]:
         """Return the values of those keys that have one, in one question for each page of keys."""
         found: dict[str, str] = {}
-        with in_our_words():
-            for start in range(0, len(wanted), names.MAX_PAGE):
-                found |= json.loads(self._evaluate(names.GET, *wanted[start : start + names.MAX_PAGE]))
+        for start in range(0, len(wanted), names.MAX_PAGE):
+            found |= json.loads(self._contracts.evaluate(names.GET, *wanted[start : start + names.MAX_PAGE]))
         return found
 
     def page(self, after: str) -> Sequence[tuple[str, str]]:
         """Return the first keys that come after a key, with their values, in the order of the keys."""
-        with in_our_words():
-            return self._page("", after)
+        return self._page("", after)
 
     def items(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Return keys and values in the order of the keys, as of one moment.
 
         :raises LedgerUnavailable: when the peers took turns while more than a page of them was read.
         """
-        with in_our_words():
-            for _ in range(_TRIES):
-                if (found := self._all_items(prefix)) is not None:
-                    return iter(found)
+        for _ in range(_TRIES):
+            if (found := self._all_items(prefix)) is not None:
+                return iter(found)
         raise LedgerUnavailable(f"no peer answered all the time while the keys {prefix}… were read")
 
     def pages(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield keys and values in the order of the keys, each page as of a moment of its own."""
         last = ""
         while True:
-            with in_our_words():
-                page = self._page(prefix, last)
+            page = self._page(prefix, last)
             yield from page
             if len(page) < names.MAX_PAGE:
                 return
             last = page[-1][0]
-
-    def verify(self, *, genesis: Genesis, progress: Progress | None = None) -> Verified:
-        """Prove the ledger from its first block.
-
-        :raises LedgerDamaged: naming the block and what is wrong with it.
-        """
-        return verify(self, genesis, progress)
 
     def _all_items(self, prefix: str) -> list[tuple[str, str]] | None:
         """Return all items; None when another peer was asked meanwhile, which may be behind."""
@@ -141,30 +121,7 @@ class FabricReader:
             return list(blocks_between(beside, first, end))
 
     def _page(self, prefix: str, after: str) -> list[tuple[str, str]]:
-        return [(key, value) for key, value in json.loads(self._evaluate(names.ITEMS, prefix, after))]
-
-    def _find(self, transaction_id: str) -> TransactionRecord | None:
-        fabric_id = self._evaluate(names.RECORDED, transaction_id).decode()
-        if fabric_id == names.UNKNOWN:
-            return None
-        found = self._peers.ask(lambda gateway: gateway.find(self._profile.channel, fabric_id, seconds=CALL_SECONDS))
-        if found is None or found.validationCode != _VALID:
-            return None
-        transaction = chaincode_transaction(found.transactionEnvelope)
-        return record_of(transaction) if transaction else None
-
-    def _evaluate(self, function: str, *arguments: str) -> bytes:
-        proposal = propose(self._peers.identity, self._call(function, arguments))
-        return self._peers.ask(lambda gateway: gateway.evaluate(proposal, seconds=CALL_SECONDS))
-
-    def _call(self, function: str, arguments: Sequence[str], **other: Any) -> Call:
-        return Call(
-            channel=self._profile.channel,
-            chaincode=self._profile.chaincode,
-            function=function,
-            arguments=tuple(argument.encode() for argument in arguments),
-            **other,
-        )
+        return [(key, value) for key, value in json.loads(self._contracts.evaluate(names.ITEMS, prefix, after))]
 
 
 class FabricLedger(FabricReader):
@@ -179,44 +136,4 @@ class FabricLedger(FabricReader):
         :raises ReadConflict: when another transaction changed what it had read; a new one may be tried.
         :raises CommitUnknown: when it was handed to the orderers and no peer told in time what became of it.
         """
-        try:
-            body = body_of(envelope)
-        except WireError as error:
-            raise TransactionRefused(str(error)) from error
-        nonce = nonce_of(body.transaction_id)
-        call = self._call(names.SUBMIT, (packed(envelope),), timestamp_ms=body.timestamp_ms, nonce=nonce)
-        proposal = propose(self._peers.identity, call)
-        try:
-            with in_our_words():
-                return self._committed(proposal)
-        except _Recorded:
-            return self._recorded(body.transaction_id, envelope)
-
-    def _committed(self, proposal: Proposal) -> TransactionRecord:
-        try:
-            prepared = commit(self._peers, proposal)
-        except AlreadyKnown as error:
-            raise _Recorded from error
-        except ChaincodeRefused as error:
-            if error.status == _CONFLICT:
-                raise _Recorded from error
-            raise
-        transaction = chaincode_transaction(prepared)
-        record = record_of(transaction) if transaction else None
-        if record is None:
-            raise LedgerDamaged(f"transaction {proposal.transaction_id} is not what was proposed")
-        return record
-
-    def _recorded(self, transaction_id: str, envelope: str) -> TransactionRecord:
-        """Return the transaction of this id that is in a block, if it is the same."""
-        record = self.transaction(transaction_id)
-        if record is None:
-            # A block holds it, and it changed nothing: its id in Fabric is used up.
-            raise TransactionInvalid(f"transaction {transaction_id} was committed as not valid")
-        if body_of(record.envelope) != body_of(envelope):
-            raise TransactionRefused(f"transaction {transaction_id} was recorded with other content")
-        return record
-
-
-class _Recorded(Exception):
-    """A transaction of this id is in a block already."""
+        return self._contracts.submit(envelope)

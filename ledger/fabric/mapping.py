@@ -14,11 +14,10 @@ from wire.codec import decode, from_plain
 from wire.errors import WireError
 from wire.ledger import names
 from wire.ledger.blocks import Block, Event, OperationResult, TransactionBody, TransactionRecord
+from wire.ledger.genesis import GENESIS_TRANSACTION
 from wire.ledger.packing import unpacked
 from wire.signing import key_id_of, payload_of
 
-#: As the embedded ledger calls it.
-GENESIS_TRANSACTION = "genesis"
 _NONCE_BYTES = 24
 
 

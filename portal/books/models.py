@@ -13,6 +13,8 @@ class LedgerBlock(models.Model):
     previous_hash = models.CharField(max_length=64)
     at = models.DateTimeField()
     transaction_count = models.PositiveIntegerField()
+    #: Of all its transactions.
+    operation_count = models.PositiveIntegerField()
 
     def __str__(self) -> str:
         return f"block {self.number}"
@@ -56,6 +58,11 @@ class LedgerEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.name} {self.subject}"
 
+    @property
+    def block_number(self) -> int:
+        """Of its transaction's block."""
+        return self.transaction.block_id
+
 
 class LedgerJob(models.Model):
     """A job's record on the ledger: what the ChainFaaS prototype calls the monitoring ledger."""
@@ -73,6 +80,8 @@ class LedgerJob(models.Model):
     observed_ms = models.BigIntegerField(null=True)
     billed_ms = models.BigIntegerField(null=True)
     cost_micro = models.BigIntegerField(null=True)
+    #: What the provider's account got of the cost, once it is paid.
+    provider_share_micro = models.BigIntegerField(null=True)
     output_digest = models.CharField(max_length=64, blank=True)
     received = models.BooleanField(default=False)
     payment_done = models.BooleanField(default=False)

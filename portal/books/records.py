@@ -9,7 +9,7 @@ from uuid import UUID
 from portal.books.models import LedgerEvent, WorldState
 from portal.moments import moment
 from wire.codec import decode, from_plain
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.genesis import Genesis
 from wire.ledger.records import FeePolicy, Notice, Payout, Proposal
 
@@ -70,7 +70,7 @@ def fee_policy() -> FeePolicy | None:
 
 def fee_history() -> Sequence[FeeView]:
     """Return the newest fee policies, the newest first."""
-    rows = LedgerEvent.objects.filter(subject="fees", name="fees.set.v1").order_by("-id")[:_MOST_POLICIES]
+    rows = LedgerEvent.objects.filter(subject=events.FEES, name=events.FEES_SET).order_by("-id")[:_MOST_POLICIES]
     found = [_fee_view(from_plain(FeePolicy, row.body), row) for row in rows]
     genesis = record(Genesis, keys.genesis())
     if genesis is not None and len(found) < _MOST_POLICIES:

@@ -3,26 +3,40 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from portal.books.earnings import provider_share
 from portal.books.models import LedgerEvent, LedgerJob
 from portal.outbox.queries import MOST_AT_ONCE
 from portal.providers.models import Provider
+from wire.ledger.events import (
+    ACCOUNT_DEPOSITED,
+    ACCOUNT_MINTED,
+    ACCOUNT_TRANSFERRED,
+    DEPOSIT_WITHDRAWN,
+    EPOCH_PAID,
+    job_is,
+    payout_is,
+)
+from wire.ledger.states import JobRecordState, PayoutState
 
 #: What pays for a job.
-_PAYMENTS = ("job.settled.v1", "job.cancelled.v1")
+_PAYMENTS = (job_is(JobRecordState.SETTLED), job_is(JobRecordState.CANCELLED))
 #: What moves money inside an account only.
 _INSIDE = {
-    "account.deposited.v1": "deposited",
-    "deposit.withdrawn.v1": "withdrawn",
-    "payout.asked.v1": "payout_asked",
-    "payout.refused.v1": "payout_refused",
+    ACCOUNT_DEPOSITED: "deposited",
+    DEPOSIT_WITHDRAWN: "withdrawn",
+    payout_is(PayoutState.ASKED): "payout_asked",
+    payout_is(PayoutState.REFUSED): "payout_refused",
 }
-_OWN_EVENTS = (*_INSIDE, "account.minted.v1", "account.transferred.v1", "payout.burned.v1", "epoch.paid.v1")
+_OWN_EVENTS = (
+    *_INSIDE,
+    ACCOUNT_MINTED,
+    ACCOUNT_TRANSFERRED,
+    payout_is(PayoutState.BURNED),
+    EPOCH_PAID,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,8 +68,8 @@ def statement(account_id: UUID, *, before: int | None = None, limit: int = 50) -
         LedgerEvent.objects.filter(own | Q(subject__in=jobs.values("id"), name__in=_PAYMENTS)), before, limit
     )
     paid = [event.subject for event in events if event.name in _PAYMENTS]
-    records = dict(LedgerJob.objects.filter(id__in=paid).values_list("id", "record"))
-    return [line for event in events for line in _lines(account, event, records)]
+    rows = LedgerJob.objects.in_bulk(paid)
+    return [line for event in events for line in _lines(account, event, rows)]
 
 
 def _page(events: QuerySet[LedgerEvent], before: int | None, limit: int) -> QuerySet[LedgerEvent]:
@@ -64,9 +78,9 @@ def _page(events: QuerySet[LedgerEvent], before: int | None, limit: int) -> Quer
     return events.select_related("transaction").order_by("-id")[: min(limit, MOST_AT_ONCE)]
 
 
-def _lines(account: str, event: LedgerEvent, records: Mapping[str, Any]) -> Iterable[StatementLine]:
-    """Yield what an event moved on an account; `records` are those of the jobs that were paid."""
-    movements = _payment(account, records[event.subject]) if event.name in _PAYMENTS else _movements(account, event)
+def _lines(account: str, event: LedgerEvent, rows: Mapping[str, LedgerJob]) -> Iterable[StatementLine]:
+    """Yield what an event moved on an account; `rows` are those of the jobs that were paid."""
+    movements = _payment(account, rows[event.subject]) if event.name in _PAYMENTS else _movements(account, event)
     for kind, amount, moved, reference in movements:
         yield StatementLine(
             id=event.id,
@@ -82,15 +96,15 @@ def _lines(account: str, event: LedgerEvent, records: Mapping[str, Any]) -> Iter
 
 def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int, str]]:
     body = event.body
-    if event.name == "account.minted.v1":
+    if event.name == ACCOUNT_MINTED:
         yield "minted", body["amount_micro"], body["amount_micro"], body["reference"]
-    elif event.name == "epoch.paid.v1":
+    elif event.name == EPOCH_PAID:
         yield "shared", body["amount_micro"], body["amount_micro"], f"epoch {body['epoch']}"
     elif event.name in _INSIDE:
         yield _INSIDE[event.name], 0, body.get("amount_micro") or body["amount"], ""
-    elif event.name == "payout.burned.v1":
+    elif event.name == payout_is(PayoutState.BURNED):
         yield "paid_out", -body["amount"], body["amount"], body["reference"]
-    elif event.name == "account.transferred.v1":
+    elif event.name == ACCOUNT_TRANSFERRED:
         amount = body["amount_micro"]
         if event.subject == account:
             yield "sent", -amount, amount, body["to_account_id"]
@@ -98,9 +112,9 @@ def _movements(account: str, event: LedgerEvent) -> Iterable[tuple[str, int, int
             yield "received", amount, amount, body["account_id"]
 
 
-def _payment(account: str, record: Mapping[str, Any]) -> Iterable[tuple[str, int, int, str]]:
-    if (record["payer_id"] or record["developer_id"]) == account:
-        yield "spent", -record["cost_micro"], record["cost_micro"], record["job_id"]
-    if record["account_id"] == account:
-        share = provider_share(record)
-        yield "earned", share, share, record["job_id"]
+def _payment(account: str, job: LedgerJob) -> Iterable[tuple[str, int, int, str]]:
+    cost, share = job.cost_micro or 0, job.provider_share_micro or 0
+    if (job.record["payer_id"] or job.record["developer_id"]) == account:
+        yield "spent", -cost, cost, job.id
+    if job.record["account_id"] == account:
+        yield "earned", share, share, job.id

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from portal.accounts.models import Account, Role
 from portal.books import queries
-from portal.books.queries import BalanceView, BlockDetail, EventView, JobView, TransactionDetail
+from portal.books.models import LedgerEvent
+from portal.books.queries import BalanceView, BlockDetail, JobView, TransactionDetail
 from portal.errors import NotThere
 from portal.outbox import queries as outbox
-from portal.outbox.queries import OperationView
+from portal.outbox.models import OutboxOperation
 from portal.providers.queries import providers_of
+from wire.ledger.operations import subject_in
 
 
 class RecordMissing(NotThere):
@@ -22,7 +24,7 @@ def sees_all(viewer: Account) -> bool:
     return viewer.is_staff or viewer.has_role(Role.PEER)
 
 
-def concerns(viewer: Account, event: EventView) -> bool:
+def concerns(viewer: Account, event: LedgerEvent) -> bool:
     """Return whether a change is of the viewer's account, functions, providers or jobs."""
     parties = (event.subject, event.body.get("developer_id"), event.body.get("account_id"))
     return str(viewer.id) in parties
@@ -77,12 +79,14 @@ def transaction_for(viewer: Account, transaction_id: str) -> TransactionDetail:
     return replace(found, events=events, operations=_of(found.operations, viewer.id, events))
 
 
-def _of(operations: Iterable[OperationView], viewer_id: UUID, events: Iterable[EventView]) -> tuple[OperationView, ...]:
+def _of(
+    operations: Iterable[OutboxOperation], viewer_id: UUID, events: Iterable[LedgerEvent]
+) -> tuple[OutboxOperation, ...]:
     subjects = {str(viewer_id), *(event.subject for event in events)}
     return tuple(operation for operation in operations if operation.subject in subjects)
 
 
-def operation_for(viewer: Account, operation_id: str) -> OperationView:
+def operation_for(viewer: Account, operation_id: str) -> OutboxOperation:
     """Return where an operation stands, to who authored it or is its subject, peers and administrators.
 
     :raises RecordMissing: when there is none.
@@ -93,9 +97,9 @@ def operation_for(viewer: Account, operation_id: str) -> OperationView:
     return found
 
 
-def _is_of(viewer: Account, found: OperationView) -> bool:
+def _is_of(viewer: Account, found: OutboxOperation) -> bool:
     """Return whether the viewer is its subject or, by a key of its own or of a machine of its own, its author."""
     if found.subject == str(viewer.id):
         return True
-    author = found.operation_id.removeprefix(f"{found.kind}:").partition(":")[0]
+    author = subject_in(found.operation_id).partition(":")[0]
     return author in {str(viewer.id), *(str(provider.id) for provider in providers_of(viewer))}

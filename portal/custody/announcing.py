@@ -6,11 +6,12 @@ from portal.custody.ownership import own_key_of, publication_by_owner
 from portal.functions.models import FunctionVersion
 from portal.keys import KeyName, signing_key
 from portal.outbox.models import OutboxOperation
-from portal.outbox.operations import enqueue, operation_id_of
+from portal.outbox.operations import enqueue
 from portal.providers.models import Provider
 from wire.ledger.operations import (
     PublishVersion,
     RegisterProvider,
+    operation_id_of,
 )
 from wire.signing import SigningKey
 

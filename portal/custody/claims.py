@@ -6,8 +6,8 @@ from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
 from portal.books.models import LedgerJob
 from portal.errors import Conflict, Invalid
-from portal.outbox.operations import enqueue, operation_id_of
-from wire.ledger.operations import RefuseClaim
+from portal.outbox.operations import enqueue
+from wire.ledger.operations import RefuseClaim, operation_id_of
 from wire.ledger.states import JobRecordState
 
 LONGEST_REASON = 200

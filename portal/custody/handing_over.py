@@ -6,9 +6,9 @@ from uuid import UUID
 from portal.custody.ownership import own_key_of
 from portal.errors import Conflict, Invalid
 from portal.keys import KeyName, signing_key
-from portal.outbox.operations import enqueue, operation_id_of
+from portal.outbox.operations import enqueue
 from wire.errors import BadSignature, Malformed
-from wire.ledger.operations import OwnAccount
+from wire.ledger.operations import OwnAccount, operation_id_of
 from wire.signing import ENROLMENT, PublicKey, SigningKey
 
 

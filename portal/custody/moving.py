@@ -16,9 +16,9 @@ from portal.custody.ownership import own_key_of, signed_by_owner
 from portal.errors import Conflict, Invalid
 from portal.keys import KeyName, signing_key
 from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.operations import enqueue, operation_id_of
+from portal.outbox.operations import enqueue
 from wire.ledger import keys
-from wire.ledger.operations import Arguments, AskPayout, Deposit, GiveNotice, Transfer, WithdrawDeposit
+from wire.ledger.operations import Arguments, AskPayout, Deposit, GiveNotice, Transfer, WithdrawDeposit, operation_id_of
 from wire.money import MAX_MICRO, Micro
 
 

@@ -5,7 +5,7 @@ from portal.errors import Conflict, PortalError
 from portal.outbox.models import OutboxOperation, OutboxState
 from wire.codec import decode, parse_object, to_plain
 from wire.ledger import keys
-from wire.ledger.operations import Arguments, operation_text
+from wire.ledger.operations import Arguments, operation_id_of, operation_text
 from wire.ledger.records import Owner
 from wire.problems import Reason
 from wire.signing import payload_of
@@ -43,12 +43,12 @@ def signed_by_owner(account_id: str, arguments: Arguments, subject: object) -> O
 def unsigned_text(account_id: str, arguments: Arguments, subject: object) -> str:
     """Return an operation as the owner has to sign it; each try that the ledger refused takes a new id."""
     tries = len(_sent(account_id, arguments, subject))
-    base = f"{arguments.kind}:{account_id}:{subject}"
+    base = operation_id_of(arguments, account_id, subject)
     return operation_text(f"{base}:{tries + 1}" if tries else base, arguments)
 
 
 def _sent(account_id: str, arguments: Arguments, subject: object) -> list[OutboxOperation]:
-    base = f"{arguments.kind}:{account_id}:{subject}"
+    base = operation_id_of(arguments, account_id, subject)
     return list(OutboxOperation.objects.filter(operation_id__startswith=base).order_by("id"))
 
 

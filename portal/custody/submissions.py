@@ -10,19 +10,20 @@ from uuid import UUID
 
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.ids import require_own_id
-from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS, Submitted, read
+from chaincode.contracts.execution.reading import Submitted, read
 from portal.accounts import throttle
 from portal.accounts.throttle import Attempt
 from portal.books.models import LedgerJob, WorldState
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import text_of
-from portal.outbox.queries import OperationView, operation
+from portal.outbox.queries import operation
 from wire import signing
 from wire.codec import decode
 from wire.errors import BadSignature
 from wire.ledger import keys
 from wire.ledger.operations import (
+    MAX_OPERATION_CHARS,
     AskPayout,
     AttestEpoch,
     ClaimJob,
@@ -125,7 +126,7 @@ class Signed:
 class Standing:
     """Where an operation stands, and the job that it is about."""
 
-    operation: OperationView
+    operation: OutboxOperation
     #: As the newest block has it; empty when it is about no job of the author's, or none that the ledger knows.
     job_state: str = ""
 
@@ -194,9 +195,7 @@ def store(signed: Signed, *, now: datetime) -> Standing:
     row = OutboxOperation.objects.get(operation_id=submitted.operation_id)
     if text_of(row.body) != text_of(submitted.text):
         raise OperationIdTaken
-    found = operation(submitted.operation_id)
-    assert found is not None, submitted.operation_id
-    return Standing(operation=found, job_state=_job_state(signed))
+    return Standing(operation=row, job_state=_job_state(signed))
 
 
 def _insert(signed: Signed, now: datetime) -> None:

@@ -9,12 +9,13 @@ from django.db import transaction
 from portal.custody.ownership import own_key_of, signed_by_owner
 from portal.keys import AUTHORITIES, KeyName, signing_key
 from portal.outbox.models import OutboxOperation
-from portal.outbox.operations import Outgoing, enqueue, enqueue_all, operation_id_of, text_of
+from portal.outbox.operations import Outgoing, enqueue, enqueue_all, text_of
 from wire import signing
 from wire.ledger.operations import (
     Approve,
     Deposit,
     Mint,
+    operation_id_of,
 )
 from wire.money import Micro
 from wire.signing import SigningKey

@@ -18,7 +18,7 @@ from portal.gateway.errors import CallRefused
 from portal.gateway.ports import StoredInvocation, StoredResult
 from portal.invocations.queries import find_invocation, find_result
 from scheduler.states import InvocationState
-from wire.money import billed_ms, cost_of
+from wire.money import bill
 from wire.problems import Reason
 
 T = TypeVar("T")
@@ -112,6 +112,6 @@ def _result(invocation_id: UUID) -> StoredResult | None:
     if found is None:
         return None
     result, job = found
-    run_ms = billed_ms(claimed_ms=job.claimed_ms, observed_ms=job.observed_ms, max_ms=job.max_ms)
-    cost = cost_of(run_ms=run_ms, price_nano_per_ms=job.price_nano_per_ms) if job.cost_micro is None else job.cost_micro
+    owed = bill(job, claimed_ms=job.claimed_ms, observed_ms=job.observed_ms)
+    cost = owed if job.cost_micro is None else job.cost_micro
     return StoredResult(job_id=job.id, output=bytes(result.output), run_ms=job.claimed_ms or 0, cost_micro=cost)

@@ -1,7 +1,6 @@
 """What a request is about, to the letter: the operation that it leads to, and the digest that approvals are for."""
 
 from portal.governance.models import GovernedRequest, RequestKind
-from portal.outbox.operations import operation_id_of
 from wire.codec import canonical_json
 from wire.ledger.operations import (
     Arguments,
@@ -13,6 +12,7 @@ from wire.ledger.operations import (
     RegisterOperator,
     RevokeKey,
     SetFees,
+    operation_id_of,
     operation_text,
 )
 from wire.signing import sha256_hex

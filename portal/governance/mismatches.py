@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
-from portal.books import earnings, queries
+from portal.books import queries
 from portal.books.models import LedgerJob
 from portal.books.queries import JobView
 from portal.books.visibility import RecordMissing
@@ -20,7 +20,9 @@ from portal.governance.storing import checked_note, propose
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import text_of
 from wire.codec import parse_object
+from wire.ledger.fees import shares
 from wire.ledger.operations import ClaimJob, SubmitReceipt
+from wire.ledger.records import FeePolicy
 from wire.ledger.states import JobRecordState
 from wire.money import billed_ms, cost_of
 from wire.signing import payload_of
@@ -96,7 +98,7 @@ def mismatch(job_id: str) -> Mismatch:
 def payment(record: Any, pay_ms: int) -> Payment:
     """Return what a job's record says that so much time costs; 0 pays nothing."""
     cost = int(cost_of(run_ms=pay_ms, price_nano_per_ms=record["price_nano_per_ms"])) if pay_ms else 0
-    share = earnings.provider_share({**record, "cost_micro": cost})
+    share = shares(cost, FeePolicy(**record["fee_policy"])).provider
     return Payment(
         pay_ms=pay_ms,
         cost_micro=cost,

@@ -10,7 +10,7 @@ from portal.errors import Invalid
 from portal.governance.asking import Wish
 from portal.governance.models import GovernedRequest, RequestKind
 from portal.governance.storing import propose
-from wire.ledger.genesis import WHOLE_PPM
+from wire.ledger.fees import WHOLE_PPM
 
 
 def propose_top_up(by: Account, *, account: Account, wish: Wish, reference: str, now: datetime) -> GovernedRequest:

@@ -12,7 +12,9 @@ from portal.governance.models import GovernedRequest, RequestKind, RequestState
 from portal.moments import moment
 from portal.outbox.models import OutboxOperation, OutboxState
 from wire.ledger.blocks import Block, OperationResult, OperationStatus, TransactionRecord
+from wire.ledger.events import PROPOSAL_ENACTED, PROPOSAL_REJECTED, payout_is
 from wire.ledger.operations import Approve, AskPayout, RefusePayout
+from wire.ledger.states import PayoutState
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +32,7 @@ _REFUSED = {
     Approve.kind: ((RequestState.PROPOSED,), RequestState.FAILED),
     **dict.fromkeys(_PROPOSALS, ((RequestState.PROPOSED,), RequestState.FAILED)),
 }
-_ASKED = "payout.asked.v1"
-_ENACTED = "proposal.enacted.v1"
-_REJECTED = "proposal.rejected.v1"
+_ASKED = payout_is(PayoutState.ASKED)
 _ENDED = (RequestState.REFUSED, RequestState.FAILED)
 _CLOSED = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
 
@@ -93,11 +93,11 @@ def _ask_for_owner(payout: Mapping[str, Any], at: datetime) -> None:
 
 def _end_proposals(events: Iterable[tuple[str, str]], at: datetime) -> None:
     for name, subject in events:
-        if name == _ENACTED:
+        if name == PROPOSAL_ENACTED:
             open_or_failed = (RequestState.PROPOSED, RequestState.FAILED)
             if _move(subject, open_or_failed, {"state": RequestState.DONE, "reason": "", "ended_at": at}):
                 log.info("request.moved", extra={"operation_id": subject, "state": RequestState.DONE.value})
-        elif name == _REJECTED:
+        elif name == PROPOSAL_REJECTED:
             reason = "The proposal was rejected on the ledger."
             _move(subject, (RequestState.PROPOSED,), {"state": RequestState.FAILED, "reason": reason, "ended_at": at})
 

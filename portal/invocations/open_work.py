@@ -8,7 +8,7 @@ from portal.providers.models import Provider, ProviderState
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.ports import OpenInvocation, OpenJob, SeenProvider
 from wire.messages import InvocationReply, InvocationRequest, MachineReport
-from wire.money import billed_ms, cost_of
+from wire.money import bill
 from wire.problems import Reason
 
 
@@ -49,7 +49,7 @@ def outcome(invocation_id: UUID) -> InvocationReply | None:
         job_id=job.id if job else None,
         output=bytes(result.output) if result else b"",
         run_ms=(job.claimed_ms or 0) if job else 0,
-        cost_micro=_cost(job) if job else 0,
+        cost_micro=bill(job, claimed_ms=job.claimed_ms, observed_ms=job.observed_ms) if job else 0,
     )
 
 
@@ -69,11 +69,6 @@ def _open(invocation: Invocation) -> OpenInvocation:
         attempts=len(tried),
         tried=tuple(tried),
     )
-
-
-def _cost(job: Job) -> int:
-    run_ms = billed_ms(claimed_ms=job.claimed_ms, observed_ms=job.observed_ms, max_ms=job.max_ms)
-    return cost_of(run_ms=run_ms, price_nano_per_ms=job.price_nano_per_ms)
 
 
 def _ms(at: datetime) -> int:

@@ -5,17 +5,20 @@ from datetime import datetime
 from portal.books.read_model import bulk
 from portal.invocations.models import Job, Result
 from wire.ledger.blocks import Block
+from wire.ledger.events import job_is
+from wire.ledger.states import JobRecordState
 
 #: So many rows are touched by one statement.
 _AT_ONCE = 500
 #: After these events a job is never paid.
-_UNPAID = frozenset({"job.failed.v1", "job.superseded.v1", "job.expired.v1"})
+_UNPAID = frozenset(map(job_is, (JobRecordState.FAILED, JobRecordState.SUPERSEDED, JobRecordState.EXPIRED)))
+_PAID = job_is(JobRecordState.SETTLED)
 
 
 def record_payments(block: Block) -> None:
     """Note on the jobs' rows what the ledger paid for them, in the follower's database transaction."""
     events = list(block.events())
-    paid = [event for event in events if event.name == "job.settled.v1"]
+    paid = [event for event in events if event.name == _PAID]
     paid_at = bulk.stamp(block.timestamp_ms)
     rows = ((event.subject, paid_at, event.body["cost_micro"]) for event in paid)
     bulk.update(Job, ("id", "paid_at", "cost_micro"), rows)

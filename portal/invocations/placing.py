@@ -12,10 +12,10 @@ from django.db.models import F
 from portal.books.models import Balance, Reservation
 from portal.invocations.models import DailySpending, Invocation, Job
 from portal.moments import moment
-from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
+from portal.outbox.operations import Outgoing, enqueue_all
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import PlaceJob, StoreInvocation, Verdict
-from wire.ledger.operations import CreateJob
+from wire.ledger.operations import CreateJob, operation_id_of
 
 K = TypeVar("K")
 

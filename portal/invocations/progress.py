@@ -13,11 +13,11 @@ from django.utils import timezone
 from portal.invocations.models import Invocation, Job, Result
 from portal.invocations.placing import give_back
 from portal.moments import moment
-from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
+from portal.outbox.operations import Outgoing, enqueue_all
 from scheduler.states import JOB_MOVES, OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
-from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob
-from wire.money import billed_ms, cost_of
+from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob, operation_id_of
+from wire.money import bill
 from wire.problems import Reason
 
 #: How long a result can be fetched.
@@ -175,8 +175,7 @@ def _rows(job_ids: Iterable[str]) -> dict[str, JobRow]:
 
 
 def _cost(change: FinishJob, row: JobRow) -> int:
-    run_ms = billed_ms(claimed_ms=change.run_ms, observed_ms=change.observed_ms, max_ms=row.max_ms)
-    return cost_of(run_ms=run_ms, price_nano_per_ms=row.price_nano_per_ms)
+    return bill(row, claimed_ms=change.run_ms, observed_ms=change.observed_ms)
 
 
 def _result(change: FinishJob, now: datetime) -> Result:

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fabric_client.profile import Profile
-from ledger.embedded import EmbeddedReader, EmbeddedWriter
+from ledger.embedded import verification as embedded
+from ledger.embedded.ledger import EmbeddedReader, EmbeddedWriter
 from ledger.errors import LedgerDamaged
+from ledger.fabric import verification as fabric
 from ledger.fabric.errors import in_our_words
 from ledger.fabric.ledger import FabricLedger, FabricReader
+from ledger.verification import Progress, Verified
 from portal.environment import setting
 from portal.keys import KeyName, load_genesis, signing_key
 from wire.ledger import keys
@@ -21,6 +24,16 @@ def open_reader() -> EmbeddedReader | FabricReader:
     if profile := setting("CHAINFAAS_FABRIC_PROFILE"):
         return FabricReader(_profile(profile))
     return EmbeddedReader.open_file(Path(setting("CHAINFAAS_LEDGER_FILE")))
+
+
+def verify(ledger: EmbeddedReader | FabricReader, progress: Progress) -> Verified:
+    """Prove a ledger from its first block.
+
+    :raises LedgerDamaged: naming the block and what is wrong with it.
+    """
+    if isinstance(ledger, FabricReader):
+        return fabric.verify(ledger, load_genesis(), progress)
+    return embedded.verify(ledger, load_genesis(), progress)
 
 
 def open_writer(on_block: Callable[[], object] = lambda: None) -> EmbeddedWriter | FabricLedger:

@@ -16,8 +16,9 @@ from portal.books.models import LedgerJob
 from portal.ledgerd import epochs
 from portal.outbox import leadership
 from portal.outbox.models import OutboxOperation
-from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
-from wire.ledger.operations import ExpireJob, Fold, PayClaim
+from portal.outbox.operations import Outgoing, enqueue_all
+from wire.ledger import keys
+from wire.ledger.operations import ExpireJob, Fold, PayClaim, operation_id_of
 from wire.ledger.states import JobRecordState
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ MOST_AT_ONCE = 1000
 FOLD_FROM = 100
 #: The ledger's clock may be behind ours by so much: what is asked for too early is refused for good.
 MARGIN_MS = 120_000
-_DELTAS = "delta~"
 _PAY, _EXPIRE = operation_id_of(PayClaim, ""), operation_id_of(ExpireJob, "")
 
 
@@ -82,7 +82,8 @@ class Chores:
 
     def _folds(self, now: datetime) -> Iterator[Outgoing]:
         """As many folds as the credits of an account need that has many; named by the minute, for each is another."""
-        for account_id, deltas in groupby(self._ledger.items(_DELTAS), key=lambda item: item[0].split("~")[1]):
+        items = self._ledger.items(keys.delta_prefix())
+        for account_id, deltas in groupby(items, key=lambda item: keys.account_of(item[0])):
             waiting = sum(1 for _ in deltas)
             for number in range(waiting // FOLDED_AT_ONCE + 1 if waiting >= FOLD_FROM else 0):
                 yield Outgoing(

@@ -6,18 +6,19 @@ from datetime import datetime
 
 from ledger.ports import LedgerReader
 from portal.books.models import Bookmark
-from portal.outbox.operations import Outgoing, operation_id_of
+from portal.outbox.operations import Outgoing
 from wire.codec import decode
 from wire.ledger import keys
 from wire.ledger.blocks import Block
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
-from wire.ledger.operations import CheckpointEpoch, CloseEpoch
+from wire.ledger.events import EPOCH_CONTRADICTED, epoch_is
+from wire.ledger.operations import CheckpointEpoch, CloseEpoch, operation_id_of
 from wire.ledger.records import Epoch
 from wire.ledger.states import EpochState
 
 log = logging.getLogger(__name__)
 
-_ALARMS = frozenset({"epoch.contradicted.v1", "epoch.disputed.v1"})
+_ALARMS = frozenset({EPOCH_CONTRADICTED, epoch_is(EpochState.DISPUTED)})
 
 
 def due(ledger: LedgerReader, now: datetime, *, margin_ms: int) -> Iterator[Outgoing]:

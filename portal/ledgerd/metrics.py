@@ -12,8 +12,7 @@ from portal.books.models import Reservation
 from portal.books.read_model.outcomes import REFUSED
 from portal.outbox import queries
 from portal.outbox.models import OutboxOperation
-from portal.outbox.operations import operation_id_of
-from wire.ledger.operations import CreateJob
+from wire.ledger.operations import CreateJob, operation_id_of
 
 
 class Metrics:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from ledger.errors import LedgerUnavailable
 from portal.outbox.models import OutboxOperation
-from portal.outbox.operations import operation_id_of, text_of
-from wire.ledger.operations import CreateJob
+from portal.outbox.operations import text_of
+from wire.ledger.operations import CreateJob, operation_id_of
 
 log = logging.getLogger(__name__)
 

@@ -71,6 +71,11 @@ class OutboxOperation(models.Model):
     def __str__(self) -> str:
         return f"{self.operation_id} {self.state}"
 
+    @property
+    def waits(self) -> bool:
+        """Whether the ledger is still to answer it."""
+        return self.state in WAITING
+
     @classmethod
     def sent_in(cls, transaction_id: str) -> "list[OutboxOperation]":
         """Return a transaction's operations, in their order; one index has the open ones, another one the others."""

@@ -7,10 +7,7 @@ from datetime import datetime
 from portal.outbox.errors import OperationConflict
 from portal.outbox.models import OutboxOperation
 from wire import signing
-from wire.ledger.operations import (
-    Arguments,
-    operation_text,
-)
+from wire.ledger.operations import Arguments, operation_text
 from wire.signing import SigningKey
 
 
@@ -24,11 +21,6 @@ class Outgoing:
     subject: str
     #: Who signs it; none: the recorder's signature on the transaction is enough.
     author: SigningKey | None = None
-
-
-def operation_id_of(arguments: type[Arguments], subject: object) -> str:
-    """Return an operation's identity on the ledger: its kind and what makes it unique, as `job.create:<job id>`."""
-    return f"{arguments.kind}:{subject}"
 
 
 def enqueue(

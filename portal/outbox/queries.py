@@ -14,26 +14,6 @@ _MOST_LOOKED_AT = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OperationView:
-    """One operation as the outbox has it."""
-
-    operation_id: str
-    kind: str
-    subject: str
-    state: str
-    #: Why it was refused or set aside.
-    reason: str
-    transaction_id: str
-    created_at: datetime
-    answered_at: datetime | None
-
-    @property
-    def waits(self) -> bool:
-        """Whether the ledger is still to answer it."""
-        return self.state in WAITING
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
     """How many operations wait, are on their way, and were set aside."""
 
@@ -44,16 +24,15 @@ class Backlog:
     oldest_at: datetime | None
 
 
-def operation(operation_id: str) -> OperationView | None:
+def operation(operation_id: str) -> OutboxOperation | None:
     """Return where an operation stands; None when the outbox has no such operation."""
-    row = OutboxOperation.objects.filter(operation_id=operation_id).first()
-    return None if row is None else operation_view(row)
+    return OutboxOperation.objects.filter(operation_id=operation_id).first()
 
 
-def waiting_operations(subject: object) -> Sequence[OperationView]:
+def waiting_operations(subject: object) -> Sequence[OutboxOperation]:
     """Return the operations about an account, a job, a version or a provider that no block shows yet."""
     waiting = OutboxOperation.objects.filter(subject=str(subject), state__in=WAITING)
-    return [operation_view(row) for row in waiting.order_by("id")[:MOST_AT_ONCE]]
+    return list(waiting.order_by("id")[:MOST_AT_ONCE])
 
 
 def backlog() -> Backlog:
@@ -77,24 +56,9 @@ def counts_by_state() -> Mapping[str, int]:
     return dict(OutboxOperation.objects.values_list("state").annotate(Count("id")).order_by())
 
 
-def set_aside(limit: int) -> Sequence[OperationView]:
+def set_aside(limit: int) -> Sequence[OutboxOperation]:
     """Return the oldest operations that were set aside, each with its reason: for administrators."""
-    rows = _unanswered().filter(state=OutboxState.SET_ASIDE).order_by("id")
-    return [operation_view(row) for row in rows[:limit]]
-
-
-def operation_view(row: OutboxOperation) -> OperationView:
-    """Return a row as others see it."""
-    return OperationView(
-        operation_id=row.operation_id,
-        kind=row.kind,
-        subject=row.subject,
-        state=row.state,
-        reason=row.reason,
-        transaction_id=row.transaction_id,
-        created_at=row.created_at,
-        answered_at=row.answered_at,
-    )
+    return list(_unanswered().filter(state=OutboxState.SET_ASIDE).order_by("id")[:limit])
 
 
 def _unanswered() -> QuerySet[OutboxOperation]:

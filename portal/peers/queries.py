@@ -17,10 +17,10 @@ from portal.peers.models import JoinCode, Peer
 from portal.providers.codes import open_codes
 from wire.ledger import keys
 from wire.ledger.clocks import EPOCH_MS
+from wire.ledger.events import EPOCH_ATTESTED, EPOCH_CONTRADICTED, EPOCH_PAID
 from wire.ledger.records import Epoch, Operator
 from wire.ledger.states import EpochState
 
-_ATTESTED, _CONTRADICTED, _PAID = "epoch.attested.v1", "epoch.contradicted.v1", "epoch.paid.v1"
 _SHOWN_EPOCHS = 24
 _MOST_EVENTS = 2 * _SHOWN_EPOCHS
 _MOST_OPERATORS = 500
@@ -117,7 +117,7 @@ def operators() -> list[OperatorView]:
 def alarms() -> list[Alarm]:
     """Return the newest contradictions of the controller's checkpoints: for administrators."""
     owners = [str(owner) for owner in Peer.objects.values_list("owner_id", flat=True).distinct()[:_MOST_OPERATORS]]
-    events = LedgerEvent.objects.filter(subject__in=owners, name=_CONTRADICTED).order_by("-id")[:_MOST_ALARMS]
+    events = LedgerEvent.objects.filter(subject__in=owners, name=EPOCH_CONTRADICTED).order_by("-id")[:_MOST_ALARMS]
     return [
         Alarm(account_id=event.subject, epoch=event.body["epoch"], at=event.at, block_hash=event.body["block_hash"])
         for event in events
@@ -137,18 +137,18 @@ def _state(account: Account, registered: Operator | None, newest: Epoch | None, 
 
 def _epochs(account_id: UUID) -> Iterator[EpochLine]:
     """Yield the newest epochs in which an account attested or was paid."""
-    names = (_ATTESTED, _CONTRADICTED, _PAID)
+    names = (EPOCH_ATTESTED, EPOCH_CONTRADICTED, EPOCH_PAID)
     events = LedgerEvent.objects.filter(subject=str(account_id), name__in=names).order_by("-id")[:_MOST_EVENTS]
     paid: dict[int, int] = {}
     for event in events:
         epoch = int(event.body["epoch"])
-        if event.name == _PAID:
+        if event.name == EPOCH_PAID:
             paid[epoch] = int(event.body["amount_micro"])
             continue
         yield EpochLine(
             epoch=epoch,
             began_at=moment(epoch * EPOCH_MS),
-            said="attested" if event.name == _ATTESTED else "contradicted",
+            said="attested" if event.name == EPOCH_ATTESTED else "contradicted",
             height=int(event.body["height"]),
             at=event.at,
             share_micro=paid.get(epoch, 0),

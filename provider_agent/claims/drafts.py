@@ -8,13 +8,10 @@ from wire import signing
 from wire.codec import encode, from_plain, parse_object
 from wire.envelope import parse_as
 from wire.errors import BadSignature, WireError
-from wire.ledger.operations import ClaimJob, operation_text
+from wire.ledger.operations import MAX_OPERATION_CHARS, ClaimJob, operation_id_of, operation_text
 from wire.messages import Acknowledgement, Receipt, Ticket, WorkingKey
 from wire.outcomes import PROVIDER_FAULTS
 from wire.signing import PublicKey, SigningKey, key_id_of, payload_of, sha256_hex
-
-#: Of one operation, by the ledger's rules.
-MAX_OPERATION_CHARS = 65_536
 
 
 class NothingToSend(Exception):
@@ -54,7 +51,11 @@ def draft(evidence: Evidence, working_keys: Mapping[str, str], *, provider_id: s
         working_keys=tuple(statements),
         acknowledgement=acknowledgement,
     )
-    return _draft(evidence, arguments, provider_id)
+    # The same claim again is the same operation, another one is another.
+    content = f"{sha256_hex(encode(arguments))[:16]}-{evidence.tries}"
+    operation_id = operation_id_of(ClaimJob, provider_id, evidence.job_id, content)
+    text = operation_text(operation_id, arguments).encode()
+    return Draft(operation_id=operation_id, text=text, is_acknowledged=acknowledgement is not None)
 
 
 def signed(claim: Draft, key: SigningKey) -> str:
@@ -66,14 +67,6 @@ def signed(claim: Draft, key: SigningKey) -> str:
     if len(jws) > MAX_OPERATION_CHARS:
         raise NothingToSend(f"its ticket is too large for a claim of at most {MAX_OPERATION_CHARS} characters")
     return jws
-
-
-def _draft(evidence: Evidence, arguments: ClaimJob, provider_id: str) -> Draft:
-    """Name the claim by its content: the same one again is the same operation, another one is another."""
-    content = sha256_hex(encode(arguments))[:16]
-    operation_id = f"{arguments.kind}:{provider_id}:{evidence.job_id}:{content}-{evidence.tries}"
-    text = operation_text(operation_id, arguments).encode()
-    return Draft(operation_id=operation_id, text=text, is_acknowledged=arguments.acknowledgement is not None)
 
 
 def _require_due(ticket: Ticket, receipt: Receipt, *, acknowledged: bool, now_ms: int) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Self
 
-from fabric_client.blocks import chaincode_transaction
-from fabric_client.committing import CALL_SECONDS, commit
 from fabric_client.errors import (
     ChaincodeRefused,
     CommitStatusUnknown,
@@ -21,13 +19,15 @@ from fabric_client.errors import (
 )
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peers
-from fabric_client.proposals import Call, propose
+from ledger.errors import LedgerError
+from ledger.fabric.contracts import Contracts
 from provider_agent.errors import AgentError
 from provider_agent.machine.portal import OperationAnswer
 from provider_agent.ports import Clock
-from wire import names, signing
-from wire.codec import decode, encode, from_plain
+from wire import signing
+from wire.codec import decode, encode
 from wire.enrolment import JobQuery, Membership
+from wire.ledger import names
 from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody
 from wire.ledger.operations import Operation
 from wire.ledger.states import JobRecordState
@@ -61,6 +61,7 @@ class PeerLedger:
         if not endpoints:
             raise NetworkFailed("no peer of the network is known: chainfaas-agent renew")
         self._peers = Peers(endpoints, identity)
+        self._contracts = Contracts(self._peers, channel=membership.channel, chaincode=membership.chaincode)
         self._membership = membership
         self._key = key
         self._clock = clock
@@ -95,16 +96,12 @@ class PeerLedger:
         """Return the state of a job of this machine's; empty when the ledger has none."""
         now_ms = self._clock()
         query = self._key.sign(encode(JobQuery(job_id=job_id, asked_at_ms=now_ms)), signing.QUERY)
-        proposal = propose(self._peers.identity, self._call(names.FABRIC_OWN_JOB, query, now_ms))
         try:
-            answer = self._peers.ask(lambda gateway: gateway.evaluate(proposal, seconds=CALL_SECONDS))
-        except ChaincodeRefused as refused:
-            if refused.status == HTTPStatus.NOT_FOUND:
+            return str(json.loads(self._contracts.evaluate(names.OWN_JOB, query, timestamp_ms=now_ms))["state"])
+        except LedgerError as error:
+            if isinstance(error.__cause__, ChaincodeRefused) and error.__cause__.status == HTTPStatus.NOT_FOUND:
                 return ""
-            raise self._explained(refused) from refused
-        except FabricError as error:
             raise self._explained(error) from error
-        return str(json.loads(answer)["state"])
 
     def _state_after(self, job_id: str) -> str:
         for _ in range(_QUESTIONS):
@@ -116,41 +113,26 @@ class PeerLedger:
     def _committed(self, operation: str) -> OperationResult:
         """Return what the contracts answered to an operation."""
         for _ in range(_TRIES):
+            body = TransactionBody(
+                transaction_id=f"claim-{uuid.uuid4().hex}", timestamp_ms=self._clock(), operations=(operation,)
+            )
             try:
-                return self._committed_once(operation)
-            except ReadConflict as conflict:
-                last = conflict
-            except FabricError as error:
-                raise self._explained(error) from error
+                (result,) = self._contracts.submit(self._key.sign(encode(body), signing.TRANSACTION)).results
+            except LedgerError as error:
+                if not isinstance(error.__cause__, ReadConflict):
+                    raise self._explained(error) from error
+                last = error
+            else:
+                return result
         raise NetworkFailed(f"other transactions were faster {_TRIES} times: claim it again") from last
 
-    def _committed_once(self, operation: str) -> OperationResult:
-        now_ms = self._clock()
-        own_id = f"claim-{uuid.uuid4().hex}"
-        body = TransactionBody(transaction_id=own_id, timestamp_ms=now_ms, operations=(operation,))
-        envelope = self._key.sign(encode(body), signing.TRANSACTION)
-        proposal = propose(self._peers.identity, self._call(names.FABRIC_SUBMIT, envelope, now_ms))
-        prepared = commit(self._peers, proposal)
-        transaction = chaincode_transaction(prepared)
-        assert transaction is not None
-        (result,) = json.loads(transaction.response)
-        return from_plain(OperationResult, result)
-
-    def _call(self, function: str, argument: str, now_ms: int) -> Call:
-        return Call(
-            channel=self._membership.channel,
-            chaincode=self._membership.chaincode,
-            function=function,
-            arguments=(argument.encode(),),
-            timestamp_ms=now_ms,
-        )
-
-    def _explained(self, error: FabricError) -> NetworkFailed:
+    def _explained(self, error: LedgerError) -> NetworkFailed:
         """Return an error with what to do about it."""
         asked = ", ".join(peer.address for peer in self._membership.peers)
-        if isinstance(error, ChaincodeRefused):
-            return NetworkFailed(f"the ledger refuses: {error.reason}")
-        advice = _ADVICE.get(type(error), "the network failed")
+        cause = error.__cause__
+        if isinstance(cause, ChaincodeRefused):
+            return NetworkFailed(f"the ledger refuses: {cause.reason}")
+        advice = next((text for kind, text in _ADVICE.items() if isinstance(cause, kind)), "the network failed")
         return NetworkFailed(f"{advice} (peers: {asked}; {error})")
 
 

@@ -78,7 +78,7 @@ async def _finish(core: Core, arrival: Arrival, invocation: LiveInvocation, rece
         core.live.forget(invocation)
         core.fleet.succeeded(job.provider_id, invocation.need.image_digest)
         log.info("job.finished", extra=arrival.ids | {"exit_state": receipt.exit_state})
-        await endings.reply(core, invocation, change.reply(max_ms=job.max_ms, price_nano_per_ms=job.price_nano_per_ms))
+        await endings.reply(core, invocation, change.reply(job))
         await _acknowledge(core, arrival, core.signer.acknowledge(receipt, now_ms=arrival.at_ms))
 
 
@@ -124,7 +124,7 @@ async def _store_late(core: Core, arrival: Arrival, receipt: Receipt, job: LiveJ
     if verdict in _ACCEPTED and invocation and invocation.job is None:
         # Its first delivery was committed and then cut short: what was left to do is done now.
         core.live.forget(invocation)
-        await endings.reply(core, invocation, change.reply(max_ms=job.max_ms, price_nano_per_ms=job.price_nano_per_ms))
+        await endings.reply(core, invocation, change.reply(job))
     return core.signer.acknowledge(receipt, now_ms=arrival.at_ms) if verdict in _ACCEPTED else None
 
 

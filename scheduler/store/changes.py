@@ -7,7 +7,7 @@ from uuid import UUID
 from scheduler.specs import VersionSpec
 from scheduler.states import JobState
 from wire.messages import InvocationReply, InvocationRequest
-from wire.money import billed_ms, cost_of
+from wire.money import Terms, bill
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import Reason
 
@@ -94,16 +94,15 @@ class FinishJob:
     #: Why the invocation failed; none when it succeeded.
     reason: Reason | None = None
 
-    def reply(self, *, max_ms: int, price_nano_per_ms: int) -> InvocationReply:
-        """Return what the gateway is told, with what a job on these terms costs."""
-        run_ms = billed_ms(claimed_ms=self.run_ms, observed_ms=self.observed_ms, max_ms=max_ms)
+    def reply(self, job: Terms) -> InvocationReply:
+        """Return what the gateway is told, with what its job costs."""
         return InvocationReply(
             invocation_id=str(self.invocation_id),
             reason=self.reason,
             job_id=self.job_id,
             output=self.output if self.reason is None else b"",
             run_ms=self.run_ms,
-            cost_micro=cost_of(run_ms=run_ms, price_nano_per_ms=price_nano_per_ms),
+            cost_micro=bill(job, claimed_ms=self.run_ms, observed_ms=self.observed_ms),
         )
 
 

@@ -21,6 +21,7 @@ from scheduler.store.changes import (
     Verdict,
 )
 from scheduler.store.ports import OpenInvocation, OpenJob, SeenProvider, TakeOver
+from wire.ledger.operations import ConfirmResult, CreateJob, SubmitReceipt, SupersedeJob, operation_id_of
 from wire.messages import InvocationReply, InvocationRequest
 from wire.problems import Reason
 
@@ -167,7 +168,7 @@ class InMemoryStore:
         self.spent[day] += cost
         self.deposits[change.version.developer_id] -= cost
         self.jobs[change.job_id] = StoredJob(change)
-        self.outbox.append(f"job.create:{change.job_id}")
+        self.outbox.append(operation_id_of(CreateJob, change.job_id))
         return Verdict.DONE
 
     def _move(self, job_id: str, new: JobState) -> Verdict:
@@ -189,12 +190,12 @@ class InMemoryStore:
         if job is None or verdict is not Verdict.DONE:
             return verdict
         job.finish, job.receipt = change, change.receipt
-        answer = change.reply(max_ms=job.place.max_ms, price_nano_per_ms=job.place.price_nano_per_ms)
+        answer = change.reply(job.place)
         self.spent[_spending(job.place)] -= job.place.max_cost_micro - answer.cost_micro
         stored = self.invocations[change.invocation_id]
         stored.state = InvocationState.FAILED if change.reason else InvocationState.SUCCEEDED
         stored.reason, stored.answer = change.reason, answer
-        self.outbox += [f"job.receipt:{change.job_id}", f"job.confirm:{change.job_id}"]
+        self.outbox += [operation_id_of(SubmitReceipt, change.job_id), operation_id_of(ConfirmResult, change.job_id)]
         return Verdict.DONE
 
     def _fail(self, change: FailJob) -> Verdict:
@@ -203,8 +204,8 @@ class InMemoryStore:
             job = self.jobs[change.job_id]
             job.receipt = change.receipt or ""
             self.spent[_spending(job.place)] -= job.place.max_cost_micro
-            self.outbox += [f"job.receipt:{change.job_id}"] if change.receipt else []
-            self.outbox.append(f"job.supersede:{change.job_id}")
+            self.outbox += [operation_id_of(SubmitReceipt, change.job_id)] if change.receipt else []
+            self.outbox.append(operation_id_of(SupersedeJob, change.job_id))
         return verdict
 
     def _end(self, change: EndInvocation) -> Verdict:

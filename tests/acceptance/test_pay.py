@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from ledger.embedded import EmbeddedWriter
+from ledger.embedded.ledger import EmbeddedWriter
 from ledger.ports import Ledger
 from portal.accounts import operations as accounts
 from portal.accounts.models import Account, Role

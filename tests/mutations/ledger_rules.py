@@ -20,7 +20,7 @@ class Mutation:
 
 def _of(rule: str, place: tuple[str, str], old: str, new: str) -> Mutation:
     file, test = place
-    path = file if file.startswith("wire/") else f"chaincode/{file}"
+    path = file if file.startswith(("wire/", "ledger/")) else f"chaincode/{file}"
     return Mutation(rule=rule, file=path, old=old, new=new, caught_by=f"{_TESTS}/{test}.py")
 
 
@@ -49,8 +49,10 @@ EPOCHS = ("contracts/monetary/epochs.py", "peers/test_epochs")
 SUBMISSION = ("contracts/submission.py", "test_embedded")
 TIME = ("embedded/submission.py", "test_embedded")
 BILLING = ("wire/money.py", "test_completion")
+FEES = ("wire/ledger/fees.py", "test_completion")
 LEDGER = ("embedded/ledger.py", "test_embedded")
-VERIFICATION = ("embedded/verification.py", "test_verify")
+REPLAY = ("ledger/verification.py", "test_verify")
+BLOCKS = ("ledger/embedded/verification.py", "test_verify")
 
 MUTATIONS: tuple[Mutation, ...] = (
     _of("only the controller creates jobs", CREATION, "ctx.require(Role.CONTROLLER)", "pass"),
@@ -100,9 +102,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of("what was not used goes back", SETTLEMENT, "held=job.max_cost_micro, cost=cost", "held=cost, cost=cost"),
     _of("unused budget comes back", (SETTLEMENT[0], "test_creation"), "spent.amount - amount", "spent.amount"),
     _of(
-        "the remainder of fees is the provider's", ACCOUNTS, "cost - platform - peers)", "cost - platform - peers - 1)"
+        "the remainder of fees is the provider's",
+        FEES,
+        "cost_micro - platform - peers)",
+        "cost_micro - platform - peers - 1)",
     ),
-    _of("fees are rounded down", ACCOUNTS, "platform_ppm // WHOLE_PPM", "platform_ppm // WHOLE_PPM + 1"),
+    _of("fees are rounded down", FEES, "platform_ppm // WHOLE_PPM", "platform_ppm // WHOLE_PPM + 1"),
     _of("nothing expires before its time", EXPIRY, "ctx.timestamp_ms <= job.pay_until_ms", "False"),
     _of(
         "nothing expires that has a receipt",
@@ -232,14 +237,19 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of("a transaction is of this minute", TIME, "> TIME_WINDOW_MS", "> 100 * TIME_WINDOW_MS"),
     _of("a submitter is known", SUBMISSION, "if not pinned.active:", "if False:"),
     _of("a transaction's id has one content", LEDGER, "payload_of(known.envelope) != payload_of(envelope)", "False"),
-    _of("blocks are chained", VERIFICATION, "block.previous_hash != self.previous_hash", "False"),
-    _of("a block's hash is its content's", VERIFICATION, "block.hash != chain.block_hash(block)", "False"),
-    _of("a block is signed", VERIFICATION, "self.key.verify(block.signature, BLOCK) != block.hash.encode()", "False"),
+    _of("blocks are chained", BLOCKS, "block.previous_hash != self._previous_hash", "False"),
+    _of("a block's hash is its content's", BLOCKS, "block.hash != chain.block_hash(block)", "False"),
+    _of("a block is signed", BLOCKS, "self._key.verify(block.signature, BLOCK) != block.hash.encode()", "False"),
     _of(
         "a replay gives the same outcome",
-        VERIFICATION,
+        REPLAY,
         "(outcome.results, outcome.writes, outcome.events) != (record.results, record.writes, record.events)",
         "False",
     ),
-    _of("the world state follows from the blocks", VERIFICATION, "if stored != replayed:", "if False:"),
+    _of(
+        "the world state follows from the blocks",
+        REPLAY,
+        "if values.get(_STORED) != values.get(_REPLAYED):",
+        "if False:",
+    ),
 )

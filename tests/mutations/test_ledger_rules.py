@@ -10,7 +10,7 @@ import pytest
 from tests.mutations.ledger_rules import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("chaincode", "wire", "tests/support", "tests/unit/chaincode")
+COPIED = ("chaincode", "ledger", "wire", "tests/support", "tests/unit/chaincode")
 PYTEST = ("-q", "-x", "--import-mode=importlib", "-c", "pytest.ini", "-p", "no:django", "-p", "no:cacheprovider")
 
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from wire.codec import decode, encode
 from wire.errors import WireError
 from wire.ledger import keys
+from wire.ledger.fees import WHOLE_PPM
 from wire.ledger.records import FeePolicy, PinnedKey, RoleKeys, Supply
 from wire.ledger.states import Role
 from wire.signing import PublicKey
 
-#: Parts in a million.
-WHOLE_PPM = 1_000_000
 #: The two organisations that endorse; a third is a matter of configuration.
 ORGANISATIONS = ("controller", "peers")
+#: The id of the transaction that writes it.
+GENESIS_TRANSACTION = "genesis"
 
 
 class BadGenesis(WireError):
@@ -65,6 +66,10 @@ class Genesis:
                 raise BadGenesis(f"{name}: is the same key as {seen[key_id]}")
             seen[key_id] = name
         return self
+
+    def writes(self) -> dict[str, str | None]:
+        """Return what the first block writes, in the order of the keys."""
+        return {key: encode(record).decode() for key, record in sorted(self.state(), key=lambda item: item[0])}
 
     def state(self) -> Iterator[tuple[str, object]]:
         """Yield the records that the first block writes."""

@@ -32,9 +32,14 @@ def delta(account_id: str, transaction_id: str, position: int) -> str:
     return f"delta~{account_id}~{transaction_id}~{position:05d}"
 
 
-def delta_prefix(account_id: str) -> str:
-    """Return what the keys of all credits to one account begin with."""
-    return f"delta~{account_id}~"
+def delta_prefix(account_id: str | None = None) -> str:
+    """Return what the keys of all waiting credits begin with, or of those to one account."""
+    return f"delta~{account_id}~" if account_id else "delta~"
+
+
+def account_of(money: str) -> str:
+    """Return whose money lies at the key of an account or of a credit."""
+    return money.split("~")[1]
 
 
 def version(version_id: str) -> str:

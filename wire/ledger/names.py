@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-from wire import names as wire_names
-
 CHAINCODE = "market"
 
 #: Functions that write.
-SUBMIT = wire_names.FABRIC_SUBMIT
+SUBMIT = "submit"
 GENESIS = "genesis"
 PROBE = "probe"
 #: Functions that only read.
@@ -15,7 +13,7 @@ GET = "get"
 ITEMS = "items"
 HISTORY = "history"
 RECORDED = "recorded"
-OWN_JOB = wire_names.FABRIC_OWN_JOB
+OWN_JOB = "own_job"
 
 #: The one event of a transaction; its content is the list of the contracts' events.
 EVENT = "operations.v1"

@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 
 from wire.codec import canonical_json, to_plain
 
+#: Of one operation as it is sent.
+MAX_OPERATION_CHARS = 65_536
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
@@ -26,6 +29,16 @@ class Arguments:
     """What the arguments of every operation have in common: the kind they belong to."""
 
     kind: ClassVar[str]
+
+
+def operation_id_of(arguments: Arguments | type[Arguments], *names: object) -> str:
+    """Return an operation's id: its kind and what makes it unique, as `job.create:<job id>`."""
+    return ":".join((arguments.kind, *map(str, names)))
+
+
+def subject_in(operation_id: str) -> str:
+    """Return what makes an operation unique among those of its kind."""
+    return operation_id.partition(":")[2]
 
 
 def operation_text(operation_id: str, arguments: Arguments) -> str:

@@ -8,12 +8,9 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from wire.codec import from_plain, parse_object
 from wire.errors import BadSignature, Malformed
-from wire.ledger.operations import Arguments
+from wire.ledger.operations import MAX_OPERATION_CHARS, Arguments
 from wire.ledger.refusals import Refusal
 from wire.signing import Jws, sha256_hex
-
-#: Of one operation as it is sent.
-MAX_OPERATION_CHARS = 65_536
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,8 +5,8 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed
 from wire.codec import to_plain
-from wire.ledger import keys
-from wire.ledger.genesis import WHOLE_PPM
+from wire.ledger import events, keys
+from wire.ledger.fees import WHOLE_PPM
 from wire.ledger.operations import SetFees
 from wire.ledger.records import FeePolicy
 from wire.ledger.refusals import Refusal
@@ -28,4 +28,4 @@ class FeesContract(Contract):
             version=arguments.version, platform_ppm=arguments.platform_ppm, peers_ppm=arguments.peers_ppm
         )
         ctx.cache.put(keys.fee_policy(), policy)
-        ctx.emit("fees.set.v1", "fees", to_plain(policy))
+        ctx.emit(events.FEES_SET, events.FEES, to_plain(policy))

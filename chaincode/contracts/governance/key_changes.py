@@ -8,7 +8,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed, transaction
 from chaincode.contracts.governance import pinning
 from wire.errors import BadSignature
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import OwnAccount, PinKey, RenounceKey, RevokeKey, RotateKey
 from wire.ledger.records import Owner, PinnedKey
@@ -82,7 +82,7 @@ class KeyContract(Contract):
         if ctx.cache.get(Owner, keys.owner(arguments.account_id)):
             raise Refused(Refusal.IN_CUSTODY_OF_OWNER)
         pinning.pin(ctx, Role.OWNER, arguments.account_id, arguments.public_key_pem)
-        ctx.emit("account.owned.v1", arguments.account_id, {"key_id": key.key_id})
+        ctx.emit(events.ACCOUNT_OWNED, arguments.account_id, {"key_id": key.key_id})
 
 
 def _role(name: str) -> Role:

@@ -5,7 +5,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed
 from wire.codec import to_plain
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.operations import RegisterOperator
 from wire.ledger.records import Operator, PinnedKey
 from wire.ledger.refusals import Refusal
@@ -36,4 +36,4 @@ class OperatorContract(Contract):
         ctx.cache.put(keys.operator(operator_id), operator)
         ctx.cache.put(keys.key(key_id), pinned)
         accounts.open_account(ctx, operator_id)
-        ctx.emit("operator.registered.v1", operator_id, to_plain(operator))
+        ctx.emit(events.OPERATOR_REGISTERED, operator_id, to_plain(operator))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.records import Operator, Owner, PinnedKey, Provider, RoleKeys
 from wire.ledger.refusals import Refusal
 from wire.ledger.states import Role
@@ -29,7 +29,7 @@ def pin(ctx: Context, role: Role, holder: str, pem: str) -> str:
     else:
         team = ctx.record(RoleKeys, keys.role(role, holder), Refusal.RAISED)
         ctx.cache.put(keys.role(role, holder), RoleKeys(key_ids=(*team.key_ids, key_id)))
-    ctx.emit("key.pinned.v1", key_id, {"role": role.value, "holder": holder, "public_key_pem": pem})
+    ctx.emit(events.KEY_PINNED, key_id, {"role": role.value, "holder": holder, "public_key_pem": pem})
     return key_id
 
 
@@ -46,7 +46,7 @@ def revoke(ctx: Context, key_id: str) -> None:
             raise Refused(Refusal.LAST_KEY)
         ctx.cache.put(place, RoleKeys(key_ids=left))
     ctx.cache.put(keys.key(key_id), replace(pinned, revoked_at_ms=ctx.timestamp_ms))
-    ctx.emit("key.revoked.v1", key_id, {"role": pinned.role.value, "holder": pinned.holder})
+    ctx.emit(events.KEY_REVOKED, key_id, {"role": pinned.role.value, "holder": pinned.holder})
 
 
 def _pin_provider(ctx: Context, provider_id: str, key_id: str) -> None:

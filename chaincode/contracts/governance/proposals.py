@@ -9,7 +9,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, Transaction, transaction
 from wire.codec import from_plain, to_plain
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.clocks import PROPOSAL_MS
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import Approve, Arguments, Reject
@@ -37,7 +37,7 @@ def propose(ctx: Context, governed: Transaction, arguments: Arguments, digest: s
         # Who proposes approves.
         approved_by=(ctx.author.holder,) if by_authority else (),
     )
-    _store(ctx, proposal, "proposal.opened.v1")
+    _store(ctx, proposal, events.PROPOSAL_OPENED)
 
 
 def _reads(arguments: Approve | Reject) -> Iterator[str]:
@@ -65,12 +65,12 @@ class ProposalContract(Contract):
             raise Refused(Refusal.APPROVED_ALREADY)
         approved = replace(proposal, approved_by=tuple(sorted((*proposal.approved_by, ctx.author.holder))))
         if not set(_genesis(ctx).organisations) <= set(approved.approved_by):
-            _store(ctx, approved, "proposal.approved.v1")
+            _store(ctx, approved, events.PROPOSAL_APPROVED)
             return
         governed = self._find(proposal.kind)
         enacting = replace(ctx, operation_id=proposal.proposal_id)
         governed.apply(enacting, from_plain(governed.arguments, proposal.arguments))
-        _store(ctx, replace(approved, state=ProposalState.ENACTED), "proposal.enacted.v1")
+        _store(ctx, replace(approved, state=ProposalState.ENACTED), events.PROPOSAL_ENACTED)
 
     @transaction(Reject, reads=_reads)
     def reject(self, ctx: Context, arguments: Reject) -> None:
@@ -81,7 +81,7 @@ class ProposalContract(Contract):
         if ctx.author.role is not Role.AUTHORITY and ctx.author.role is not proposal.proposer:
             raise Refused(Refusal.NOT_AUTHORISED)
         rejected = replace(proposal, state=ProposalState.REJECTED, reason=arguments.reason)
-        _store(ctx, rejected, "proposal.rejected.v1")
+        _store(ctx, rejected, events.PROPOSAL_REJECTED)
 
 
 def _genesis(ctx: Context) -> Genesis:

@@ -7,7 +7,7 @@ from chaincode.contracts import accounts, checks, ownership
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.clocks import NOTICE_MS
 from wire.ledger.operations import Deposit, GiveNotice, WithdrawDeposit
 from wire.ledger.records import Notice
@@ -30,7 +30,7 @@ class DepositContract(Contract):
         checks.amounts(amount_micro=arguments.amount_micro)
         owner = accounts.deposit(ctx, arguments.account_id, arguments.amount_micro)
         body = {"amount_micro": arguments.amount_micro, **accounts.plain(owner)}
-        ctx.emit("account.deposited.v1", arguments.account_id, body)
+        ctx.emit(events.ACCOUNT_DEPOSITED, arguments.account_id, body)
 
     @transaction(GiveNotice, reads=_reads)
     def notice(self, ctx: Context, arguments: GiveNotice) -> None:
@@ -43,7 +43,7 @@ class DepositContract(Contract):
         notice = Notice(amount=arguments.amount_micro, due_at_ms=ctx.timestamp_ms + NOTICE_MS)
         ctx.cache.put(keys.notice(arguments.account_id), notice)
         body = {"amount_micro": notice.amount, "due_at_ms": notice.due_at_ms}
-        ctx.emit("deposit.notice.v1", arguments.account_id, body)
+        ctx.emit(events.DEPOSIT_NOTICE, arguments.account_id, body)
 
     @transaction(WithdrawDeposit, reads=_reads)
     def withdraw(self, ctx: Context, arguments: WithdrawDeposit) -> None:
@@ -58,4 +58,4 @@ class DepositContract(Contract):
         back = replace(owner, deposit=owner.deposit - amount, available=owner.available + amount)
         accounts.store(ctx, arguments.account_id, back)
         ctx.cache.delete(keys.notice(arguments.account_id))
-        ctx.emit("deposit.withdrawn.v1", arguments.account_id, {"amount_micro": amount, **accounts.plain(back)})
+        ctx.emit(events.DEPOSIT_WITHDRAWN, arguments.account_id, {"amount_micro": amount, **accounts.plain(back)})

@@ -13,7 +13,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.governance.operators import MOST_OPERATORS
 from wire.codec import to_plain
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from wire.ledger.operations import AttestEpoch, CheckpointEpoch, CloseEpoch
 from wire.ledger.records import Attestation, Epoch, Operator, PinnedKey
@@ -51,7 +51,7 @@ class EpochContract(Contract):
             checkpointed_at_ms=ctx.timestamp_ms,
         )
         ctx.cache.put(keys.epoch(), epoch)
-        ctx.emit("epoch.checkpointed.v1", str(epoch.number), to_plain(epoch))
+        ctx.emit(events.EPOCH_CHECKPOINTED, str(epoch.number), to_plain(epoch))
 
     @transaction(AttestEpoch, reads=_epoch_reads)
     def attest(self, ctx: Context, arguments: AttestEpoch) -> None:
@@ -78,7 +78,7 @@ class EpochContract(Contract):
             attested_at_ms=ctx.timestamp_ms,
         )
         ctx.cache.put(place, attestation)
-        name = "epoch.attested.v1" if attestation.agrees else "epoch.contradicted.v1"
+        name = events.EPOCH_ATTESTED if attestation.agrees else events.EPOCH_CONTRADICTED
         ctx.emit(name, operator_id, to_plain(attestation))
 
     @transaction(CloseEpoch, reads=_close_reads)
@@ -93,7 +93,7 @@ class EpochContract(Contract):
         counted = replace(epoch, agreed=len(agreed), differed=len(said) - len(agreed), closed_at_ms=ctx.timestamp_ms)
         closed = _share(ctx, counted, agreed)
         ctx.cache.put(keys.epoch(), closed)
-        ctx.emit(f"epoch.{closed.state}.v1", str(closed.number), to_plain(closed))
+        ctx.emit(events.epoch_is(closed.state), str(closed.number), to_plain(closed))
 
 
 def _check_follows(before: Epoch, arguments: CheckpointEpoch) -> None:
@@ -141,5 +141,5 @@ def _share(ctx: Context, epoch: Epoch, agreed: list[str]) -> Epoch:
     accounts.store(ctx, keys.PEERS_ACCOUNT, replace(pool, available=pool.available - share * len(agreed)))
     for operator_id in agreed:
         accounts.credit(ctx, operator_id, share)
-        ctx.emit("epoch.paid.v1", operator_id, {"epoch": epoch.number, "amount_micro": share})
+        ctx.emit(events.EPOCH_PAID, operator_id, {"epoch": epoch.number, "amount_micro": share})
     return replace(epoch, state=EpochState.SHARED, share_micro=share)

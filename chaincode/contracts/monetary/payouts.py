@@ -9,7 +9,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from wire.codec import to_plain
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.operations import AskPayout
 from wire.ledger.records import Payout
 from wire.ledger.refusals import Refusal
@@ -29,7 +29,7 @@ def store(ctx: Context, payout: Payout) -> None:
     """Write a payout and tell followers which state it reached."""
     ctx.cache.put(keys.payout(payout.payout_id), payout)
     body: dict[str, Any] = to_plain(payout)
-    ctx.emit(f"payout.{payout.state}.v1", payout.account_id, body)
+    ctx.emit(events.payout_is(payout.state), payout.account_id, body)
 
 
 def _ask_reads(arguments: AskPayout) -> Iterator[str]:

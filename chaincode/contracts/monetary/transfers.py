@@ -6,7 +6,7 @@ from dataclasses import replace
 from chaincode.contracts import accounts, checks, ownership
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.operations import Fold, Transfer
 from wire.ledger.records import Account
 from wire.ledger.refusals import Refusal
@@ -41,7 +41,7 @@ class TransferContract(Contract):
         accounts.store(ctx, source, replace(owner, available=owner.available - amount))
         accounts.credit(ctx, target, amount)
         body = {"account_id": source, "to_account_id": target, "amount_micro": amount}
-        ctx.emit("account.transferred.v1", source, body)
+        ctx.emit(events.ACCOUNT_TRANSFERRED, source, body)
 
     @transaction(Fold, reads=_fold_reads)
     def fold(self, ctx: Context, arguments: Fold) -> None:
@@ -49,4 +49,4 @@ class TransferContract(Contract):
         ctx.require(Role.CONTROLLER)
         checks.identifiers(account_id=arguments.account_id)
         owner = accounts.fold(ctx, arguments.account_id)
-        ctx.emit("account.folded.v1", arguments.account_id, dict(accounts.plain(owner)))
+        ctx.emit(events.ACCOUNT_FOLDED, arguments.account_id, dict(accounts.plain(owner)))

@@ -8,7 +8,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed, transaction
 from chaincode.contracts.monetary import payouts
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.operations import BurnPayout, Mint, RefusePayout
 from wire.ledger.records import Reference, Supply
 from wire.ledger.refusals import Refusal
@@ -37,7 +37,7 @@ class TreasuryContract(Contract):
         richer = replace(owner, available=owner.available + arguments.amount_micro)
         accounts.store(ctx, arguments.account_id, richer)
         body = {"amount_micro": arguments.amount_micro, "reference": arguments.reference, **accounts.plain(richer)}
-        ctx.emit("account.minted.v1", arguments.account_id, body)
+        ctx.emit(events.ACCOUNT_MINTED, arguments.account_id, body)
 
     @governed(BurnPayout, by=(Role.TREASURY,))
     def burn(self, ctx: Context, arguments: BurnPayout) -> None:

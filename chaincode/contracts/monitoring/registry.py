@@ -9,7 +9,7 @@ from chaincode.contracts.execution.contract import Contract, transaction
 from wire import limits
 from wire.codec import to_plain
 from wire.errors import Malformed
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.operations import PublishVersion, RegisterProvider
 from wire.ledger.records import PinnedKey, Provider, Version
 from wire.ledger.refusals import Refusal
@@ -53,7 +53,7 @@ class RegistryContract(Contract):
         ctx.cache.put(keys.provider(arguments.provider_id), provider)
         ctx.cache.put(keys.key(key_id), pinned)
         accounts.open_account(ctx, arguments.account_id)
-        ctx.emit("provider.registered.v1", arguments.provider_id, to_plain(provider))
+        ctx.emit(events.PROVIDER_REGISTERED, arguments.provider_id, to_plain(provider))
 
     @transaction(PublishVersion, reads=_publish_reads)
     def publish(self, ctx: Context, arguments: PublishVersion) -> None:
@@ -71,4 +71,4 @@ class RegistryContract(Contract):
             raise Refused(Refusal.VERSION_EXISTS)
         version = Version(**to_plain(arguments))
         ctx.cache.put(keys.version(arguments.version_id), version)
-        ctx.emit("version.published.v1", arguments.version_id, to_plain(version))
+        ctx.emit(events.VERSION_PUBLISHED, arguments.version_id, to_plain(version))

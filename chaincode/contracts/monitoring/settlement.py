@@ -6,7 +6,7 @@ from chaincode.contracts import accounts
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from wire.codec import to_plain
-from wire.ledger import keys
+from wire.ledger import events, keys
 from wire.ledger.records import Invocation, JobRecord, Spent
 from wire.ledger.refusals import Refusal
 from wire.ledger.states import JobRecordState
@@ -14,8 +14,6 @@ from wire.messages import Receipt
 from wire.money import billed_ms as billed
 from wire.money import cost_of
 from wire.outcomes import PROVIDER_FAULTS
-
-_EVENTS = {state: f"job.{state}.v1" for state in JobRecordState}
 
 
 def find(ctx: Context, job_id: str, *allowed: JobRecordState) -> JobRecord:
@@ -36,7 +34,7 @@ def store(ctx: Context, job: JobRecord) -> None:
     ctx.cache.put(key, job)
     told = {"developer_id": job.developer_id, "account_id": job.account_id, **job.differs_from(before)}
     body: dict[str, Any] = to_plain(told)
-    ctx.emit(_EVENTS[job.state], job.job_id, body)
+    ctx.emit(events.job_is(job.state), job.job_id, body)
 
 
 def receipted(ctx: Context, job: JobRecord, receipt: Receipt) -> JobRecord:

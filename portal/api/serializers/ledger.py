@@ -69,8 +69,8 @@ class BlockView(serializers.Serializer[Any]):
 class TransactionView(serializers.Serializer[Any]):
     """A transaction."""
 
-    transaction_id = serializers.CharField()
-    block_number = serializers.IntegerField()
+    transaction_id = serializers.CharField(source="id")
+    block_number = serializers.IntegerField(source="block_id")
     position = serializers.IntegerField()
     creator = serializers.CharField(help_text="Key id of the submitter.")
     at = serializers.DateTimeField()

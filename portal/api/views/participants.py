@@ -1,6 +1,5 @@
 """What participants do on the ledger by keys of their own."""
 
-from dataclasses import asdict
 from urllib.parse import quote
 
 from django.utils import timezone
@@ -27,7 +26,7 @@ class SignedOperations(APIView):
         """Send an operation to the ledger, or ask where it stands; 202 while the ledger has not answered."""
         text, address = OperationOrder.read(request)["operation"], request.META.get("REMOTE_ADDR", "")
         standing = submissions.send(text, address=address, now=timezone.now())
-        body = StandingView({**asdict(standing.operation), "job_state": standing.job_state}).data
+        body = {**OperationView(standing.operation).data, "job_state": standing.job_state}
         found = standing.operation
         return Response(body, status=202 if found.waits else 200, headers=_where(found.operation_id))
 

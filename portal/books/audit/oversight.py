@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from portal.books.audit.reconcile import Reconciliation
 from portal.books.models import Audit
 from portal.outbox import queries
-from portal.outbox.queries import Backlog, OperationView
+from portal.outbox.models import OutboxOperation
+from portal.outbox.queries import Backlog
 
 #: The auditor compares each minute; after so long in silence nobody can say that the books are right.
 STALE_AFTER = timedelta(minutes=5)
@@ -30,7 +31,7 @@ class Oversight:
     waits_since: datetime | None
     is_slow: bool
     #: The oldest of those set aside, each with its reason.
-    set_aside: Sequence[OperationView]
+    set_aside: Sequence[OutboxOperation]
 
     @property
     def is_clean(self) -> bool:

@@ -24,7 +24,7 @@ from wire.ledger import keys
 _AT_ONCE = 2000
 #: More differences than these are not listed.
 MOST_LISTED = 1000
-_MONEY = (keys.account(""), "delta~", keys.supply())
+_MONEY = (keys.account(""), keys.delta_prefix(), keys.supply())
 
 
 class StillMoving(PortalError):

@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ('previous_hash', models.CharField(max_length=64)),
                 ('at', models.DateTimeField()),
                 ('transaction_count', models.PositiveIntegerField()),
+                ('operation_count', models.PositiveIntegerField()),
             ],
         ),
         migrations.CreateModel(
@@ -86,6 +87,7 @@ class Migration(migrations.Migration):
                 ('observed_ms', models.BigIntegerField(null=True)),
                 ('billed_ms', models.BigIntegerField(null=True)),
                 ('cost_micro', models.BigIntegerField(null=True)),
+                ('provider_share_micro', models.BigIntegerField(null=True)),
                 ('output_digest', models.CharField(blank=True, max_length=64)),
                 ('received', models.BooleanField(default=False)),
                 ('payment_done', models.BooleanField(default=False)),

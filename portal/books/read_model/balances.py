@@ -10,7 +10,7 @@ from wire.ledger import keys
 from wire.ledger.records import Account, Delta
 
 _ACCOUNT = keys.account("")
-_DELTA = "delta~"
+_DELTA = keys.delta_prefix()
 
 
 @dataclass(slots=True)
@@ -26,16 +26,15 @@ def money_by_account(state: Mapping[str, str | None]) -> dict[str, Money]:
     """Return what accounts and credits not folded yet add up to; keys of anything else are passed over."""
     totals: dict[str, Money] = defaultdict(Money)
     for key, value in state.items():
-        _, _, rest = key.partition("~")
         if value is None:
             continue
         if key.startswith(_ACCOUNT):
-            account, total = decode(Account, value), totals[rest]
+            account, total = decode(Account, value), totals[keys.account_of(key)]
             total.available += account.available
             total.deposit += account.deposit
             total.held += account.held
         elif key.startswith(_DELTA):
-            totals[rest.partition("~")[0]].available += decode(Delta, value).amount
+            totals[keys.account_of(key)].available += decode(Delta, value).amount
     return totals
 
 

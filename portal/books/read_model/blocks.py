@@ -9,8 +9,7 @@ from portal.books.read_model.balances import move_balances
 from portal.books.read_model.jobs import store_jobs
 from portal.moments import moment
 from wire.ledger.blocks import Block
-
-_TRANSFERRED = "account.transferred.v1"
+from wire.ledger.events import ACCOUNT_TRANSFERRED
 
 
 def apply_blocks(blocks: Sequence[Block]) -> None:
@@ -33,6 +32,7 @@ def _add_history(blocks: Sequence[Block]) -> None:
             previous_hash=block.previous_hash,
             at=moment(block.timestamp_ms),
             transaction_count=len(block.transactions),
+            operation_count=sum(len(record.results) for record in block.transactions),
         )
         for block in blocks
     )
@@ -56,7 +56,7 @@ def _events(blocks: Sequence[Block]) -> Iterator[tuple[Any, ...]]:
         for record in block.transactions:
             at = bulk.stamp(record.timestamp_ms)
             for event in record.events:
-                recipient = event.body["to_account_id"] if event.name == _TRANSFERRED else None
+                recipient = event.body["to_account_id"] if event.name == ACCOUNT_TRANSFERRED else None
                 yield record.transaction_id, event.name, event.subject, recipient, bulk.text(event.body), at
 
 

@@ -9,6 +9,8 @@ from portal.books.models import LedgerJob
 from portal.books.read_model import bulk
 from wire.ledger import keys
 from wire.ledger.clocks import CLAIM_MS
+from wire.ledger.fees import shares
+from wire.ledger.records import FeePolicy
 from wire.ledger.states import JobRecordState
 
 _PREFIX = keys.job("")
@@ -34,6 +36,11 @@ def _due(record: Mapping[str, Any]) -> Any:
     return bulk.stamp(record["claimed_at_ms"] + CLAIM_MS) if record["state"] == JobRecordState.CLAIMED else None
 
 
+def _provider_share(record: Mapping[str, Any]) -> int | None:
+    paid = record["payment_done"]
+    return shares(record["cost_micro"], FeePolicy(**record["fee_policy"])).provider if paid else None
+
+
 #: How each column follows from a job's record, which is canonical JSON of `wire.ledger.records.JobRecord`.
 _COLUMNS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "id": _as_it_is("job_id"),
@@ -49,6 +56,7 @@ _COLUMNS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "observed_ms": _as_it_is("observed_ms"),
     "billed_ms": _as_it_is("billed_ms"),
     "cost_micro": _as_it_is("cost_micro"),
+    "provider_share_micro": _provider_share,
     "output_digest": lambda record: record["receipt_digest"] or record["confirm_digest"] or "",
     "received": _as_it_is("received"),
     "payment_done": _as_it_is("payment_done"),

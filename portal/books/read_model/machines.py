@@ -8,11 +8,10 @@ from django.db import IntegrityError, transaction
 
 from portal.providers import operations as providers
 from wire.ledger.blocks import Block, Event
+from wire.ledger.events import KEY_PINNED
 from wire.ledger.states import Role
 
 log = logging.getLogger(__name__)
-
-_PINNED = "key.pinned.v1"
 
 
 def follow_keys(blocks: Sequence[Block]) -> None:
@@ -35,5 +34,5 @@ def _pinned(blocks: Sequence[Block]) -> Iterator[Event]:
     for block in blocks:
         for record in block.transactions:
             yield from (
-                event for event in record.events if event.name == _PINNED and event.body["role"] == Role.PROVIDER
+                event for event in record.events if event.name == KEY_PINNED and event.body["role"] == Role.PROVIDER
             )

@@ -16,9 +16,8 @@ from prometheus_client import Counter
 from portal.books.read_model.reservations import release
 from portal.moments import moment
 from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.operations import operation_id_of
 from wire.ledger.blocks import Block, OperationResult, OperationStatus, TransactionRecord
-from wire.ledger.operations import CreateJob, SupersedeJob
+from wire.ledger.operations import CreateJob, SupersedeJob, operation_id_of
 from wire.ledger.refusals import RETRYABLE, Refusal
 
 log = logging.getLogger(__name__)

@@ -9,16 +9,15 @@ from django.db.models import F
 from portal.books.models import Balance, Reservation
 from wire.ledger import keys
 from wire.ledger.blocks import Block
-from wire.ledger.operations import CreateJob
+from wire.ledger.operations import CreateJob, subject_in
 
-_MONEY = (keys.account(""), "delta~")
-_CREATE_JOB = f"{CreateJob.kind}:"
+_MONEY = (keys.account(""), keys.delta_prefix())
 
 
 def jobs_answered(blocks: Iterable[Block]) -> list[str]:
     """Return the jobs whose creation blocks answer."""
     results = (result for block in blocks for record in block.transactions for result in record.results)
-    return [item.operation_id.removeprefix(_CREATE_JOB) for item in results if item.kind == CreateJob.kind]
+    return [subject_in(item.operation_id) for item in results if item.kind == CreateJob.kind]
 
 
 def release(job_ids: Iterable[str]) -> None:
@@ -51,6 +50,6 @@ def lock_balances_of(blocks: Iterable[Block]) -> None:
         return
     blocks = list(blocks)
     written = {key for block in blocks for record in block.transactions for key in record.writes}
-    touched = {key.split("~")[1] for key in written if key.startswith(_MONEY)}
+    touched = {keys.account_of(key) for key in written if key.startswith(_MONEY)}
     reserved = Reservation.objects.filter(job_id__among=jobs_answered(blocks)).values_list("account_id", flat=True)
     lock_balances({*touched, *reserved})

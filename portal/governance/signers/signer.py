@@ -14,8 +14,8 @@ from portal.governance.signers.checks import NotSigned, check_approvals, check_c
 from portal.keys import AUTHORITIES, KeyName
 from portal.outbox.errors import OperationConflict
 from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
-from wire.ledger.operations import RefusePayout
+from portal.outbox.operations import Outgoing, enqueue_all
+from wire.ledger.operations import RefusePayout, operation_id_of
 from wire.signing import SigningKey
 
 log = logging.getLogger(__name__)

@@ -2,8 +2,8 @@
 
 from django import forms
 
-from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS
 from portal.web.forms.base import PageForm
+from wire.ledger.operations import MAX_OPERATION_CHARS
 
 _PLAIN = {"spellcheck": "false", "autocomplete": "off", "autocapitalize": "none"}
 

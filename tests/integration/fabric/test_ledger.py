@@ -10,12 +10,12 @@ import pytest
 
 from ledger.errors import ReadConflict, TransactionRefused
 from ledger.fabric.ledger import FabricLedger, FabricReader
-from ledger.fabric.mapping import GENESIS_TRANSACTION
 from tests.support.fabric.network import FabricNetwork, transaction
 from tests.support.ledger import KEYS, MINUTE, World
 from tests.support.waiting import wait_for
 from wire.ledger import keys
 from wire.ledger.blocks import Block
+from wire.ledger.genesis import GENESIS_TRANSACTION
 from wire.ledger.operations import Deposit, operation_text
 from wire.signing import OPERATION
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.embedded import EmbeddedWriter
+from ledger.embedded.ledger import EmbeddedWriter
 from portal.books.follower import Follower
 from portal.governance.settling import settle_requests
 from portal.keys import KeyName, load_genesis, signing_key

@@ -7,8 +7,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from chaincode.contracts.execution.reading import MAX_OPERATION_CHARS
-from ledger.embedded import EmbeddedWriter
+from ledger.embedded.ledger import EmbeddedWriter
+from ledger.embedded.verification import verify
 from portal.books import queries
 from portal.books.audit.reconcile import confirm, survey
 from portal.functions.drafts import check_version
@@ -21,6 +21,7 @@ from tests.support.outbox.market import CREDIT, MAX_MS, ManualClock, Market
 from tests.support.outbox.provider import ClaimingProvider, send
 from tests.support.people import version_draft
 from wire.codec import canonical_json, parse_object
+from wire.ledger.operations import MAX_OPERATION_CHARS
 from wire.limits import BOUNDS, ENVIRONMENT_MAX_BYTES, INLINE_MAX_BYTES, KIB, Limits
 from wire.signing import OPERATION, SigningKey, payload_of
 
@@ -42,7 +43,7 @@ def state_of(job_id: str) -> str:
 def assert_books_are_right(ledger: EmbeddedWriter) -> None:
     found = confirm(ledger, survey(ledger), tries=1, wait=lambda: None)
     assert (found.is_clean, found.drift_micro) == (True, 0)
-    assert ledger.verify(genesis=load_genesis()).blocks == ledger.height
+    assert verify(ledger, load_genesis()).blocks == ledger.height
 
 
 def evidence_of(provider: ClaimingProvider, job_id: str) -> Evidence:

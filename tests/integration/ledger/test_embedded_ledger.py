@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.embedded import EmbeddedReader, EmbeddedWriter
+from ledger.embedded.ledger import EmbeddedReader, EmbeddedWriter
+from ledger.embedded.verification import verify
 from ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnavailable
 from portal.keys import KeyName
 from tests.support.outbox.ledger_contract import LedgerContract, mint
@@ -48,7 +49,7 @@ class TestEmbeddedLedger(LedgerContract):
             self.submit(ledger, clock, "t-1", mint("r-1"))
 
             assert reader.height == 2
-            assert reader.verify(genesis=genesis()).blocks == 2
+            assert verify(reader, genesis()).blocks == 2
 
     def test_a_second_writer_is_refused(self, ledger: EmbeddedWriter, path: Path) -> None:
         assert ledger.height == 1
@@ -67,7 +68,7 @@ class TestEmbeddedLedger(LedgerContract):
         with pytest.raises(LedgerDamaged, match="another genesis"):
             EmbeddedWriter.open(path, block_key=BLOCK_KEY, genesis=replace(genesis(), fee_policy=fees))
         with pytest.raises(LedgerDamaged, match="another genesis"), EmbeddedReader.open_file(path) as reader:
-            reader.verify(genesis=replace(genesis(), fee_policy=fees))
+            verify(reader, replace(genesis(), fee_policy=fees))
 
     def test_a_ledger_of_another_block_key_is_refused(self, ledger: EmbeddedWriter, path: Path) -> None:
         ledger.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.embedded import EmbeddedReader
+from ledger.embedded.ledger import EmbeddedReader
 from ledger.errors import LedgerMissing
 from tests.support.outbox.driver import DEPOSIT
 from tests.support.outbox.ledger_process import LedgerInstallation

@@ -43,7 +43,9 @@ def ledger_says(people: People, *events: tuple[str, dict[str, object]]) -> None:
     epoch = Epoch(number=EPOCH, block_number=7, block_hash="a" * 64, checkpointed_at_ms=started + 1)
     for key, record in ((keys.operator(str(people.peer.id)), operator), (keys.epoch(), epoch)):
         WorldState.objects.create(key=key, value=encode(record).decode())
-    block = LedgerBlock.objects.create(number=1, hash="b" * 64, previous_hash="", at=NOW, transaction_count=1)
+    block = LedgerBlock.objects.create(
+        number=1, hash="b" * 64, previous_hash="", at=NOW, transaction_count=1, operation_count=1
+    )
     transaction = LedgerTransaction.objects.create(
         id="tx", block=block, position=0, creator="c", at=NOW, operation_count=1
     )

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from portal.custody.topping_up import approve_as_all
 from portal.keys import AUTHORITIES, KeyName
-from portal.outbox.operations import enqueue, operation_id_of
+from portal.outbox.operations import enqueue
 from wire import envelope, signing
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import (
@@ -21,6 +21,7 @@ from wire.ledger.operations import (
     PublishVersion,
     RegisterProvider,
     SubmitReceipt,
+    operation_id_of,
 )
 from wire.ledger.records import FeePolicy
 from wire.messages import Receipt

@@ -22,6 +22,8 @@ from chaincode.embedded.errors import (
 from chaincode.embedded.ledger import EmbeddedLedger
 from chaincode.embedded.lock import WriterLock
 from chaincode.embedded.reader import LedgerReader
+from ledger.embedded.ledger import EmbeddedReader
+from ledger.embedded.verification import verify
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import CREDIT, KEYS, NOON, World, job_arguments, marketplace
 from wire.ledger import keys
@@ -233,11 +235,11 @@ def test_a_crash_leaves_a_whole_block_and_its_state_or_nothing(recorded: Recorde
     assert process.exitcode == 9
 
     with EmbeddedLedger.open(recorded.path, KEYS.block, lambda: NOON) as ledger:
-        ledger.verify()
+        verify(EmbeddedReader(ledger), KEYS.genesis())
         assert (ledger.transaction("last") is not None) is kept
         assert (ledger.get(keys.job("job6")) is not None) is kept
         ledger.submit(signed(body("last"), KEYS.controller))
-        ledger.verify()
+        verify(EmbeddedReader(ledger), KEYS.genesis())
 
 
 def test_a_full_disk_loses_nothing_and_stops_nothing_for_good(recorded: Recorded) -> None:
@@ -253,7 +255,7 @@ def test_a_full_disk_loses_nothing_and_stops_nothing_for_good(recorded: Recorded
     assert recorded.ledger.height == height
     connection.execute("PRAGMA max_page_count = 1000000")
     recorded.ledger.submit(signed(large, KEYS.controller))
-    recorded.ledger.verify()
+    verify(EmbeddedReader(recorded.ledger), KEYS.genesis())
 
 
 def test_a_ledger_is_created_once(tmp_path: Path) -> None:

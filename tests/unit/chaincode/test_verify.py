@@ -11,20 +11,23 @@ from typing import Any
 import pytest
 
 from chaincode.embedded import chain, store
-from chaincode.embedded.errors import LedgerDamaged
-from chaincode.embedded.reader import LedgerReader
-from chaincode.embedded.verification import Verified
+from ledger.embedded import verification
+from ledger.embedded.ledger import EmbeddedReader
+from ledger.errors import LedgerDamaged
+from ledger.verification import Progress, Verified, unheard
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import KEYS, NOON, OUTPUT, Keys, World, job_arguments, marketplace, receipt_jws
 from wire.codec import encode
 from wire.ledger import keys
 from wire.ledger.blocks import TransactionBody
+from wire.ledger.genesis import Genesis
 from wire.ledger.operations import ConfirmResult, SubmitReceipt, operation_text
 from wire.ledger.records import Account
 from wire.signing import BLOCK
 
 #: The block that the tests alter: a job from creation to payment; one block follows it.
 ALTERED = 20
+GENESIS = KEYS.genesis()
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +52,9 @@ def copy(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(original, tmp_path / "ledger.sqlite3"))
 
 
-def verify(path: Path, **options: Any) -> Verified:
-    with LedgerReader.open_reader(path) as reader:
-        return reader.verify(**options)
+def verify(path: Path, genesis: Genesis = GENESIS, progress: Progress = unheard) -> Verified:
+    with EmbeddedReader.open_file(path) as reader:
+        return verification.verify(reader, genesis, progress)
 
 
 def alter(path: Path, statement: str, *values: object) -> None:
@@ -62,7 +65,7 @@ def alter(path: Path, statement: str, *values: object) -> None:
 def test_an_untouched_ledger_is_proved_with_progress(original: Path) -> None:
     heard: list[tuple[int, int]] = []
 
-    proved = verify(original, progress=lambda done, all_: heard.append((done, all_)), genesis=KEYS.genesis())
+    proved = verify(original, progress=lambda done, all_: heard.append((done, all_)))
 
     assert (proved.blocks, proved.transactions, proved.operations) == (22, 22, 23)
     assert heard[0] == (1, 22)
@@ -158,7 +161,7 @@ def test_even_the_owner_of_the_block_key_cannot_change_what_was_signed(copy: Pat
 
     rewrite(copy, pay_mallory)
 
-    with pytest.raises(LedgerDamaged, match=f"block {ALTERED}: the ledger knows no key"):
+    with pytest.raises(LedgerDamaged, match=f"block {ALTERED}: transaction tx-[0-9]+: the ledger knows no key"):
         verify(copy)
 
 

@@ -73,7 +73,7 @@ def test_who_waits_for_a_block_is_not_given_one_that_another_asked_for(delivered
 
 
 def test_the_follower_and_the_auditor_read_each_at_a_place_of_its_own(delivered: FakeDeliver) -> None:
-    profile: Any = SimpleNamespace(connect=_peers, channel="channel", verifier=_Verifier)
+    profile: Any = SimpleNamespace(connect=_peers, channel="channel", chaincode="market", verifier=_Verifier)
 
     with FabricReader(profile) as ledger, ThreadPoolExecutor(2) as pool:
         found = list(pool.map(partial(_read_from, ledger), (0, 30)))

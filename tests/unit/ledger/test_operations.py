@@ -9,11 +9,11 @@ from portal.custody.topping_up import deposit, mint
 from portal.keys import KeyName
 from portal.outbox.errors import OperationConflict
 from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.operations import Outgoing, enqueue, enqueue_all, operation_id_of, text_of
+from portal.outbox.operations import Outgoing, enqueue, enqueue_all, text_of
 from tests.support.outbox.market import ManualClock, signing_keys
 from wire import signing
 from wire.codec import parse_object
-from wire.ledger.operations import ExpireJob, Mint, SupersedeJob
+from wire.ledger.operations import ExpireJob, Mint, SupersedeJob, operation_id_of
 from wire.money import Micro
 
 pytestmark = pytest.mark.django_db

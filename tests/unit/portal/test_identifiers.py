@@ -13,7 +13,8 @@ _ODD = ["job~a", "job~b", "job~ä", 'job~"', "job~'", "job~\\", "job~{}", "job~,
 def _rows() -> None:
     WorldState.objects.bulk_create(WorldState(key=key, value="{}") for key in _ODD)
     LedgerBlock.objects.bulk_create(
-        LedgerBlock(number=number, hash="", previous_hash="", at=NOW, transaction_count=0) for number in range(5)
+        LedgerBlock(number=number, hash="", previous_hash="", at=NOW, transaction_count=0, operation_count=0)
+        for number in range(5)
     )
 
 

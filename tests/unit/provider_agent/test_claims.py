@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from provider_agent.claims.drafts import MAX_OPERATION_CHARS, Draft, NothingToSend, draft, signed
+from provider_agent.claims.drafts import Draft, NothingToSend, draft, signed
 from provider_agent.claims.evidence import Evidence, EvidenceStore, EvidenceUnusable
 from provider_agent.cli import main
 from provider_agent.jobs.journal import Journal
@@ -21,6 +21,7 @@ from provider_agent.ports import RunReport
 from tests.support.fake_portal import FakePortal, fake_portal
 from tests.support.tickets import PROVIDER_ID, a_ticket
 from wire.envelope import dump
+from wire.ledger.operations import MAX_OPERATION_CHARS
 from wire.messages import Acknowledgement, Finished, ResultAcknowledged, Ticket
 from wire.outcomes import ExitState
 from wire.signing import ACKNOWLEDGEMENT, OPERATION, SigningKey, payload_of, sha256_hex

@@ -20,8 +20,7 @@ from portal.books.read_model import rebuilding
 from portal.custody.claims import refuse_claim
 from portal.errors import PortalError
 from portal.governance.settling import settle_requests
-from portal.keys import load_genesis
-from portal.ledgerd.backends import open_reader, open_writer
+from portal.ledgerd.backends import open_reader, open_writer, verify
 from portal.ledgerd.status import status_of
 from wire.codec import canonical_json, to_plain
 
@@ -79,7 +78,7 @@ class Command(BaseCommand):
 
     def _verify(self, options: Mapping[str, Any]) -> None:
         with open_reader() as ledger:
-            proved = ledger.verify(genesis=load_genesis(), progress=self._progress("blocks proved"))
+            proved = verify(ledger, self._progress("blocks proved"))
         text = (
             f"verified: {proved.blocks} blocks, {proved.transactions} transactions, {proved.operations} operations\n"
             f"newest block: {proved.hash}"

@@ -16,8 +16,7 @@ from portal.custody import topping_up
 from portal.errors import PortalError
 from portal.outbox import queries
 from portal.outbox.errors import OperationConflict
-from portal.outbox.models import OutboxState
-from portal.outbox.queries import OperationView
+from portal.outbox.models import OutboxOperation, OutboxState
 from wire.errors import Malformed
 from wire.ledger.operations import Deposit
 from wire.money import MAX_MICRO, Micro, credits_text, micro_from_text
@@ -64,7 +63,7 @@ class Command(BaseCommand):
         outcome = _wait(ids, options["seconds"])
         self._say(outcome, what=f"{credits_text(amount)} credits for {account.username}", now=now)
 
-    def _say(self, outcome: Sequence[OperationView], *, what: str, now: datetime) -> None:
+    def _say(self, outcome: Sequence[OutboxOperation], *, what: str, now: datetime) -> None:
         for view in outcome:
             if view.waits:
                 self.stderr.write(f"{what}: on its way, the ledger has not answered yet. Is run_ledger running?")
@@ -95,7 +94,7 @@ def _amount(text: str) -> Micro:
     return amount
 
 
-def _wait(ids: Sequence[str], seconds: float) -> list[OperationView]:
+def _wait(ids: Sequence[str], seconds: float) -> list[OutboxOperation]:
     """Return the operations once the ledger has answered, or as they stand when the time is over."""
     until = time.monotonic() + seconds
     pause = threading.Event()

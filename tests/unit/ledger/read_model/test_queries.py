@@ -98,10 +98,11 @@ def test_blocks_and_transactions_are_shown_with_their_content(job_id: str) -> No
     detail = queries.block(2)
     assert detail is not None
     (listed,) = detail.transactions
-    transaction = queries.transaction(listed.transaction_id)
+    transaction = queries.transaction(listed.id)
 
     assert transaction is not None
     assert transaction.transaction == listed
+    assert (listed.block_id, listed.position, listed.operation_count) == (2, 0, 3)
     assert [(item.operation_id, item.state) for item in transaction.operations] == [
         (f"job.create:{job_id}", "committed"),
         (f"job.receipt:{job_id}", "committed"),

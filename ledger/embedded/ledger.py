@@ -10,7 +10,6 @@ from chaincode.contracts.errors import ContractError
 from chaincode.embedded import errors as embedded
 from chaincode.embedded.ledger import EmbeddedLedger, system_clock
 from chaincode.embedded.reader import LedgerReader
-from chaincode.embedded.verification import Progress, Verified
 from ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnavailable, TransactionRefused
 from ledger.ports import PAGE_KEYS
 from wire.ledger.blocks import Block, TransactionRecord
@@ -98,13 +97,11 @@ class EmbeddedReader:
         with _in_our_words():
             yield from self._reader.items(prefix)
 
-    def verify(self, *, genesis: Genesis, progress: Progress | None = None) -> Verified:
-        """Prove the ledger from its first block.
-
-        :raises LedgerDamaged: naming the block and what is wrong with it.
-        """
-        with _in_our_words():
-            return self._reader.verify(progress, genesis)
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Lend the ledger's file as it is at this moment."""
+        with _in_our_words(), self._reader.snapshot() as connection:
+            yield connection
 
 
 class EmbeddedWriter(EmbeddedReader):

@@ -1,0 +1,1 @@
+"""The embedded ledger behind the port."""
