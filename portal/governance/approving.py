@@ -4,25 +4,22 @@ import logging
 import re
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.books import records
 from portal.errors import Invalid
-from portal.governance import content
+from portal.governance import content, life
 from portal.governance.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
-from portal.governance.models import OF_MONEY, GovernedRequest, RequestKind, RequestState
+from portal.governance.life import Move, as_read
+from portal.governance.models import OF_MONEY, GovernedRequest, RequestState
 from portal.governance.parties import is_party
 
 log = logging.getLogger(__name__)
 
 LONGEST_REASON = 200
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
-#: Where one administrator may still end it. A payout that failed holds money that has to go back.
-_REFUSABLE = Q(state__in=(RequestState.ASKED, RequestState.APPROVED_ONCE)) | Q(
-    state=RequestState.FAILED, kind=RequestKind.PAYOUT
-)
 
 
 def approve(request: GovernedRequest, *, by: Account, seen: str, reference: str, now: datetime) -> GovernedRequest:
@@ -59,15 +56,13 @@ def _first(request: GovernedRequest, by: Account, reference: str, now: datetime)
     if request.kind in OF_MONEY:
         request.reference = _checked_reference(request, reference)
     columns = {
-        "state": RequestState.APPROVED_ONCE,
         "reference": request.reference,
         "first_approved_by": by,
         "first_approved_at": now,
         "first_organisation": by.organisation,
         "first_digest": content.digest(request),
     }
-    if not unchanged.filter(state=RequestState.ASKED).update(**columns):
-        raise RequestMovedOn
+    life.move_on(unchanged.filter(state=RequestState.ASKED), Move.APPROVE, at=now, **columns)
 
 
 def _second(request: GovernedRequest, by: Account, now: datetime) -> None:
@@ -75,14 +70,13 @@ def _second(request: GovernedRequest, by: Account, now: datetime) -> None:
         raise ApprovedBefore
     waiting = _unchanged(request).filter(state=RequestState.APPROVED_ONCE, first_digest=content.digest(request))
     columns = {
-        "state": RequestState.APPROVED,
         "second_approved_by": by,
         "second_approved_at": now,
         "second_organisation": by.organisation,
         "second_digest": content.digest(request),
     }
-    if not waiting.exclude(first_approved_by=by).exclude(first_organisation=by.organisation).update(**columns):
-        raise RequestMovedOn
+    others = waiting.exclude(first_approved_by=by).exclude(first_organisation=by.organisation)
+    life.move_on(others, Move.APPROVE, at=now, **columns)
 
 
 def refuse(request: GovernedRequest, *, by: Account, reason: str, now: datetime) -> GovernedRequest:
@@ -97,15 +91,7 @@ def refuse(request: GovernedRequest, *, by: Account, reason: str, now: datetime)
     reason = reason.strip()
     if not 1 <= len(reason) <= LONGEST_REASON or not reason.isprintable():
         raise Invalid.field("reason", f"Say why in one line of at most {LONGEST_REASON} characters.")
-    is_payout = request.kind == RequestKind.PAYOUT
-    columns = {
-        "state": RequestState.REFUSING if is_payout else RequestState.REFUSED,
-        "reason": reason,
-        "refused_by": by,
-        "ended_at": None if is_payout else now,
-    }
-    if not GovernedRequest.objects.filter(_REFUSABLE, id=request.id, state=request.state).update(**columns):
-        raise RequestMovedOn
+    life.move_on(as_read(request), Move.REFUSE, at=now, reason=reason, refused_by=by)
     request.refresh_from_db()
     log.info("request.refused", extra={"request_id": str(request.id), "administrator_id": str(by.id)})
     return request

@@ -13,7 +13,9 @@ from portal.accounts.throttle import Attempt
 from portal.custody import moving
 from portal.custody.ownership import unsigned_text
 from portal.errors import Invalid
-from portal.governance.errors import NotWithdrawable, RequestMissing, RequestMovedOn
+from portal.governance import life
+from portal.governance.errors import NotWithdrawable, RequestMissing
+from portal.governance.life import Move, as_read
 from portal.governance.models import GovernedRequest, RequestKind, RequestState
 from portal.governance.storing import Columns, checked_note, same, store
 from wire.ledger.operations import AskPayout
@@ -106,15 +108,7 @@ def needs_signature(request: GovernedRequest) -> bool:
 
 def is_withdrawable(request: GovernedRequest) -> bool:
     """Return whether its owner may still take a request back: no administrator can have paid it."""
-    match (request.kind, request.state):
-        case (RequestKind.TOP_UP, RequestState.ASKED | RequestState.APPROVED_ONCE):
-            return True
-        case (RequestKind.PAYOUT, RequestState.ASKED):
-            return True
-        case (RequestKind.PAYOUT, RequestState.OPENING):
-            return not _is_under_way(request)
-        case _:
-            return False
+    return life.can(request, Move.WITHDRAW) and not (request.state == RequestState.OPENING and _is_under_way(request))
 
 
 def _is_under_way(request: GovernedRequest) -> bool:
@@ -141,16 +135,12 @@ def withdraw(request: GovernedRequest, *, by: Account, now: datetime) -> Governe
     :raises NotWithdrawable: when it is another's, no request for money, or an administrator may have paid it.
     :raises RequestMovedOn: when it was decided meanwhile.
     """
-    columns: dict[str, object] = {"reason": WITHDRAWN, "refused_by": by}
     if not is_withdrawable(request):
         raise NotWithdrawable
-    if (request.kind, request.state) == (RequestKind.PAYOUT, RequestState.ASKED):
-        columns["state"] = RequestState.REFUSING
-    else:
-        # Signed and sent in after all, a payout is another request.
-        columns |= {"state": RequestState.REFUSED, "ended_at": now, "payout_id": None}
-    if not GovernedRequest.objects.filter(id=request.id, state=request.state, account=by).update(**columns):
-        raise RequestMovedOn
+    # Signed and sent in after all, a payout is another request.
+    payout_id = None if request.state == RequestState.OPENING else request.payout_id
+    mine = as_read(request).filter(account=by)
+    life.move_on(mine, Move.WITHDRAW, at=now, reason=WITHDRAWN, refused_by=by, payout_id=payout_id)
     request.refresh_from_db()
     log.info("request.withdrawn", extra={"request_id": str(request.id), "account_id": str(by.id)})
     return request

@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from portal.accounts.models import Account
+from portal.governance import life
 from portal.governance.content import OPERATIONS
+from portal.governance.life import Move
 from portal.governance.models import GovernedRequest, RequestKind, RequestState
 from portal.moments import moment
 from portal.outbox.models import OutboxOperation, OutboxState
@@ -22,18 +24,16 @@ _PAYOUTS = UUID("0b7c7f0a-33c5-4f0f-8f5e-0e5b0a4a9a52")
 _PROPOSALS = tuple(arguments.kind for arguments in OPERATIONS.values())
 _WATCHED = frozenset({*_PROPOSALS, Approve.kind, AskPayout.kind, RefusePayout.kind})
 #: An operation that was applied moves its request so.
-_APPLIED = {RefusePayout.kind: ((RequestState.REFUSING, RequestState.FAILED), RequestState.REFUSED)}
+_APPLIED = {RefusePayout.kind: Move.GIVE_BACK}
 #: One that was refused for good, or set aside, moves it so.
 _REFUSED = {
-    AskPayout.kind: ((RequestState.OPENING,), RequestState.REFUSED),
-    RefusePayout.kind: ((RequestState.REFUSING,), RequestState.FAILED),
-    Approve.kind: ((RequestState.PROPOSED,), RequestState.FAILED),
-    **dict.fromkeys(_PROPOSALS, ((RequestState.PROPOSED,), RequestState.FAILED)),
+    AskPayout.kind: Move.HOLD_REFUSED,
+    RefusePayout.kind: Move.GIVE_BACK_REFUSED,
+    **dict.fromkeys((*_PROPOSALS, Approve.kind), Move.REJECT),
 }
 _ASKED = "payout.asked.v1"
 _ENACTED = "proposal.enacted.v1"
 _REJECTED = "proposal.rejected.v1"
-_ENDED = (RequestState.REFUSED, RequestState.FAILED)
 _CLOSED = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
 
 
@@ -67,7 +67,7 @@ def _note_payouts(held: Iterable[Mapping[str, Any]], at: datetime) -> None:
             account_id=payout["account_id"],
             amount_micro=payout["amount"],
         )
-        if not asked.filter(state=RequestState.OPENING).update(state=RequestState.ASKED) and not asked.exists():
+        if not life.moved(asked, Move.HOLD, at=at) and not asked.exists():
             _ask_for_owner(payout, at)
 
 
@@ -94,37 +94,28 @@ def _ask_for_owner(payout: Mapping[str, Any], at: datetime) -> None:
 def _end_proposals(events: Iterable[tuple[str, str]], at: datetime) -> None:
     for name, subject in events:
         if name == _ENACTED:
-            open_or_failed = (RequestState.PROPOSED, RequestState.FAILED)
-            if _move(subject, open_or_failed, {"state": RequestState.DONE, "reason": "", "ended_at": at}):
-                log.info("request.moved", extra={"operation_id": subject, "state": RequestState.DONE.value})
+            _move(subject, Move.ENACT, at, reason="")
         elif name == _REJECTED:
-            reason = "The proposal was rejected on the ledger."
-            _move(subject, (RequestState.PROPOSED,), {"state": RequestState.FAILED, "reason": reason, "ended_at": at})
+            _move(subject, Move.REJECT, at, reason="The proposal was rejected on the ledger.")
 
 
 def _follow(result: OperationResult, at: datetime) -> None:
     refused = result.status is OperationStatus.REFUSED
-    moves = (_REFUSED if refused else _APPLIED).get(result.kind)
-    if moves is None:
+    move = (_REFUSED if refused else _APPLIED).get(result.kind)
+    if move is None:
         return
-    old, new = moves
-    columns: dict[str, object] = {"state": new}
-    if new in _ENDED:
-        columns["ended_at"] = at
-    if refused:
-        columns["reason"] = f"The ledger refused it: {result.detail or result.reason}"[:_REASON_LENGTH]
+    said = {"reason": f"The ledger refused it: {result.detail or result.reason}"[:_REASON_LENGTH]} if refused else {}
     operation_id = result.operation_id
     if result.kind == Approve.kind:
         _, _, operation_id = operation_id.partition(":")[2].partition(":")
-    if _move(operation_id, old, columns):
-        log.info("request.moved", extra={"operation_id": result.operation_id, "state": new.value})
+    _move(operation_id, move, at, **said)
 
 
-def _move(operation_id: str, old: tuple[RequestState, ...], columns: dict[str, object]) -> bool:
+def _move(operation_id: str, move: Move, at: datetime, **columns: str) -> None:
     """Move the request of an operation `<kind>:<request's id>`, or of a later try of it; others have none."""
     for request_id in _identity(operation_id.partition(":")[2].partition(":")[0]):
-        return bool(GovernedRequest.objects.filter(id=request_id, state__in=old).update(**columns))
-    return False
+        if life.moved(GovernedRequest.objects.filter(id=request_id), move, at=at, **columns):
+            log.info("request.moved", extra={"operation_id": operation_id, "move": move.value})
 
 
 def _identity(text: str) -> Iterator[UUID]:

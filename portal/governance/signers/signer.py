@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from portal.custody.topping_up import approval
-from portal.governance import content
+from portal.governance import content, life
+from portal.governance.life import Move, as_read
 from portal.governance.models import OF_MONEY, GovernedRequest, RequestKind, RequestSignature, RequestState
 from portal.governance.signers.checks import NotSigned, check_approvals, check_content, is_proposed
 from portal.keys import AUTHORITIES, KeyName
@@ -82,7 +83,7 @@ class Signer:
             subject=content.subject(request),
             author=self._key,
         )
-        return self._sign(request, outgoing, RequestState.PROPOSED)
+        return self._sign(request, outgoing, Move.PROPOSE)
 
     def _approve(self, request: GovernedRequest) -> bool:
         check_approvals(request)
@@ -95,7 +96,7 @@ class Signer:
             text=content.text(request),
             author=self._key,
         )
-        return self._sign(request, outgoing, RequestState.PROPOSED)
+        return self._sign(request, outgoing, Move.SIGN)
 
     def _give_back(self, request: GovernedRequest) -> bool:
         refuser = request.refused_by
@@ -109,13 +110,13 @@ class Signer:
             subject=content.subject(request),
             author=self._key,
         )
-        return self._sign(request, outgoing, RequestState.REFUSING)
+        return self._sign(request, outgoing, Move.SIGN)
 
-    def _sign(self, request: GovernedRequest, outgoing: Outgoing, state: RequestState) -> bool:
+    def _sign(self, request: GovernedRequest, outgoing: Outgoing, move: Move) -> bool:
         now, key_id = self._clock(), self._key.public.key_id
         with transaction.atomic():
             # Whoever comes second, also of two processes with the same key, changes nothing.
-            if not GovernedRequest.objects.filter(id=request.id, state=request.state).update(state=state):
+            if not life.moved(as_read(request), move, at=now):
                 return False
             made, new = RequestSignature.objects.get_or_create(
                 operation_id=outgoing.operation_id,
@@ -129,10 +130,10 @@ class Signer:
         return True
 
     def _give_up(self, request: GovernedRequest, reason: str) -> None:
-        rows = GovernedRequest.objects.filter(id=request.id, state=request.state)
-        if not rows.update(state=RequestState.FAILED, reason=f"Not signed: {reason}"[:300], ended_at=self._clock()):
-            return
-        log.critical("signer.not_signed", extra={"request_id": str(request.id), "signer": self.name, "reason": reason})
+        said = f"Not signed: {reason}"[:300]
+        if life.moved(as_read(request), Move.NOT_SIGN, at=self._clock(), reason=said):
+            extra = {"request_id": str(request.id), "signer": self.name, "reason": reason}
+            log.critical("signer.not_signed", extra=extra)
 
 
 def _rows(state: RequestState) -> QuerySet[GovernedRequest]:
