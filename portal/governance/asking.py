@@ -14,10 +14,11 @@ from portal.custody import moving
 from portal.custody.ownership import unsigned_text
 from portal.errors import Invalid
 from portal.governance import life
+from portal.governance.content import Payout, TopUp
 from portal.governance.errors import NotWithdrawable, RequestMissing
 from portal.governance.life import Move, as_read
-from portal.governance.models import GovernedRequest, RequestKind, RequestState
-from portal.governance.storing import Columns, checked_note, same, store
+from portal.governance.models import GovernedRequest, RequestState
+from portal.governance.storing import checked_note, same, store
 from wire.ledger.operations import AskPayout
 from wire.money import MAX_MICRO, Micro
 
@@ -36,10 +37,10 @@ class Wish:
     #: How it was paid, or where it is to be paid to.
     note: str
 
-    def columns(self, kind: RequestKind, account: Account) -> dict[str, object]:
-        """Return what a request stores of it.
+    def checked_note(self) -> str:
+        """Return the note, once amount and note will do.
 
-        :raises Invalid: when amount or note will not do.
+        :raises Invalid: when one of them will not.
         """
         fields: dict[str, list[str]] = {}
         if not 0 < self.amount <= MAX_MICRO:
@@ -51,7 +52,14 @@ class Wish:
             fields |= {name: list(problems) for name, problems in refused.fields.items()}
         if fields:
             raise Invalid(fields=fields)
-        return {"kind": kind, "account": account, "amount_micro": self.amount, "note": note}
+        return note
+
+    def top_up(self, account: Account) -> TopUp:
+        """Return the content of a request to credit an account.
+
+        :raises Invalid: when amount or note will not do.
+        """
+        return TopUp(account_id=str(account.id), amount_micro=self.amount, note=self.checked_note())
 
 
 def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
@@ -62,9 +70,8 @@ def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     :raises TooManyRequests: when `MOST_OPEN` are open.
     """
     throttle.count(Attempt.MOVE, owner.id, now)
-    columns = wish.columns(RequestKind.TOP_UP, owner)
     with transaction.atomic():
-        return store(owner, columns, request_id=wish.request_id, now=now)
+        return store(owner, wish.top_up(owner), request_id=wish.request_id, now=now)
 
 
 def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
@@ -76,20 +83,25 @@ def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     :raises SignatureNeeded: when the account is its owner's own; the request waits until its operation is sent in.
     """
     throttle.count(Attempt.MOVE, owner.id, now)
-    columns = wish.columns(RequestKind.PAYOUT, owner) | {"payout_id": str(wish.request_id)}
+    content = Payout(
+        account_id=str(owner.id),
+        amount_micro=wish.amount,
+        note=wish.checked_note(),
+        payout_id=str(wish.request_id),
+    )
     request = GovernedRequest.objects.filter(id=wish.request_id).first()
     if request is None:
         moving.check_amount(owner, wish.amount)
-        request = _open(owner, columns, wish.request_id, now)
-    same(request, columns)
+        request = _open(owner, content, wish.request_id, now)
+    same(request, content)
     if request.state == RequestState.OPENING:
         _hold(owner, request, now)
     return request
 
 
-def _open(owner: Account, columns: Columns, request_id: UUID, now: datetime) -> GovernedRequest:
+def _open(owner: Account, content: Payout, request_id: UUID, now: datetime) -> GovernedRequest:
     with transaction.atomic():
-        request = store(owner, {**columns, "state": RequestState.OPENING}, request_id=request_id, now=now)
+        request = store(owner, content, request_id=request_id, now=now, state=RequestState.OPENING)
         if moving.is_in_custody(owner):
             _hold(owner, request, now)
         return request

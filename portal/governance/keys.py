@@ -11,29 +11,17 @@ from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.books import records
 from portal.errors import Invalid, NotThere
-from portal.governance.models import GovernedRequest, RequestKind
+from portal.governance.content import KeyEnd, NewKey
+from portal.governance.models import GovernedRequest
 from portal.governance.storing import checked_note, propose
 from portal.providers import queries as providers
 from wire.errors import Malformed
 from wire.ledger import keys
 from wire.ledger.genesis import ORGANISATIONS
+from wire.ledger.operations import PinKey
 from wire.ledger.records import Operator, Owner, PinnedKey, Provider, RoleKeys
 from wire.ledger.states import Role
 from wire.signing import PublicKey
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyWish:
-    """Whose key is to be pinned, and for what."""
-
-    #: Made by who asks: the same twice is one request.
-    request_id: UUID
-    role: str
-    #: The organisation, the provider or the account; empty for the controller's own roles.
-    holder: str
-    public_key_pem: str
-    #: Why.
-    note: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +37,7 @@ class KeyView:
     is_last: bool = False
 
 
-def propose_pin(by: Account, *, wish: KeyWish, now: datetime) -> GovernedRequest:
+def propose_pin(by: Account, *, pin: PinKey, note: str, request_id: UUID, now: datetime) -> GovernedRequest:
     """Propose to pin a key, and approve it for one's own organisation.
 
     :raises AdministratorsOnly: when `by` is none.
@@ -57,19 +45,18 @@ def propose_pin(by: Account, *, wish: KeyWish, now: datetime) -> GovernedRequest
     :raises Invalid: naming what will not do.
     """
     require_administrator(by)
-    role, key = _role(wish.role), _key(wish.public_key_pem)
-    columns = {
-        "kind": RequestKind.PIN_KEY,
-        "account": _owner(role, wish.holder),
-        "role": role.value,
-        "holder": wish.holder,
-        "public_key_pem": key.pem,
-        "key_id": key.key_id,
-        "note": checked_note(wish.note),
-    }
-    if not GovernedRequest.objects.filter(id=wish.request_id).exists():
+    role, key = _role(pin.role), _key(pin.public_key_pem)
+    content = NewKey(
+        account_id=_owner(role, pin.holder),
+        role=role.value,
+        holder=pin.holder,
+        public_key_pem=key.pem,
+        key_id=key.key_id,
+        note=checked_note(note),
+    )
+    if not GovernedRequest.objects.filter(id=request_id).exists():
         _refuse_pinned(key.key_id)
-    return propose(by, columns, request_id=wish.request_id, now=now)
+    return propose(by, content, request_id=request_id, now=now)
 
 
 def propose_revocation(by: Account, *, key_id: str, note: str, request_id: UUID, now: datetime) -> GovernedRequest:
@@ -83,17 +70,16 @@ def propose_revocation(by: Account, *, key_id: str, note: str, request_id: UUID,
     pinned = records.record(PinnedKey, keys.key(key_id))
     if pinned is None:
         raise Invalid.field("key_id", "The ledger knows no key with this id.")
-    columns = {
-        "kind": RequestKind.REVOKE_KEY,
-        "account": _owner(pinned.role, pinned.holder),
-        "role": pinned.role.value,
-        "holder": pinned.holder,
-        "key_id": key_id,
-        "note": checked_note(note),
-    }
+    content = KeyEnd(
+        account_id=_owner(pinned.role, pinned.holder),
+        role=pinned.role.value,
+        holder=pinned.holder,
+        key_id=key_id,
+        note=checked_note(note),
+    )
     if not GovernedRequest.objects.filter(id=request_id).exists():
         _refuse_ended(key_id, pinned)
-    return propose(by, columns, request_id=request_id, now=now)
+    return propose(by, content, request_id=request_id, now=now)
 
 
 def keys_of_roles() -> list[KeyView]:
@@ -151,8 +137,8 @@ def _key(pem: str) -> PublicKey:
         raise Invalid.field("public_key_pem", "Expected a P-256 public key in PEM.") from None
 
 
-def _owner(role: Role, holder: str) -> Account | None:
-    """Return the account whose key it is; none for keys of organisations and of the controller.
+def _owner(role: Role, holder: str) -> str | None:
+    """Return the id of the account whose key it is; none for keys of organisations and of the controller.
 
     :raises Invalid: when the ledger knows no such holder.
     """
@@ -176,10 +162,10 @@ def _owner(role: Role, holder: str) -> Account | None:
     return None
 
 
-def _account(account_id: str) -> Account | None:
-    """Return an account of this portal; the ledger may know others."""
+def _account(account_id: str) -> str | None:
+    """Return the id of an account of this portal; the ledger may know others."""
     try:
-        return accounts.account(UUID(account_id))
+        return str(accounts.account(UUID(account_id)).id)
     except (ValueError, NotThere):
         return None
 

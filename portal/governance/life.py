@@ -1,14 +1,14 @@
 """The life of a request: every move that there is, and the one function that makes them."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum, auto
+from enum import Enum
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
+from portal.governance.content import RequestKind
 from portal.governance.errors import RequestMovedOn
-from portal.governance.models import GovernedRequest, RequestKind, RequestState
+from portal.governance.models import GovernedRequest, RequestState
 
 ASKED, APPROVED_ONCE, REFUSED = RequestState.ASKED, RequestState.APPROVED_ONCE, RequestState.REFUSED
 APPROVED, PROPOSED, DONE = RequestState.APPROVED, RequestState.PROPOSED, RequestState.DONE
@@ -19,23 +19,6 @@ _PAYOUT = frozenset({RequestKind.PAYOUT})
 _TOP_UP = frozenset({RequestKind.TOP_UP})
 
 
-class Move(StrEnum):
-    """What happens to a request."""
-
-    HOLD = auto()
-    HOLD_REFUSED = auto()
-    APPROVE = auto()
-    REFUSE = auto()
-    WITHDRAW = auto()
-    PROPOSE = auto()
-    SIGN = auto()
-    NOT_SIGN = auto()
-    ENACT = auto()
-    REJECT = auto()
-    GIVE_BACK = auto()
-    GIVE_BACK_REFUSED = auto()
-
-
 class Arrow(NamedTuple):
     """Where a move leads from and to, for some kinds of request."""
 
@@ -44,35 +27,35 @@ class Arrow(NamedTuple):
     kinds: frozenset[RequestKind] = _ALL
 
 
-#: docs/states.md says each in a sentence.
-MOVES: Mapping[Move, tuple[Arrow, ...]] = {
-    Move.HOLD: (Arrow((OPENING,), ASKED, _PAYOUT),),
-    Move.HOLD_REFUSED: (Arrow((OPENING,), REFUSED, _PAYOUT),),
-    Move.APPROVE: (Arrow((ASKED,), APPROVED_ONCE), Arrow((APPROVED_ONCE,), APPROVED)),
-    Move.REFUSE: (
+class Move(Enum):
+    """What happens to a request, and where that leads; docs/states.md says each arrow in a sentence."""
+
+    HOLD = (Arrow((OPENING,), ASKED, _PAYOUT),)
+    HOLD_REFUSED = (Arrow((OPENING,), REFUSED, _PAYOUT),)
+    APPROVE = (Arrow((ASKED,), APPROVED_ONCE), Arrow((APPROVED_ONCE,), APPROVED))
+    REFUSE = (
         # One that failed holds money that has to go back.
         Arrow((ASKED, APPROVED_ONCE, FAILED), REFUSING, _PAYOUT),
         Arrow((ASKED, APPROVED_ONCE), REFUSED, _ALL - _PAYOUT),
-    ),
-    Move.WITHDRAW: (
+    )
+    WITHDRAW = (
         Arrow((OPENING,), REFUSED, _PAYOUT),
         Arrow((ASKED,), REFUSING, _PAYOUT),
         Arrow((ASKED, APPROVED_ONCE), REFUSED, _TOP_UP),
-    ),
-    Move.PROPOSE: (Arrow((APPROVED,), PROPOSED),),
+    )
+    PROPOSE = (Arrow((APPROVED,), PROPOSED),)
     # Where it stands is locked while the signature is stored.
-    Move.SIGN: (Arrow((PROPOSED,), PROPOSED), Arrow((REFUSING,), REFUSING)),
-    Move.NOT_SIGN: (Arrow((APPROVED, PROPOSED, REFUSING), FAILED),),
-    Move.ENACT: (Arrow((PROPOSED, FAILED), DONE),),
-    Move.REJECT: (Arrow((PROPOSED,), FAILED),),
-    Move.GIVE_BACK: (Arrow((REFUSING, FAILED), REFUSED, _PAYOUT),),
-    Move.GIVE_BACK_REFUSED: (Arrow((REFUSING,), FAILED, _PAYOUT),),
-}
+    SIGN = (Arrow((PROPOSED,), PROPOSED), Arrow((REFUSING,), REFUSING))
+    NOT_SIGN = (Arrow((APPROVED, PROPOSED, REFUSING), FAILED),)
+    ENACT = (Arrow((PROPOSED, FAILED), DONE),)
+    REJECT = (Arrow((PROPOSED,), FAILED),)
+    GIVE_BACK = (Arrow((REFUSING, FAILED), REFUSED, _PAYOUT),)
+    GIVE_BACK_REFUSED = (Arrow((REFUSING,), FAILED, _PAYOUT),)
 
 
 def can(request: GovernedRequest, move: Move) -> bool:
     """Return whether a request is where a move begins."""
-    return any(request.kind in arrow.kinds and request.state in arrow.old for arrow in MOVES[move])
+    return any(request.kind in arrow.kinds and request.state in arrow.old for arrow in move.value)
 
 
 def moved(rows: QuerySet[GovernedRequest], move: Move, *, at: datetime, **columns: Any) -> bool:
@@ -81,7 +64,7 @@ def moved(rows: QuerySet[GovernedRequest], move: Move, *, at: datetime, **column
         rows.filter(kind__in=arrow.kinds, state__in=arrow.old).update(
             state=arrow.new, ended_at=at if arrow.new in _ENDED else None, **columns
         )
-        for arrow in MOVES[move]
+        for arrow in move.value
     )
 
 

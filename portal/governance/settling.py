@@ -8,9 +8,9 @@ from uuid import UUID, uuid5
 
 from portal.accounts.models import Account
 from portal.governance import life
-from portal.governance.content import OPERATIONS
+from portal.governance.content import CONTENTS, Payout, to_columns
 from portal.governance.life import Move
-from portal.governance.models import GovernedRequest, RequestKind, RequestState
+from portal.governance.models import GovernedRequest, RequestState
 from portal.moments import moment
 from portal.outbox.models import OutboxOperation, OutboxState
 from wire.ledger.blocks import Block, OperationResult, OperationStatus, TransactionRecord
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _REASON_LENGTH = 300
 #: Requests that no page made get their id from the payout's, so that a block read again finds the same one.
 _PAYOUTS = UUID("0b7c7f0a-33c5-4f0f-8f5e-0e5b0a4a9a52")
-_PROPOSALS = tuple(arguments.kind for arguments in OPERATIONS.values())
+_PROPOSALS = tuple(content.leads_to.kind for content in CONTENTS.values())
 _WATCHED = frozenset({*_PROPOSALS, Approve.kind, AskPayout.kind, RefusePayout.kind})
 #: An operation that was applied moves its request so.
 _APPLIED = {RefusePayout.kind: Move.GIVE_BACK}
@@ -62,7 +62,7 @@ def _note_payouts(held: Iterable[Mapping[str, Any]], at: datetime) -> None:
     """Let administrators decide on what the ledger holds for payouts, asked for here or by an owner's own key alone."""
     for payout in held:
         asked = GovernedRequest.objects.filter(
-            kind=RequestKind.PAYOUT,
+            kind=Payout.kind,
             payout_id=payout["payout_id"],
             account_id=payout["account_id"],
             amount_micro=payout["amount"],
@@ -78,15 +78,8 @@ def _ask_for_owner(payout: Mapping[str, Any], at: datetime) -> None:
     if owner is None:
         log.warning("request.of_nobody", extra=ids)
         return
-    columns = {
-        "kind": RequestKind.PAYOUT,
-        "account": owner,
-        "amount_micro": payout["amount"],
-        "payout_id": payout["payout_id"],
-        "state": RequestState.ASKED,
-        "asked_by": owner,
-        "asked_at": at,
-    }
+    content = Payout(**ids, amount_micro=payout["amount"])
+    columns = {**to_columns(content), "state": RequestState.ASKED, "asked_by": owner, "asked_at": at}
     GovernedRequest.objects.get_or_create(id=uuid5(_PAYOUTS, payout["payout_id"]), defaults=columns)
     log.info("request.found", extra=ids)
 
@@ -115,7 +108,7 @@ def _move(operation_id: str, move: Move, at: datetime, **columns: str) -> None:
     """Move the request of an operation `<kind>:<request's id>`, or of a later try of it; others have none."""
     for request_id in _identity(operation_id.partition(":")[2].partition(":")[0]):
         if life.moved(GovernedRequest.objects.filter(id=request_id), move, at=at, **columns):
-            log.info("request.moved", extra={"operation_id": operation_id, "move": move.value})
+            log.info("request.moved", extra={"operation_id": operation_id, "move": move.name.lower()})
 
 
 def _identity(text: str) -> Iterator[UUID]:

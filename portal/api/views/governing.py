@@ -1,7 +1,5 @@
 """Administrators propose changes of keys, and how jobs end whose digests differ."""
 
-from uuid import uuid4
-
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -22,8 +20,10 @@ from portal.api.serializers.governing import (
     RevocationOrder,
 )
 from portal.api.serializers.money import WholeRequestView
+from portal.api.views.decisions import answer
 from portal.books.models import LedgerJob
-from portal.governance import keys, mismatches
+from portal.governance import content, keys, mismatches
+from wire.ledger.operations import PinKey
 
 
 class Keys(APIView):
@@ -39,8 +39,9 @@ class Keys(APIView):
     def post(self, request: Request) -> Response:
         """Propose to pin a key, and approve it for one's own organisation."""
         by, order = administrator_of(request), PinOrder.read(request)
-        wish = keys.KeyWish(**{**order, "request_id": order.get("request_id") or uuid4()})
-        return Response(WholeRequestView(keys.propose_pin(by, wish=wish, now=timezone.now())).data, status=202)
+        note, request_id = order.pop("note"), order.pop("request_id")
+        pin = PinKey(**order)
+        return answer(keys.propose_pin(by, pin=pin, note=note, request_id=request_id, now=timezone.now()))
 
 
 class Revocations(APIView):
@@ -50,14 +51,7 @@ class Revocations(APIView):
     def post(self, request: Request) -> Response:
         """Propose to end a key, and approve it for one's own organisation."""
         by, order = administrator_of(request), RevocationOrder.read(request)
-        made = keys.propose_revocation(
-            by,
-            key_id=order["key_id"],
-            note=order["note"],
-            request_id=order.get("request_id") or uuid4(),
-            now=timezone.now(),
-        )
-        return Response(WholeRequestView(made).data, status=202)
+        return answer(keys.propose_revocation(by, **order, now=timezone.now()))
 
 
 class Mismatches(AccountList[LedgerJob]):
@@ -89,11 +83,6 @@ class Decision(APIView):
     def post(self, request: Request, job_id: str) -> Response:
         """Propose to pay or to release, and approve it for one's own organisation."""
         by, order = administrator_of(request), MismatchOrder.read(request)
-        wish = mismatches.DecisionWish(
-            request_id=order.get("request_id") or uuid4(),
-            job_id=job_id,
-            pay_ms=order["pay_ms"],
-            reason=order["reason"],
-        )
-        made = mismatches.propose_decision(by, wish=wish, now=timezone.now())
-        return Response(WholeRequestView(made).data, status=202)
+        wanted = content.Decision(job_id=job_id, pay_ms=order["pay_ms"], note=order["reason"])
+        request_id, now = order["request_id"], timezone.now()
+        return answer(mismatches.propose_decision(by, decision=wanted, request_id=request_id, now=now))

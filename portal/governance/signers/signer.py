@@ -5,17 +5,19 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from portal.custody.topping_up import approval
-from portal.governance import content, life
+from portal.governance import life
+from portal.governance.content import OF_MONEY, RequestKind
 from portal.governance.life import Move, as_read
-from portal.governance.models import OF_MONEY, GovernedRequest, RequestKind, RequestSignature, RequestState
+from portal.governance.models import Approval, GovernedRequest, RequestSignature, RequestState
 from portal.governance.signers.checks import NotSigned, check_approvals, check_content, is_proposed
 from portal.keys import AUTHORITIES, KeyName
 from portal.outbox.errors import OperationConflict
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import Outgoing, enqueue_all, operation_id_of
+from wire.errors import Malformed
 from wire.ledger.operations import RefusePayout
 from wire.signing import SigningKey
 
@@ -31,7 +33,6 @@ ORGANISATION_OF = {f"authority-{organisation}": organisation for organisation in
 _REFUSAL = operation_id_of(RefusePayout, "")
 #: Of one kind of work in one step.
 _AT_ONCE = 50
-_PEOPLE = ("account", "first_approved_by", "second_approved_by", "refused_by")
 
 
 class Signer:
@@ -48,7 +49,7 @@ class Signer:
         for request, sign in self._work():
             try:
                 worked = sign(request) or worked
-            except (NotSigned, OperationConflict) as wrong:
+            except (NotSigned, OperationConflict, Malformed) as wrong:
                 self._give_up(request, str(wrong))
                 worked = True
         return worked
@@ -60,8 +61,9 @@ class Signer:
             for request in self._unsigned(RequestState.REFUSING)[:_AT_ONCE]:
                 yield request, self._give_back
             return
-        by_authority = _rows(RequestState.APPROVED).exclude(kind__in=OF_MONEY)
-        for request in by_authority.filter(first_organisation=ORGANISATION_OF[self.name])[:_AT_ONCE]:
+        first = Approval.objects.filter(request=OuterRef("pk")).order_by("id").values("organisation")[:1]
+        by_authority = _rows(RequestState.APPROVED).exclude(kind__in=OF_MONEY).annotate(first=Subquery(first))
+        for request in by_authority.filter(first=ORGANISATION_OF[self.name])[:_AT_ONCE]:
             yield request, self._propose
         for request in self._unsigned(RequestState.PROPOSED)[:_AT_ONCE]:
             yield request, self._approve
@@ -78,9 +80,9 @@ class Signer:
         check_approvals(request)
         check_content(request)
         outgoing = Outgoing(
-            operation_id=content.operation_id(request),
-            arguments=content.arguments(request),
-            subject=content.subject(request),
+            operation_id=request.operation_id,
+            arguments=request.content.operation(),
+            subject=request.content.subject,
             author=self._key,
         )
         return self._sign(request, outgoing, Move.PROPOSE)
@@ -92,8 +94,8 @@ class Signer:
             return False
         outgoing = approval(
             ORGANISATION_OF[self.name],
-            operation_id=content.operation_id(request),
-            text=content.text(request),
+            operation_id=request.operation_id,
+            text=request.operation_text,
             author=self._key,
         )
         return self._sign(request, outgoing, Move.SIGN)
@@ -106,8 +108,8 @@ class Signer:
         tries = request.signatures.filter(operation_id__startswith=_REFUSAL).count()
         outgoing = Outgoing(
             operation_id=f"{_REFUSAL}{request.id}" + (f":{tries + 1}" if tries else ""),
-            arguments=content.refusal(request),
-            subject=content.subject(request),
+            arguments=RefusePayout(payout_id=request.payout_id or "", reason=request.reason),
+            subject=request.content.subject,
             author=self._key,
         )
         return self._sign(request, outgoing, Move.SIGN)
@@ -137,6 +139,5 @@ class Signer:
 
 
 def _rows(state: RequestState) -> QuerySet[GovernedRequest]:
-    return (
-        GovernedRequest.objects.filter(ended_at__isnull=True, state=state).select_related(*_PEOPLE).order_by("asked_at")
-    )
+    rows = GovernedRequest.objects.filter(ended_at__isnull=True, state=state)
+    return rows.select_related("refused_by").prefetch_related("approvals__by").order_by("asked_at")

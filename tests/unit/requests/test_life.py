@@ -4,7 +4,7 @@ import re
 from itertools import pairwise, product
 from pathlib import Path
 
-from portal.governance.life import MOVES
+from portal.governance.life import Move
 from portal.governance.models import RequestState
 
 STATES = Path(__file__).parents[3] / "docs" / "states.md"
@@ -21,11 +21,7 @@ def arrows_of_document() -> set[tuple[str, str]]:
 
 def test_each_move_of_a_request_is_an_arrow_of_the_document_and_each_arrow_a_move() -> None:
     moves = {
-        (old.value, arrow.new.value)
-        for arrows in MOVES.values()
-        for arrow in arrows
-        for old in arrow.old
-        if old != arrow.new
+        (old.value, arrow.new.value) for move in Move for arrow in move.value for old in arrow.old if old != arrow.new
     }
 
     assert moves == arrows_of_document()
@@ -34,4 +30,4 @@ def test_each_move_of_a_request_is_an_arrow_of_the_document_and_each_arrow_a_mov
 def test_what_is_done_or_refused_never_moves_again() -> None:
     ends = {RequestState.DONE, RequestState.REFUSED}
 
-    assert not any(ends.intersection(arrow.old) for arrows in MOVES.values() for arrow in arrows)
+    assert not any(ends.intersection(arrow.old) for move in Move for arrow in move.value)
