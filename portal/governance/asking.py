@@ -11,7 +11,7 @@ from portal.accounts import throttle
 from portal.accounts.models import Account
 from portal.accounts.throttle import Attempt
 from portal.custody import moving
-from portal.custody.ownership import unsigned_text
+from portal.custody.ownership import act, unsigned_text
 from portal.errors import Invalid
 from portal.governance import life
 from portal.governance.content import Payout, TopUp
@@ -108,7 +108,12 @@ def _open(owner: Account, content: Payout, request_id: UUID, now: datetime) -> G
 
 
 def _hold(owner: Account, request: GovernedRequest, now: datetime) -> None:
-    moving.ask_to_hold(owner, amount=Micro(request.amount_micro), payout_id=request.id, now=now)
+    act(_to_hold(request), account_id=str(owner.id), subject=request.payout_id, now=now)
+
+
+def _to_hold(request: GovernedRequest) -> AskPayout:
+    owner = str(request.account_id)
+    return AskPayout(payout_id=request.payout_id or "", account_id=owner, amount_micro=request.amount_micro)
 
 
 def needs_signature(request: GovernedRequest) -> bool:
@@ -135,10 +140,7 @@ def text_to_sign(request: GovernedRequest) -> str:
     """
     if not needs_signature(request):
         raise RequestMissing
-    arguments = AskPayout(
-        payout_id=request.payout_id or "", account_id=str(request.account_id), amount_micro=request.amount_micro
-    )
-    return unsigned_text(str(request.account_id), arguments, request.payout_id)
+    return unsigned_text(str(request.account_id), _to_hold(request), request.payout_id)
 
 
 def withdraw(request: GovernedRequest, *, by: Account, now: datetime) -> GovernedRequest:

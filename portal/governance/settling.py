@@ -12,7 +12,7 @@ from portal.governance.content import CONTENTS, Payout, to_columns
 from portal.governance.life import Move
 from portal.governance.models import GovernedRequest, RequestState
 from portal.moments import moment
-from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.models import UNDONE, OutboxOperation
 from wire.ledger.blocks import Block, OperationResult, OperationStatus, TransactionRecord
 from wire.ledger.operations import Approve, AskPayout, RefusePayout
 
@@ -34,7 +34,6 @@ _REFUSED = {
 _ASKED = "payout.asked.v1"
 _ENACTED = "proposal.enacted.v1"
 _REJECTED = "proposal.rejected.v1"
-_CLOSED = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
 
 
 def settle_requests(block: Block) -> None:
@@ -53,7 +52,7 @@ def _heeded(record: TransactionRecord) -> list[OperationResult]:
     refused = [result.operation_id for result in results if result.status is OperationStatus.REFUSED]
     if not refused:
         return results
-    rows = OutboxOperation.objects.filter(transaction_id=record.transaction_id, state__in=_CLOSED)
+    rows = OutboxOperation.objects.filter(transaction_id=record.transaction_id, state__in=UNDONE)
     closed = set(rows.filter(operation_id__in=refused).values_list("operation_id", flat=True))
     return [item for item in results if item.status is not OperationStatus.REFUSED or item.operation_id in closed]
 

@@ -45,7 +45,7 @@ class GovernedRequests(AccountList[GovernedRequest]):
         return queries.all_requests()
 
 
-class Approval(APIView):
+class RequestApproval(APIView):
     """An administrator's approval."""
 
     @extend_schema(request=ApprovalOrder, responses=WholeRequestView)
@@ -57,7 +57,7 @@ class Approval(APIView):
         return answer(approved, 200)
 
 
-class Refusal(APIView):
+class RequestRefusal(APIView):
     """An administrator's refusal."""
 
     @extend_schema(request=RefusalOrder, responses=WholeRequestView)
@@ -80,7 +80,7 @@ class Mints(APIView):
         return answer(proposing.propose_top_up(by, account=account, wish=wish, reference=reference, now=timezone.now()))
 
 
-class Fees(APIView):
+class FeePolicies(APIView):
     """What of a job's cost goes to the platform and to the peers."""
 
     @extend_schema(responses=FeeView(many=True))

@@ -22,7 +22,8 @@ from portal.api.serializers.governing import (
 from portal.api.serializers.money import WholeRequestView
 from portal.api.views.decisions import answer
 from portal.books.models import LedgerJob
-from portal.governance import content, keys, mismatches
+from portal.governance import mismatches, pinned_keys
+from portal.governance.content import Decision
 from wire.ledger.operations import PinKey
 
 
@@ -33,7 +34,7 @@ class Keys(APIView):
     def get(self, request: Request) -> Response:
         """List the keys that may act; for administrators."""
         administrator_of(request)
-        return Response(KeyView(keys.keys_of_roles(), many=True).data)
+        return Response(KeyView(pinned_keys.keys_of_roles(), many=True).data)
 
     @extend_schema(request=PinOrder, responses={202: WholeRequestView})
     def post(self, request: Request) -> Response:
@@ -41,7 +42,7 @@ class Keys(APIView):
         by, order = administrator_of(request), PinOrder.read(request)
         note, request_id = order.pop("note"), order.pop("request_id")
         pin = PinKey(**order)
-        return answer(keys.propose_pin(by, pin=pin, note=note, request_id=request_id, now=timezone.now()))
+        return answer(pinned_keys.propose_pin(by, pin=pin, note=note, request_id=request_id, now=timezone.now()))
 
 
 class Revocations(APIView):
@@ -51,7 +52,7 @@ class Revocations(APIView):
     def post(self, request: Request) -> Response:
         """Propose to end a key, and approve it for one's own organisation."""
         by, order = administrator_of(request), RevocationOrder.read(request)
-        return answer(keys.propose_revocation(by, **order, now=timezone.now()))
+        return answer(pinned_keys.propose_revocation(by, **order, now=timezone.now()))
 
 
 class Mismatches(AccountList[LedgerJob]):
@@ -76,13 +77,13 @@ class Mismatch(APIView):
         return Response(MismatchView(mismatches.mismatch(job_id)).data)
 
 
-class Decision(APIView):
+class MismatchDecision(APIView):
     """How a mismatch ends."""
 
     @extend_schema(request=MismatchOrder, responses={202: WholeRequestView})
     def post(self, request: Request, job_id: str) -> Response:
         """Propose to pay or to release, and approve it for one's own organisation."""
         by, order = administrator_of(request), MismatchOrder.read(request)
-        wanted = content.Decision(job_id=job_id, pay_ms=order["pay_ms"], note=order["reason"])
+        wanted = Decision(job_id=job_id, pay_ms=order["pay_ms"], note=order["reason"])
         request_id, now = order["request_id"], timezone.now()
         return answer(mismatches.propose_decision(by, decision=wanted, request_id=request_id, now=now))

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from portal.custody.topping_up import approval
+from portal.custody.topping_up import proposal_approval
 from portal.governance import life
 from portal.governance.content import OF_MONEY, RequestKind
 from portal.governance.life import Move, as_read
@@ -92,7 +92,7 @@ class Signer:
         check_content(request)
         if not is_proposed(request):
             return False
-        outgoing = approval(
+        outgoing = proposal_approval(
             ORGANISATION_OF[self.name],
             operation_id=request.operation_id,
             text=request.operation_text,

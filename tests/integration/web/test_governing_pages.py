@@ -7,7 +7,7 @@ import pytest
 
 from portal.accounts.models import Account
 from portal.books.models import LedgerJob
-from portal.governance import keys
+from portal.governance import pinned_keys
 from portal.governance.models import GovernedRequest, RequestState
 from portal.providers.models import Provider
 from tests.integration.web.conftest import Browser
@@ -39,7 +39,7 @@ def pin_order(**changes: str) -> dict[str, str]:
 
 
 def test_a_key_is_pinned_and_the_old_one_ended_by_hand(bank: Bank, ada: Browser, pia: Browser) -> None:
-    (old,) = [key.key_id for key in keys.keys_of_roles() if key.role == "treasury"]
+    (old,) = [key.key_id for key in pinned_keys.keys_of_roles() if key.role == "treasury"]
     assert "the last one" in ada.text("/administration/keys")
 
     assert "Proposed" in " ".join(ada.messages(ada.post("/administration/keys/pin", **pin_order())))

@@ -9,7 +9,7 @@ from portal.accounts.models import Account
 from portal.books import records
 from portal.custody.ownership import own_key_of
 from portal.errors import Invalid
-from portal.governance import keys
+from portal.governance import pinned_keys
 from portal.governance.errors import ApprovedBefore, OwnMoney
 from portal.governance.models import GovernedRequest, RequestState
 from tests.support.outbox.bank import Bank
@@ -29,11 +29,11 @@ def new_key(role: str, holder: str = "", *, pem: str | None = None) -> PinKey:
 
 def pin(by: Account, wanted: PinKey, bank: Bank, request_id: UUID | None = None) -> GovernedRequest:
     note = "the machine was lost"
-    return keys.propose_pin(by, pin=wanted, note=note, request_id=request_id or uuid4(), now=bank.clock())
+    return pinned_keys.propose_pin(by, pin=wanted, note=note, request_id=request_id or uuid4(), now=bank.clock())
 
 
 def ids(role: str) -> list[str]:
-    return [view.key_id for view in keys.keys_of_roles() if view.role == role]
+    return [view.key_id for view in pinned_keys.keys_of_roles() if view.role == role]
 
 
 def test_a_role_s_key_is_pinned_once_two_organisations_approved(bank: Bank, people: People) -> None:
@@ -58,7 +58,7 @@ def test_a_key_ends_once_two_organisations_approved(bank: Bank, people: People) 
     bank.sign()
     (old, new) = ids("custody")
 
-    request = keys.propose_revocation(
+    request = pinned_keys.propose_revocation(
         people.peers_administrator, key_id=old, note="stolen", request_id=uuid4(), now=bank.clock()
     )
     bank.approve(request, people.administrator)
@@ -83,7 +83,7 @@ def test_a_lost_owner_s_and_a_lost_machine_s_key_are_replaced(bank: Bank, people
         assert request.state == RequestState.DONE, request.reason
 
     assert own_key_of(str(people.developer.id)) not in {None, lost.public.key_id}
-    (owner_key,) = keys.keys_of(people.developer)
+    (owner_key,) = pinned_keys.keys_of(people.developer)
     assert owner_key.name == "account dora"
 
 
@@ -92,7 +92,9 @@ def test_nobody_else_proposes_keys(bank: Bank, people: People) -> None:
         with pytest.raises(AdministratorsOnly):
             pin(person, new_key("treasury"), bank)
         with pytest.raises(AdministratorsOnly):
-            keys.propose_revocation(person, key_id=ids("treasury")[0], note="x", request_id=uuid4(), now=bank.clock())
+            pinned_keys.propose_revocation(
+                person, key_id=ids("treasury")[0], note="x", request_id=uuid4(), now=bank.clock()
+            )
     assert not GovernedRequest.objects.exists()
 
 
@@ -158,7 +160,9 @@ def test_a_key_is_a_key_that_nobody_has(bank: Bank, people: People) -> None:
 def test_no_role_loses_its_last_key(bank: Bank, people: People) -> None:
     for key_id in (*ids("treasury"), *ids("authority"), "unknown"):
         with pytest.raises(Invalid) as refused:
-            keys.propose_revocation(people.administrator, key_id=key_id, note="x", request_id=uuid4(), now=bank.clock())
+            pinned_keys.propose_revocation(
+                people.administrator, key_id=key_id, note="x", request_id=uuid4(), now=bank.clock()
+            )
         assert list(refused.value.fields) == ["key_id"]
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from portal.accounts import queries as accounts
 from portal.accounts.models import Account
 from portal.errors import NotThere
-from portal.governance import keys
+from portal.governance import pinned_keys
 from portal.web.forms.base import PageForm
 from portal.web.forms.governing import FindKeysForm, PinKeyForm, RevokeKeyForm
 from portal.web.views.acting import account_of, action, for_administrators, page
@@ -30,9 +30,9 @@ def _keys_page(request: HttpRequest, failed: PageForm | None = None) -> HttpResp
     name = request.GET.get("account", "").strip()
     found = _account(name)
     shown = {
-        "keys": keys.keys_of_roles(),
+        "keys": pinned_keys.keys_of_roles(),
         "account": found,
-        "keys_of_account": keys.keys_of(found) if found else [],
+        "keys_of_account": pinned_keys.keys_of(found) if found else [],
         "find": FindKeysForm(initial={"account": name}),
         "is_unknown": bool(name) and found is None,
         "pin": failed if isinstance(failed, PinKeyForm) else PinKeyForm(initial={"move_id": uuid4()}),
@@ -59,7 +59,7 @@ def pin(request: HttpRequest) -> HttpResponse:
 
     def act(values: dict[str, Any]) -> object:
         holder = _holder(values["role"], values["holder"].strip())
-        return keys.propose_pin(
+        return pinned_keys.propose_pin(
             account_of(request),
             pin=PinKey(role=values["role"], holder=holder, public_key_pem=values["public_key_pem"]),
             note=values["note"],
@@ -93,6 +93,6 @@ def revoke(request: HttpRequest) -> HttpResponse:
     def act(values: dict[str, Any]) -> object:
         key_id, request_id = values["key_id"], values["move_id"]
         by, now = account_of(request), timezone.now()
-        return keys.propose_revocation(by, key_id=key_id, note=values["note"], request_id=request_id, now=now)
+        return pinned_keys.propose_revocation(by, key_id=key_id, note=values["note"], request_id=request_id, now=now)
 
     return proposed(request, RevokeKeyForm(request.POST), act, _keys_page)
