@@ -23,6 +23,12 @@ from wire.ledger.records import Operator, Owner, PinnedKey, Provider, RoleKeys
 from wire.ledger.states import Role
 from wire.signing import PublicKey
 
+_UNKNOWN = {
+    Role.OWNER: "No account of this id has a key of its own: it is in custody.",
+    Role.OPERATOR: "The ledger knows no operator of this id.",
+    Role.PROVIDER: "The ledger knows no provider of this id.",
+}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyView:
@@ -90,22 +96,23 @@ def keys_of_roles() -> list[KeyView]:
 
 def keys_of(account: Account) -> list[KeyView]:
     """Return the keys of an account's owner, node and machines that the ledger knows; the newest of each."""
-    found = []
-    owner = records.record(Owner, keys.owner(str(account.id)))
-    if owner is not None:
-        found.append(
-            KeyView(key_id=owner.key_id, role=Role.OWNER, holder=str(account.id), name=f"account {account.username}")
-        )
-    operator = records.record(Operator, keys.operator(str(account.id)))
-    if operator is not None:
-        name = f"operator {account.username}"
-        found.append(KeyView(key_id=operator.key_id, role=Role.OPERATOR, holder=str(account.id), name=name))
-    for machine in providers.providers_of(account):
-        pinned = records.record(Provider, keys.provider(str(machine.id)))
-        if pinned is not None:
-            name = f"machine {machine.name}"
-            found.append(KeyView(key_id=pinned.key_id, role=Role.PROVIDER, holder=str(machine.id), name=name))
-    return [view for view in found if _is_active(view.key_id)]
+    own = str(account.id)
+    holders = [(Role.OWNER, own, f"account {account.username}"), (Role.OPERATOR, own, f"operator {account.username}")]
+    holders += [(Role.PROVIDER, str(each.id), f"machine {each.name}") for each in providers.providers_of(account)]
+    return [
+        KeyView(key_id=found.key_id, role=role, holder=holder, name=name)
+        for role, holder, name in holders
+        if (found := _record(role, holder)) is not None and _is_active(found.key_id)
+    ]
+
+
+def _record(role: Role, holder: str) -> Owner | Operator | Provider | None:
+    """Return what the ledger says of an owner, an operator or a provider."""
+    if role is Role.OWNER:
+        return records.record(Owner, keys.owner(holder))
+    if role is Role.OPERATOR:
+        return records.record(Operator, keys.operator(holder))
+    return records.record(Provider, keys.provider(holder))
 
 
 def _holders(role: Role) -> tuple[str, ...]:
@@ -142,19 +149,11 @@ def _owner(role: Role, holder: str) -> str | None:
 
     :raises Invalid: when the ledger knows no such holder.
     """
-    if role is Role.OWNER:
-        if records.record(Owner, keys.owner(holder)) is None:
-            raise Invalid.field("holder", "No account of this id has a key of its own: it is in custody.")
-        return _account(holder)
-    if role is Role.OPERATOR:
-        if records.record(Operator, keys.operator(holder)) is None:
-            raise Invalid.field("holder", "The ledger knows no operator of this id.")
-        return _account(holder)
-    if role is Role.PROVIDER:
-        provider = records.record(Provider, keys.provider(holder))
-        if provider is None:
-            raise Invalid.field("holder", "The ledger knows no provider of this id.")
-        return _account(provider.account_id)
+    if role in PERSONAL:
+        found = _record(role, holder)
+        if found is None:
+            raise Invalid.field("holder", _UNKNOWN[role])
+        return _account(found.account_id if isinstance(found, Provider) else holder)
     if holder not in _holders(role):
         names = " or ".join(ORGANISATIONS)
         is_authority = role is Role.AUTHORITY
