@@ -42,17 +42,9 @@ class Wish:
 
         :raises Invalid: when one of them will not.
         """
-        fields: dict[str, list[str]] = {}
         if not 0 < self.amount <= MAX_MICRO:
-            fields["amount_micro"] = ["Give more than nothing."]
-        note = ""
-        try:
-            note = checked_note(self.note)
-        except Invalid as refused:
-            fields |= {name: list(problems) for name, problems in refused.fields.items()}
-        if fields:
-            raise Invalid(fields=fields)
-        return note
+            raise Invalid.field("amount_micro", "Give more than nothing.")
+        return checked_note(self.note)
 
     def top_up(self, account: Account) -> TopUp:
         """Return the content of a request to credit an account.
