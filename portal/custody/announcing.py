@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from portal.custody.ownership import own_key_of, publication_by_owner
+from portal.custody.ownership import own_key_of, signed_by_owner
+from portal.errors import Conflict
 from portal.functions.models import FunctionVersion
 from portal.keys import KeyName, signing_key
-from portal.outbox.models import OutboxOperation
+from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import enqueue
 from portal.providers.models import Provider
 from wire.ledger.operations import (
@@ -13,17 +14,20 @@ from wire.ledger.operations import (
     RegisterProvider,
     operation_id_of,
 )
-from wire.signing import SigningKey
 
 
-def announce_version(version: FunctionVersion, *, now: datetime, custody: SigningKey | None = None) -> None:
+class NotOnLedgerYet(Conflict):
+    """The signed operation is on its way to the ledger. Ask again in a moment."""
+
+
+def announce_version(version: FunctionVersion, *, now: datetime) -> None:
     """Publish a function version on the ledger, by custody for its developer; jobs of it are refused before that.
 
     Where the developer's account is its own, the developer has to have sent in the operation itself.
 
     :raises SignatureNeeded: when it has not.
     :raises NotOnLedgerYet: when the ledger has not answered it.
-    :raises KeyMissing: when the custody key is not given and not in the keys directory.
+    :raises KeyMissing: when the custody key is not in the keys directory.
     """
     arguments = PublishVersion(
         version_id=str(version.id),
@@ -37,14 +41,16 @@ def announce_version(version: FunctionVersion, *, now: datetime, custody: Signin
     )
     operation_id = operation_id_of(PublishVersion, version.id)
     if own_key_of(arguments.developer_id) and not OutboxOperation.objects.filter(operation_id=operation_id).exists():
-        publication_by_owner(arguments.developer_id, arguments, version.id)
+        # Only once the ledger has it: the platform's bond answers for its jobs.
+        if signed_by_owner(arguments.developer_id, arguments, version.id).state != OutboxState.COMMITTED:
+            raise NotOnLedgerYet
         return
     enqueue(
         operation_id=operation_id,
         arguments=arguments,
         subject=str(version.id),
         now=now,
-        author=custody or signing_key(KeyName.CUSTODY),
+        author=signing_key(KeyName.CUSTODY),
     )
 
 

@@ -9,16 +9,14 @@ from portal.keys import KeyName, signing_key
 from portal.outbox.operations import enqueue
 from wire.errors import BadSignature, Malformed
 from wire.ledger.operations import OwnAccount, operation_id_of
-from wire.signing import ENROLMENT, PublicKey, SigningKey
+from wire.signing import ENROLMENT, PublicKey
 
 
 class OwnedAlready(Conflict):
     """The account has a key of its own already. That key replaces itself by an operation `key.rotate`."""
 
 
-def hand_over(
-    account_id: UUID, *, public_key_pem: str, proof: str, now: datetime, custody: SigningKey | None = None
-) -> str:
+def hand_over(account_id: UUID, *, public_key_pem: str, proof: str, now: datetime) -> str:
     """Hand an account over to the owner's own key, by custody for the last time; return the operation's id.
 
     `proof` is a JWS of the account's id, of type `signing.ENROLMENT`, by that key.
@@ -35,7 +33,7 @@ def hand_over(
         arguments=OwnAccount(account_id=str(account_id), public_key_pem=public_key_pem, proof=proof),
         subject=str(account_id),
         now=now,
-        author=custody or signing_key(KeyName.CUSTODY),
+        author=signing_key(KeyName.CUSTODY),
     )
     return operation_id
 

@@ -3,22 +3,19 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Q
 
+from portal.accounts import queries as accounts
 from portal.accounts import throttle
 from portal.accounts.models import Account
 from portal.accounts.throttle import Attempt
 from portal.books import queries, records
 from portal.books.models import WorldState
-from portal.custody import topping_up
-from portal.custody.ownership import own_key_of, signed_by_owner
-from portal.errors import Conflict, Invalid
-from portal.keys import KeyName, signing_key
-from portal.outbox.models import OutboxOperation, OutboxState
-from portal.outbox.operations import enqueue
+from portal.custody.ownership import act, own_key_of
+from portal.errors import Conflict, Invalid, NotThere
+from portal.outbox.models import UNDONE, OutboxOperation
 from wire.ledger import keys
-from wire.ledger.operations import Arguments, AskPayout, Deposit, GiveNotice, Transfer, WithdrawDeposit, operation_id_of
+from wire.ledger.operations import Arguments, Deposit, GiveNotice, Transfer, WithdrawDeposit, operation_id_of
 from wire.money import MAX_MICRO, Micro
 
 
@@ -41,7 +38,8 @@ def deposit(owner: Account, *, amount: Micro, deposit_id: UUID, now: datetime) -
     throttle.count(Attempt.DEPOSIT, owner.id, now)
     if not was_sent(Deposit, deposit_id, owner):
         check_amount(owner, amount)
-    return topping_up.deposit(owner.id, amount=amount, deposit_id=deposit_id, now=now)
+    arguments = Deposit(account_id=str(owner.id), amount_micro=amount)
+    return act(arguments, account_id=str(owner.id), subject=deposit_id, now=now)
 
 
 def transfer(owner: Account, *, to: Account, amount: Micro, transfer_id: UUID, now: datetime) -> str:
@@ -55,12 +53,19 @@ def transfer(owner: Account, *, to: Account, amount: Micro, transfer_id: UUID, n
     throttle.count(Attempt.MOVE, owner.id, now)
     if not was_sent(Transfer, transfer_id, owner):
         check_transfer(owner, to=to, amount=amount)
-    return _move(
-        owner,
-        Transfer(account_id=str(owner.id), to_account_id=str(to.id), amount_micro=amount),
-        subject_id=transfer_id,
-        now=now,
-    )
+    arguments = Transfer(account_id=str(owner.id), to_account_id=str(to.id), amount_micro=amount)
+    return act(arguments, account_id=str(owner.id), subject=transfer_id, now=now)
+
+
+def recipient(name: str) -> Account:
+    """Return the account of a name.
+
+    :raises Invalid: when there is none.
+    """
+    try:
+        return accounts.account_named(name.strip())
+    except NotThere:
+        raise Invalid.field("to", "There is no account of this name.") from None
 
 
 def check_transfer(owner: Account, *, to: Account, amount: Micro) -> None:
@@ -88,7 +93,8 @@ def give_notice(owner: Account, *, amount: Micro, notice_id: UUID, now: datetime
         raise Invalid.field("amount_micro", "Name more than nothing, and no more than your deposit.")
     if records.notice(owner.id) is not None:
         raise NoticeRuns
-    return _move(owner, GiveNotice(account_id=str(owner.id), amount_micro=amount), subject_id=notice_id, now=now)
+    arguments = GiveNotice(account_id=str(owner.id), amount_micro=amount)
+    return act(arguments, account_id=str(owner.id), subject=notice_id, now=now)
 
 
 def withdraw(owner: Account, *, withdrawal_id: UUID, now: datetime) -> str:
@@ -102,17 +108,8 @@ def withdraw(owner: Account, *, withdrawal_id: UUID, now: datetime) -> str:
     notice = records.notice(owner.id)
     if notice is None or notice.due_at > now:
         raise NoNotice
-    return _move(owner, WithdrawDeposit(account_id=str(owner.id)), subject_id=withdrawal_id, now=now)
-
-
-def ask_to_hold(owner: Account, *, amount: Micro, payout_id: UUID, now: datetime) -> str:
-    """Let the ledger hold money for a payout, and return the operation's id."""
-    return _move(
-        owner,
-        AskPayout(payout_id=str(payout_id), account_id=str(owner.id), amount_micro=amount),
-        subject_id=payout_id,
-        now=now,
-    )
+    account_id = str(owner.id)
+    return act(WithdrawDeposit(account_id=account_id), account_id=account_id, subject=withdrawal_id, now=now)
 
 
 def check_amount(owner: Account, amount: int) -> None:
@@ -136,20 +133,4 @@ def was_sent(kind: type[Arguments], subject_id: object, owner: Account) -> bool:
     ids = Q(operation_id=operation_id_of(kind, subject_id)) | Q(
         operation_id__startswith=operation_id_of(kind, f"{owner.id}:{subject_id}")
     )
-    ended = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
-    return OutboxOperation.objects.filter(ids).exclude(state__in=ended).exists()
-
-
-def _move(owner: Account, arguments: Arguments, *, subject_id: UUID, now: datetime) -> str:
-    if not is_in_custody(owner):
-        return signed_by_owner(str(owner.id), arguments, subject_id).operation_id
-    operation_id = operation_id_of(type(arguments), subject_id)
-    with transaction.atomic():
-        enqueue(
-            operation_id=operation_id,
-            arguments=arguments,
-            subject=str(owner.id),
-            now=now,
-            author=signing_key(KeyName.CUSTODY),
-        )
-    return operation_id
+    return OutboxOperation.objects.filter(ids).exclude(state__in=UNDONE).exists()

@@ -1,16 +1,18 @@
 """Whose word moves an account: custody's, until the owner has a key of its own; then the owner's signed operations."""
 
+from datetime import datetime
+
 from portal.books.models import WorldState
-from portal.errors import Conflict, PortalError
-from portal.outbox.models import OutboxOperation, OutboxState
+from portal.errors import PortalError
+from portal.keys import KeyName, signing_key
+from portal.outbox.models import UNDONE, OutboxOperation
+from portal.outbox.operations import enqueue
 from wire.codec import decode, parse_object, to_plain
 from wire.ledger import keys
 from wire.ledger.operations import Arguments, operation_id_of, operation_text
 from wire.ledger.records import Owner
 from wire.problems import Reason
 from wire.signing import payload_of
-
-_REFUSED = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
 
 
 class SignatureNeeded(PortalError):
@@ -19,14 +21,24 @@ class SignatureNeeded(PortalError):
     reason = Reason.SIGNATURE_NEEDED
 
 
-class NotOnLedgerYet(Conflict):
-    """The signed operation is on its way to the ledger. Ask again in a moment."""
-
-
 def own_key_of(account_id: str) -> str | None:
     """Return the id of the newest key of an account that is not in custody; None when custody acts for it."""
     text = WorldState.objects.filter(key=keys.owner(account_id)).values_list("value", flat=True).first()
     return None if text is None else decode(Owner, text).key_id
+
+
+def act(arguments: Arguments, *, account_id: str, subject: object, now: datetime) -> str:
+    """Let an account's own word move it, and return the operation's id.
+
+    :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
+    :raises OperationConflict: when custody was asked for something else under the same id.
+    :raises KeyMissing: when custody's key is not in the keys directory.
+    """
+    if own_key_of(account_id) is not None:
+        return signed_by_owner(account_id, arguments, subject).operation_id
+    operation_id, custody = operation_id_of(type(arguments), subject), signing_key(KeyName.CUSTODY)
+    enqueue(operation_id=operation_id, arguments=arguments, subject=account_id, now=now, author=custody)
+    return operation_id
 
 
 def signed_by_owner(account_id: str, arguments: Arguments, subject: object) -> OutboxOperation:
@@ -35,7 +47,7 @@ def signed_by_owner(account_id: str, arguments: Arguments, subject: object) -> O
     :raises SignatureNeeded: when it has not, or what it sent was refused; it holds the exact text to sign.
     """
     for row in _sent(account_id, arguments, subject):
-        if row.state not in _REFUSED and _arguments_of(row) == to_plain(arguments):
+        if row.state not in UNDONE and _arguments_of(row) == to_plain(arguments):
             return row
     raise SignatureNeeded(fields={"operation": [unsigned_text(account_id, arguments, subject)]})
 
@@ -50,16 +62,6 @@ def unsigned_text(account_id: str, arguments: Arguments, subject: object) -> str
 def _sent(account_id: str, arguments: Arguments, subject: object) -> list[OutboxOperation]:
     base = operation_id_of(arguments, account_id, subject)
     return list(OutboxOperation.objects.filter(operation_id__startswith=base).order_by("id"))
-
-
-def publication_by_owner(account_id: str, arguments: Arguments, subject: object) -> None:
-    """Let a version of an owner's go live only once the ledger has it: the platform's bond answers for its jobs.
-
-    :raises SignatureNeeded: when the owner has not signed it, or what it sent was refused.
-    :raises NotOnLedgerYet: when the ledger has not answered.
-    """
-    if signed_by_owner(account_id, arguments, subject).state != OutboxState.COMMITTED:
-        raise NotOnLedgerYet
 
 
 def _arguments_of(row: OutboxOperation) -> object:

@@ -15,7 +15,7 @@ from portal.accounts import throttle
 from portal.accounts.throttle import Attempt
 from portal.books.models import LedgerJob, WorldState
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
-from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.models import UNDONE, OutboxOperation
 from portal.outbox.operations import text_of
 from portal.outbox.queries import operation
 from wire import signing
@@ -24,6 +24,7 @@ from wire.errors import BadSignature
 from wire.ledger import keys
 from wire.ledger.operations import (
     MAX_OPERATION_CHARS,
+    Arguments,
     AskPayout,
     AttestEpoch,
     ClaimJob,
@@ -43,25 +44,17 @@ from wire.ledger.states import JobRecordState, Role
 from wire.problems import Reason
 from wire.signing import PublicKey
 
+
+def _kinds(*arguments: type[Arguments]) -> frozenset[str]:
+    return frozenset(each.kind for each in arguments)
+
+
+_OF_OWNER = (Transfer, Deposit, GiveNotice, WithdrawDeposit, AskPayout, PublishVersion, RotateKey, RenounceKey)
 #: What each kind of participant may author, by role of its key.
 AUTHORS: Mapping[Role, frozenset[str]] = {
-    Role.PROVIDER: frozenset(
-        arguments.kind for arguments in (ClaimJob, PayClaim, SubmitReceipt, RotateKey, RenounceKey)
-    ),
-    Role.OWNER: frozenset(
-        arguments.kind
-        for arguments in (
-            Transfer,
-            Deposit,
-            GiveNotice,
-            WithdrawDeposit,
-            AskPayout,
-            PublishVersion,
-            RotateKey,
-            RenounceKey,
-        )
-    ),
-    Role.OPERATOR: frozenset(arguments.kind for arguments in (AttestEpoch, CloseEpoch, RotateKey, RenounceKey)),
+    Role.PROVIDER: _kinds(ClaimJob, PayClaim, SubmitReceipt, RotateKey, RenounceKey),
+    Role.OWNER: _kinds(*_OF_OWNER),
+    Role.OPERATOR: _kinds(AttestEpoch, CloseEpoch, RotateKey, RenounceKey),
 }
 #: Operations of one participant, and of all together, that may wait for the ledger's answer.
 MOST_OF_ONE, MOST_OF_ALL = 100, 10_000
@@ -123,7 +116,7 @@ class Signed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class Submission:
     """Where an operation stands, and the job that it is about."""
 
     operation: OutboxOperation
@@ -151,7 +144,7 @@ def verified(text: str) -> Signed:
     return Signed(submitted=submitted, holder=author.holder)
 
 
-def send(text: str, *, address: str, now: datetime) -> Standing:
+def send(text: str, *, address: str, now: datetime) -> Submission:
     """Store an operation that came from a network address, whoever signed it, and return where it stands.
 
     :raises TooManyAttempts: when too many came from this address, or are by this key.
@@ -173,13 +166,13 @@ def send_own(account_id: UUID, text: str, *, now: datetime) -> str:
     if signed.holder != str(account_id):
         raise NotYours("It is signed by a key of another account or machine.")
     throttle.count(Attempt.OPERATION_KEY, signed.submitted.key_id, now)
-    standing = store(signed, now=now)
-    if standing.operation.state in {OutboxState.REFUSED, OutboxState.SET_ASIDE}:
-        raise Invalid.field("operation", f"The ledger refused it: {standing.operation.reason}")
+    sent = store(signed, now=now)
+    if sent.operation.state in UNDONE:
+        raise Invalid.field("operation", f"The ledger refused it: {sent.operation.reason}")
     return signed.submitted.kind
 
 
-def store(signed: Signed, *, now: datetime) -> Standing:
+def store(signed: Signed, *, now: datetime) -> Submission:
     """Put an operation into the outbox, as it was signed, and return where it stands; a repeat only returns that.
 
     :raises OperationIdTaken: when one of its id with other content was sent in before.
@@ -195,7 +188,7 @@ def store(signed: Signed, *, now: datetime) -> Standing:
     row = OutboxOperation.objects.get(operation_id=submitted.operation_id)
     if text_of(row.body) != text_of(submitted.text):
         raise OperationIdTaken
-    return Standing(operation=row, job_state=_job_state(signed))
+    return Submission(operation=row, job_state=_job_state(signed))
 
 
 def _insert(signed: Signed, now: datetime) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 from django.db import transaction
 
-from portal.custody.ownership import own_key_of, signed_by_owner
+from portal.custody.ownership import act
 from portal.keys import AUTHORITIES, KeyName, signing_key
 from portal.outbox.models import OutboxOperation
 from portal.outbox.operations import Outgoing, enqueue, enqueue_all, text_of
@@ -39,7 +39,7 @@ def mint(account_id: UUID, *, amount: Micro, reference: str, now: datetime, trea
     return operation_id
 
 
-def approval(organisation: str, *, operation_id: str, text: str, author: SigningKey) -> Outgoing:
+def proposal_approval(organisation: str, *, operation_id: str, text: str, author: SigningKey) -> Outgoing:
     """Return an organisation's approval of exactly this operation."""
     return Outgoing(
         operation_id=operation_id_of(Approve, f"{organisation}:{operation_id}"),
@@ -53,34 +53,11 @@ def approve_as_all(proposal_id: str, *, keys: Mapping[str, SigningKey], now: dat
     """Approve an operation of the outbox in the name of each organisation whose key is given; return the ids."""
     text = text_of(OutboxOperation.objects.get(operation_id=proposal_id).body)
     approvals = [
-        approval(organisation, operation_id=proposal_id, text=text, author=key) for organisation, key in keys.items()
+        proposal_approval(organisation, operation_id=proposal_id, text=text, author=key)
+        for organisation, key in keys.items()
     ]
     enqueue_all(approvals, now=now)
     return tuple(item.operation_id for item in approvals)
-
-
-def deposit(
-    account_id: UUID, *, amount: Micro, deposit_id: UUID, now: datetime, custody: SigningKey | None = None
-) -> str:
-    """Move money of an account from available to deposit, by custody, and return the operation's id.
-
-    Where the account is its owner's own, the owner has to have sent in the operation itself.
-
-    :raises SignatureNeeded: when it has not.
-    :raises OperationConflict: when the deposit's id was used for another account or amount.
-    """
-    operation_id = operation_id_of(Deposit, deposit_id)
-    arguments = Deposit(account_id=str(account_id), amount_micro=amount)
-    if own_key_of(str(account_id)):
-        return signed_by_owner(str(account_id), arguments, deposit_id).operation_id
-    enqueue(
-        operation_id=operation_id,
-        arguments=arguments,
-        subject=str(account_id),
-        now=now,
-        author=custody or signing_key(KeyName.CUSTODY),
-    )
-    return operation_id
 
 
 def top_up(account_id: UUID, *, amount: Micro, reference: str, now: datetime, to_deposit: bool) -> tuple[str, ...]:
@@ -97,5 +74,5 @@ def top_up(account_id: UUID, *, amount: Micro, reference: str, now: datetime, to
         approved = approve_as_all(minted, keys=keys, now=now)
         if not to_deposit:
             return (minted, *approved)
-        deposit_id = uuid5(_TOP_UPS, reference)
-        return (minted, *approved, deposit(account_id, amount=amount, deposit_id=deposit_id, now=now))
+        deposit, owner = Deposit(account_id=str(account_id), amount_micro=amount), str(account_id)
+        return (minted, *approved, act(deposit, account_id=owner, subject=uuid5(_TOP_UPS, reference), now=now))

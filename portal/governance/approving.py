@@ -4,25 +4,23 @@ import logging
 import re
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db import transaction
 
 from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.books import records
 from portal.errors import Invalid
-from portal.governance import content
+from portal.governance import life
+from portal.governance.content import OF_MONEY, to_columns
 from portal.governance.errors import ApprovedBefore, NoOrganisation, OwnMoney, ReferenceUsed, RequestMovedOn
-from portal.governance.models import OF_MONEY, GovernedRequest, RequestKind, RequestState
+from portal.governance.life import Move, as_read
+from portal.governance.models import GovernedRequest, RequestState
 from portal.governance.parties import is_party
 
 log = logging.getLogger(__name__)
 
 LONGEST_REASON = 200
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
-#: Where one administrator may still end it. A payout that failed holds money that has to go back.
-_REFUSABLE = Q(state__in=(RequestState.ASKED, RequestState.APPROVED_ONCE)) | Q(
-    state=RequestState.FAILED, kind=RequestKind.PAYOUT
-)
 
 
 def approve(request: GovernedRequest, *, by: Account, seen: str, reference: str, now: datetime) -> GovernedRequest:
@@ -38,51 +36,26 @@ def approve(request: GovernedRequest, *, by: Account, seen: str, reference: str,
     :raises RequestMovedOn: when it is not what was seen any more, or was decided.
     """
     _require_approver(by, request)
-    if content.digest(request) != seen:
+    if request.digest != seen or not life.can(request, Move.APPROVE):
         raise RequestMovedOn
-    if request.state == RequestState.ASKED:
-        _first(request, by, reference, now)
-    elif request.state == RequestState.APPROVED_ONCE:
-        _second(request, by, now)
-    else:
-        raise RequestMovedOn
+    unchanged = as_read(request).filter(**to_columns(request.content))
+    before = request.approvals.all()
+    if any(by.id == given.by_id or by.organisation == given.organisation for given in before):
+        raise ApprovedBefore
+    if request.state == RequestState.APPROVED_ONCE:
+        if {given.digest for given in before} != {request.digest}:
+            raise RequestMovedOn
+    elif request.kind in OF_MONEY:
+        request.reference = _checked_reference(request, reference)
+    with transaction.atomic():
+        life.move_on(unchanged, Move.APPROVE, at=now, reference=request.reference)
+        request.approvals.create(by=by, organisation=by.organisation, at=now, digest=request.digest)
     request.refresh_from_db()
     log.info(
         "request.approved",
         extra={"request_id": str(request.id), "administrator_id": str(by.id), "organisation": by.organisation},
     )
     return request
-
-
-def _first(request: GovernedRequest, by: Account, reference: str, now: datetime) -> None:
-    unchanged = _unchanged(request)
-    if request.kind in OF_MONEY:
-        request.reference = _checked_reference(request, reference)
-    columns = {
-        "state": RequestState.APPROVED_ONCE,
-        "reference": request.reference,
-        "first_approved_by": by,
-        "first_approved_at": now,
-        "first_organisation": by.organisation,
-        "first_digest": content.digest(request),
-    }
-    if not unchanged.filter(state=RequestState.ASKED).update(**columns):
-        raise RequestMovedOn
-
-
-def _second(request: GovernedRequest, by: Account, now: datetime) -> None:
-    if request.first_approved_by_id == by.id or request.first_organisation == by.organisation:
-        raise ApprovedBefore
-    waiting = _unchanged(request).filter(state=RequestState.APPROVED_ONCE, first_digest=content.digest(request))
-    columns = {
-        "state": RequestState.APPROVED,
-        "second_approved_by": by,
-        "second_approved_at": now,
-        "second_organisation": by.organisation,
-        "second_digest": content.digest(request),
-    }
-    if not waiting.exclude(first_approved_by=by).exclude(first_organisation=by.organisation).update(**columns):
-        raise RequestMovedOn
 
 
 def refuse(request: GovernedRequest, *, by: Account, reason: str, now: datetime) -> GovernedRequest:
@@ -97,23 +70,10 @@ def refuse(request: GovernedRequest, *, by: Account, reason: str, now: datetime)
     reason = reason.strip()
     if not 1 <= len(reason) <= LONGEST_REASON or not reason.isprintable():
         raise Invalid.field("reason", f"Say why in one line of at most {LONGEST_REASON} characters.")
-    is_payout = request.kind == RequestKind.PAYOUT
-    columns = {
-        "state": RequestState.REFUSING if is_payout else RequestState.REFUSED,
-        "reason": reason,
-        "refused_by": by,
-        "ended_at": None if is_payout else now,
-    }
-    if not GovernedRequest.objects.filter(_REFUSABLE, id=request.id, state=request.state).update(**columns):
-        raise RequestMovedOn
+    life.move_on(as_read(request), Move.REFUSE, at=now, reason=reason, refused_by=by)
     request.refresh_from_db()
     log.info("request.refused", extra={"request_id": str(request.id), "administrator_id": str(by.id)})
     return request
-
-
-def _unchanged(request: GovernedRequest) -> QuerySet[GovernedRequest]:
-    """Return the row as long as it says what was read from it."""
-    return GovernedRequest.objects.filter(id=request.id, **{name: getattr(request, name) for name in content.CONTENT})
 
 
 def _require_approver(by: Account, request: GovernedRequest) -> None:

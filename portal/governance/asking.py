@@ -11,11 +11,14 @@ from portal.accounts import throttle
 from portal.accounts.models import Account
 from portal.accounts.throttle import Attempt
 from portal.custody import moving
-from portal.custody.ownership import unsigned_text
+from portal.custody.ownership import act, unsigned_text
 from portal.errors import Invalid
-from portal.governance.errors import NotWithdrawable, RequestMissing, RequestMovedOn
-from portal.governance.models import GovernedRequest, RequestKind, RequestState
-from portal.governance.storing import Columns, checked_note, same, store
+from portal.governance import life
+from portal.governance.content import Payout, TopUp
+from portal.governance.errors import NotWithdrawable, RequestMissing
+from portal.governance.life import Move, as_read
+from portal.governance.models import GovernedRequest, RequestState
+from portal.governance.storing import checked_note, same, store
 from wire.ledger.operations import AskPayout
 from wire.money import MAX_MICRO, Micro
 
@@ -34,22 +37,21 @@ class Wish:
     #: How it was paid, or where it is to be paid to.
     note: str
 
-    def columns(self, kind: RequestKind, account: Account) -> dict[str, object]:
-        """Return what a request stores of it.
+    def checked_note(self) -> str:
+        """Return the note, once amount and note will do.
+
+        :raises Invalid: when one of them will not.
+        """
+        if not 0 < self.amount <= MAX_MICRO:
+            raise Invalid.field("amount_micro", "Give more than nothing.")
+        return checked_note(self.note)
+
+    def top_up(self, account: Account) -> TopUp:
+        """Return the content of a request to credit an account.
 
         :raises Invalid: when amount or note will not do.
         """
-        fields: dict[str, list[str]] = {}
-        if not 0 < self.amount <= MAX_MICRO:
-            fields["amount_micro"] = ["Give more than nothing."]
-        note = ""
-        try:
-            note = checked_note(self.note)
-        except Invalid as refused:
-            fields |= {name: list(problems) for name, problems in refused.fields.items()}
-        if fields:
-            raise Invalid(fields=fields)
-        return {"kind": kind, "account": account, "amount_micro": self.amount, "note": note}
+        return TopUp(account_id=str(account.id), amount_micro=self.amount, note=self.checked_note())
 
 
 def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
@@ -60,9 +62,8 @@ def ask_top_up(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     :raises TooManyRequests: when `MOST_OPEN` are open.
     """
     throttle.count(Attempt.MOVE, owner.id, now)
-    columns = wish.columns(RequestKind.TOP_UP, owner)
     with transaction.atomic():
-        return store(owner, columns, request_id=wish.request_id, now=now)
+        return store(owner, wish.top_up(owner), request_id=wish.request_id, now=now)
 
 
 def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
@@ -74,27 +75,37 @@ def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     :raises SignatureNeeded: when the account is its owner's own; the request waits until its operation is sent in.
     """
     throttle.count(Attempt.MOVE, owner.id, now)
-    columns = wish.columns(RequestKind.PAYOUT, owner) | {"payout_id": str(wish.request_id)}
+    content = Payout(
+        account_id=str(owner.id),
+        amount_micro=wish.amount,
+        note=wish.checked_note(),
+        payout_id=str(wish.request_id),
+    )
     request = GovernedRequest.objects.filter(id=wish.request_id).first()
     if request is None:
         moving.check_amount(owner, wish.amount)
-        request = _open(owner, columns, wish.request_id, now)
-    same(request, columns)
+        request = _open(owner, content, wish.request_id, now)
+    same(request, content)
     if request.state == RequestState.OPENING:
         _hold(owner, request, now)
     return request
 
 
-def _open(owner: Account, columns: Columns, request_id: UUID, now: datetime) -> GovernedRequest:
+def _open(owner: Account, content: Payout, request_id: UUID, now: datetime) -> GovernedRequest:
     with transaction.atomic():
-        request = store(owner, {**columns, "state": RequestState.OPENING}, request_id=request_id, now=now)
+        request = store(owner, content, request_id=request_id, now=now, state=RequestState.OPENING)
         if moving.is_in_custody(owner):
             _hold(owner, request, now)
         return request
 
 
 def _hold(owner: Account, request: GovernedRequest, now: datetime) -> None:
-    moving.ask_to_hold(owner, amount=Micro(request.amount_micro), payout_id=request.id, now=now)
+    act(_to_hold(request), account_id=str(owner.id), subject=request.payout_id, now=now)
+
+
+def _to_hold(request: GovernedRequest) -> AskPayout:
+    owner = str(request.account_id)
+    return AskPayout(payout_id=request.payout_id or "", account_id=owner, amount_micro=request.amount_micro)
 
 
 def needs_signature(request: GovernedRequest) -> bool:
@@ -106,15 +117,7 @@ def needs_signature(request: GovernedRequest) -> bool:
 
 def is_withdrawable(request: GovernedRequest) -> bool:
     """Return whether its owner may still take a request back: no administrator can have paid it."""
-    match (request.kind, request.state):
-        case (RequestKind.TOP_UP, RequestState.ASKED | RequestState.APPROVED_ONCE):
-            return True
-        case (RequestKind.PAYOUT, RequestState.ASKED):
-            return True
-        case (RequestKind.PAYOUT, RequestState.OPENING):
-            return not _is_under_way(request)
-        case _:
-            return False
+    return life.can(request, Move.WITHDRAW) and not (request.state == RequestState.OPENING and _is_under_way(request))
 
 
 def _is_under_way(request: GovernedRequest) -> bool:
@@ -129,10 +132,7 @@ def text_to_sign(request: GovernedRequest) -> str:
     """
     if not needs_signature(request):
         raise RequestMissing
-    arguments = AskPayout(
-        payout_id=request.payout_id or "", account_id=str(request.account_id), amount_micro=request.amount_micro
-    )
-    return unsigned_text(str(request.account_id), arguments, request.payout_id)
+    return unsigned_text(str(request.account_id), _to_hold(request), request.payout_id)
 
 
 def withdraw(request: GovernedRequest, *, by: Account, now: datetime) -> GovernedRequest:
@@ -141,16 +141,12 @@ def withdraw(request: GovernedRequest, *, by: Account, now: datetime) -> Governe
     :raises NotWithdrawable: when it is another's, no request for money, or an administrator may have paid it.
     :raises RequestMovedOn: when it was decided meanwhile.
     """
-    columns: dict[str, object] = {"reason": WITHDRAWN, "refused_by": by}
     if not is_withdrawable(request):
         raise NotWithdrawable
-    if (request.kind, request.state) == (RequestKind.PAYOUT, RequestState.ASKED):
-        columns["state"] = RequestState.REFUSING
-    else:
-        # Signed and sent in after all, a payout is another request.
-        columns |= {"state": RequestState.REFUSED, "ended_at": now, "payout_id": None}
-    if not GovernedRequest.objects.filter(id=request.id, state=request.state, account=by).update(**columns):
-        raise RequestMovedOn
+    # Signed and sent in after all, a payout is another request.
+    payout_id = None if request.state == RequestState.OPENING else request.payout_id
+    mine = as_read(request).filter(account=by)
+    life.move_on(mine, Move.WITHDRAW, at=now, reason=WITHDRAWN, refused_by=by, payout_id=payout_id)
     request.refresh_from_db()
     log.info("request.withdrawn", extra={"request_id": str(request.id), "account_id": str(by.id)})
     return request

@@ -1,6 +1,6 @@
 """Jobs whose digests differ: what administrators see of them, and what they propose to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,8 +14,9 @@ from portal.books.models import LedgerJob
 from portal.books.queries import JobView
 from portal.books.visibility import RecordMissing
 from portal.errors import Invalid
+from portal.governance.content import Decision, RequestKind
 from portal.governance.errors import DecisionWaits
-from portal.governance.models import GovernedRequest, RequestKind
+from portal.governance.models import GovernedRequest
 from portal.governance.storing import checked_note, propose
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import text_of
@@ -26,19 +27,6 @@ from wire.ledger.records import FeePolicy
 from wire.ledger.states import JobRecordState
 from wire.money import billed_ms, cost_of
 from wire.signing import payload_of
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecisionWish:
-    """How a mismatch is to end."""
-
-    #: Made by who asks: the same twice is one request.
-    request_id: UUID
-    job_id: str
-    #: For so many milliseconds the provider is paid; 0 releases all.
-    pay_ms: int
-    #: It stands on the ledger, for everybody to read.
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,11 +98,14 @@ def payment(record: Any, pay_ms: int) -> Payment:
 
 def payment_of(request: GovernedRequest) -> Payment | None:
     """Return what a decision pays; none for other requests."""
-    row = LedgerJob.objects.filter(id=request.job_id).first() if request.kind == RequestKind.DECISION else None
-    return payment(row.record, request.pay_ms or 0) if row else None
+    content = request.content
+    if not isinstance(content, Decision):
+        return None
+    row = LedgerJob.objects.filter(id=content.job_id).first()
+    return payment(row.record, content.pay_ms) if row else None
 
 
-def propose_decision(by: Account, *, wish: DecisionWish, now: datetime) -> GovernedRequest:
+def propose_decision(by: Account, *, decision: Decision, request_id: UUID, now: datetime) -> GovernedRequest:
     """Propose how a mismatch ends, and approve that for one's own organisation.
 
     :raises AdministratorsOnly: when `by` is none.
@@ -124,16 +115,10 @@ def propose_decision(by: Account, *, wish: DecisionWish, now: datetime) -> Gover
     :raises Invalid: when it is paid for longer than the provider claims, or there is no reason.
     """
     require_administrator(by)
-    columns = {
-        "kind": RequestKind.DECISION,
-        "account": None,
-        "job_id": wish.job_id,
-        "pay_ms": wish.pay_ms,
-        "note": checked_note(wish.reason, field="reason"),
-    }
-    if not GovernedRequest.objects.filter(id=wish.request_id).exists():
-        _check(wish.job_id, wish.pay_ms)
-    return propose(by, columns, request_id=wish.request_id, now=now)
+    content = replace(decision, note=checked_note(decision.note, field="reason"))
+    if not GovernedRequest.objects.filter(id=request_id).exists():
+        _check(content.job_id, content.pay_ms)
+    return propose(by, content, request_id=request_id, now=now)
 
 
 def _check(job_id: str, pay_ms: int) -> None:

@@ -1,33 +1,15 @@
 """What administrators of both organisations have to decide."""
 
 import uuid
-from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.db import models
 
+from portal.governance.content import Content, RequestKind, from_columns
 from portal.identifiers import IdentifierField
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from portal.accounts.models import Account
-
-
-class RequestKind(models.TextChoices):
-    """What needs two administrators of different organisations."""
-
-    TOP_UP = "top_up", "Top-up"
-    PAYOUT = "payout", "Payout"
-    FEES = "fees", "Fee policy"
-    PIN_KEY = "pin_key", "New key"
-    REVOKE_KEY = "revoke_key", "End of a key"
-    DECISION = "decision", "Decision on a job"
-    OPERATOR = "operator", "Peer operator"
-
-
-#: Whose money comes from outside or goes there: the treasury proposes them, all others an authority does.
-OF_MONEY = (RequestKind.TOP_UP, RequestKind.PAYOUT)
+from wire.codec import canonical_json, to_plain
+from wire.ledger.operations import operation_id_of, operation_text
+from wire.signing import sha256_hex
 
 
 class RequestState(models.TextChoices):
@@ -44,57 +26,23 @@ class RequestState(models.TextChoices):
     FAILED = "failed", "Not done"
 
 
-class Approval(NamedTuple):
-    """One administrator's word on a request, for an organisation."""
-
-    by: "Account | None"
-    organisation: str
-    at: "datetime | None"
-
-
 class GovernedRequest(models.Model):
     """What both organisations have to decide, on its way to two approvals, to the signers and to the ledger."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=16, choices=RequestKind.choices)
-    #: Whose money or key it is; none for what belongs to an organisation or to all.
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     amount_micro = models.BigIntegerField(default=0)
-    #: How it was paid, or where it is to be paid to; why, for keys and jobs.
-    note = models.CharField(max_length=200, blank=True)
-    #: Of a payout on the ledger; one that was asked for outside the portal has an id of its owner's choice.
     payout_id = models.CharField(max_length=80, null=True)  # noqa: DJ001 - SQLite sees from `= x` that it is not NULL
-    #: Of the payment outside; the first administrator to approve names it.
-    reference = models.CharField(max_length=64, blank=True)
-    fee_version = models.PositiveIntegerField(null=True)
-    platform_ppm = models.PositiveIntegerField(null=True)
-    peers_ppm = models.PositiveIntegerField(null=True)
-    #: Of a key: what it is pinned for, for whom, and its thumbprint.
-    role = models.CharField(max_length=16, blank=True)
-    holder = models.CharField(max_length=80, blank=True)
-    key_id = models.CharField(max_length=64, blank=True)
-    public_key_pem = models.TextField(blank=True)
-    #: Of a decision: the job, and for how many milliseconds it is paid; 0 releases all.
     job_id = models.CharField(max_length=80, blank=True)
-    pay_ms = models.BigIntegerField(null=True)
+    reference = models.CharField(max_length=64, blank=True)
+    #: All else that it says, as its kind has it.
+    content_json = models.TextField()
     state = models.CharField(max_length=16, choices=RequestState.choices)
     #: Why it was refused or not done.
     reason = models.CharField(max_length=300, blank=True)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     asked_at = models.DateTimeField()
-    first_approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
-    first_approved_at = models.DateTimeField(null=True)
-    first_organisation = models.CharField(max_length=16, blank=True)
-    #: SHA-256 of what was approved: a signer compares it with the row.
-    first_digest = models.CharField(max_length=64, blank=True)
-    second_approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
-    second_approved_at = models.DateTimeField(null=True)
-    second_organisation = models.CharField(max_length=16, blank=True)
-    second_digest = models.CharField(max_length=64, blank=True)
     refused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     #: None while it moves by itself or waits for somebody.
     ended_at = models.DateTimeField(null=True)
@@ -112,16 +60,55 @@ class GovernedRequest(models.Model):
         return f"{self.kind} {self.id} {self.state}"
 
     @property
+    def content(self) -> Content:
+        """What it says, as the class of its kind.
+
+        :raises Malformed: when the row is not as it was stored.
+        """
+        return from_columns(self)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what an administrator approves."""
+        return sha256_hex(canonical_json({"id": str(self.id), "kind": self.kind, **to_plain(self.content)}))
+
+    @property
+    def operation_id(self) -> str:
+        """The id of the operation that needs both organisations; the proposal on the ledger has the same."""
+        return operation_id_of(self.content.leads_to, self.id)
+
+    @property
+    def operation_text(self) -> str:
+        """The operation as it is signed."""
+        return operation_text(self.operation_id, self.content.operation())
+
+    @property
     def is_withdrawn(self) -> bool:
         """Whether its own owner ended it."""
         return self.refused_by_id is not None and self.refused_by_id == self.account_id
 
-    @property
-    def approvals(self) -> list[Approval]:
-        """Who approved it, in order."""
-        first = Approval(self.first_approved_by, self.first_organisation, self.first_approved_at)
-        second = Approval(self.second_approved_by, self.second_organisation, self.second_approved_at)
-        return [item for item in (first, second) if item.by is not None]
+
+class Approval(models.Model):
+    """One administrator's word on a request, for an organisation."""
+
+    request = models.ForeignKey(GovernedRequest, on_delete=models.CASCADE, related_name="approvals")
+    organisation = models.CharField(max_length=16)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    #: SHA-256 of what was approved: a signer compares it with the row.
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        """In the order in which they were given, one of each person and each organisation."""
+
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=["request", "organisation"], name="approval_of_organisation"),
+            models.UniqueConstraint(fields=["request", "by"], name="approval_of_person"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.request_id} {self.organisation}"
 
 
 class RequestSignature(models.Model):

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from portal.accounts.models import Account
 from portal.books import records
-from portal.governance.models import GovernedRequest, RequestKind
+from portal.governance.content import NewOperator, RequestKind
+from portal.governance.models import GovernedRequest
 from portal.governance.storing import store
 from wire.ledger import keys
 from wire.ledger.records import Operator
@@ -21,14 +22,13 @@ def ask_to_be_operator(owner: Account, *, public_key_pem: str, request_id: UUID,
     """
     if records.record(Operator, keys.operator(str(owner.id))) or open_request(owner):
         return
-    columns = {
-        "kind": RequestKind.OPERATOR,
-        "account": owner,
-        "public_key_pem": public_key_pem,
-        "key_id": PublicKey.from_pem(public_key_pem).key_id,
-        "note": _NOTE,
-    }
-    store(owner, columns, request_id=request_id, now=now)
+    content = NewOperator(
+        account_id=str(owner.id),
+        public_key_pem=public_key_pem,
+        key_id=PublicKey.from_pem(public_key_pem).key_id,
+        note=_NOTE,
+    )
+    store(owner, content, request_id=request_id, now=now)
 
 
 def open_request(owner: Account) -> GovernedRequest | None:

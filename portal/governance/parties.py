@@ -2,12 +2,16 @@
 
 from portal.accounts.models import Account
 from portal.books.models import LedgerJob
+from portal.governance.content import Decision
 from portal.governance.models import GovernedRequest
 
 
 def is_party(person: Account, request: GovernedRequest) -> bool:
     """Return whether a request is about the person's own account, or a job that it pays for or is paid for."""
-    return request.account_id == person.id or (bool(request.job_id) and is_party_of_job(person, request.job_id))
+    content = request.content
+    if isinstance(content, Decision):
+        return is_party_of_job(person, content.job_id)
+    return content.account_id == str(person.id)
 
 
 def is_party_of_job(person: Account, job_id: str) -> bool:

@@ -8,7 +8,8 @@ from portal.accounts.operations import require_administrator
 from portal.books import records
 from portal.errors import Invalid
 from portal.governance.asking import Wish
-from portal.governance.models import GovernedRequest, RequestKind
+from portal.governance.content import Fees
+from portal.governance.models import GovernedRequest
 from portal.governance.storing import propose
 from wire.ledger.fees import WHOLE_PPM
 
@@ -21,8 +22,7 @@ def propose_top_up(by: Account, *, account: Account, wish: Wish, reference: str,
     :raises ReferenceUsed: when the payment was credited before.
     """
     require_administrator(by)
-    columns = wish.columns(RequestKind.TOP_UP, account)
-    return propose(by, columns, request_id=wish.request_id, reference=reference, now=now)
+    return propose(by, wish.top_up(account), request_id=wish.request_id, reference=reference, now=now)
 
 
 def propose_fees(by: Account, *, platform_ppm: int, peers_ppm: int, request_id: UUID, now: datetime) -> GovernedRequest:
@@ -37,14 +37,10 @@ def propose_fees(by: Account, *, platform_ppm: int, peers_ppm: int, request_id: 
     if current is None:
         raise Invalid.field("__all__", "No block of the ledger has been read yet.")
     asked = GovernedRequest.objects.filter(id=request_id).first()
-    columns = {
-        "kind": RequestKind.FEES,
-        "account": None,
-        "fee_version": asked.fee_version if asked else current.version + 1,
-        "platform_ppm": platform_ppm,
-        "peers_ppm": peers_ppm,
-    }
-    return propose(by, columns, request_id=request_id, now=now)
+    before = asked.content if asked else None
+    version = before.version if isinstance(before, Fees) else current.version + 1
+    content = Fees(version=version, platform_ppm=platform_ppm, peers_ppm=peers_ppm)
+    return propose(by, content, request_id=request_id, now=now)
 
 
 def _check_shares(**shares: int) -> None:

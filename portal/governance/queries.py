@@ -5,25 +5,31 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from portal.accounts.models import Account
+from portal.governance.content import OF_MONEY
 from portal.governance.errors import RequestMissing
-from portal.governance.models import OF_MONEY, GovernedRequest, RequestState
+from portal.governance.models import GovernedRequest, RequestState
 
-_PEOPLE = ("account", "asked_by", "first_approved_by", "second_approved_by", "refused_by")
+_PEOPLE = ("account", "asked_by", "refused_by")
 
 
 def requests_of(account: Account) -> QuerySet[GovernedRequest]:
     """Return the requests about an account's money, newest first."""
-    return GovernedRequest.objects.filter(account=account, kind__in=OF_MONEY).order_by("-asked_at")
+    return _about(account).filter(kind__in=OF_MONEY)
 
 
 def key_requests_of(account: Account) -> QuerySet[GovernedRequest]:
     """Return the requests about an account's own key and its machines' keys, newest first."""
-    return GovernedRequest.objects.filter(account=account).exclude(kind__in=OF_MONEY).order_by("-asked_at")
+    return _about(account).exclude(kind__in=OF_MONEY)
+
+
+def _about(account: Account) -> QuerySet[GovernedRequest]:
+    return GovernedRequest.objects.filter(account=account).prefetch_related("approvals").order_by("-asked_at")
 
 
 def all_requests() -> QuerySet[GovernedRequest]:
     """Return every request, newest first: for administrators."""
-    return GovernedRequest.objects.select_related(*_PEOPLE).prefetch_related("signatures").order_by("-asked_at")
+    requests = GovernedRequest.objects.select_related(*_PEOPLE).prefetch_related("approvals__by", "signatures")
+    return requests.order_by("-asked_at")
 
 
 def open_requests() -> QuerySet[GovernedRequest]:

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from portal.accounts.models import Account
-from portal.governance.content import OPERATIONS
-from portal.governance.models import GovernedRequest, RequestKind, RequestState
+from portal.governance import life
+from portal.governance.content import CONTENTS, Payout, to_columns
+from portal.governance.life import Move
+from portal.governance.models import GovernedRequest, RequestState
 from portal.moments import moment
-from portal.outbox.models import OutboxOperation, OutboxState
+from portal.outbox.models import UNDONE, OutboxOperation
 from wire.ledger.blocks import Block, OperationResult, OperationStatus, TransactionRecord
 from wire.ledger.events import PROPOSAL_ENACTED, PROPOSAL_REJECTED, payout_is
 from wire.ledger.operations import Approve, AskPayout, RefusePayout
@@ -21,20 +23,17 @@ log = logging.getLogger(__name__)
 _REASON_LENGTH = 300
 #: Requests that no page made get their id from the payout's, so that a block read again finds the same one.
 _PAYOUTS = UUID("0b7c7f0a-33c5-4f0f-8f5e-0e5b0a4a9a52")
-_PROPOSALS = tuple(arguments.kind for arguments in OPERATIONS.values())
+_PROPOSALS = tuple(content.leads_to.kind for content in CONTENTS.values())
 _WATCHED = frozenset({*_PROPOSALS, Approve.kind, AskPayout.kind, RefusePayout.kind})
 #: An operation that was applied moves its request so.
-_APPLIED = {RefusePayout.kind: ((RequestState.REFUSING, RequestState.FAILED), RequestState.REFUSED)}
+_APPLIED = {RefusePayout.kind: Move.GIVE_BACK}
 #: One that was refused for good, or set aside, moves it so.
 _REFUSED = {
-    AskPayout.kind: ((RequestState.OPENING,), RequestState.REFUSED),
-    RefusePayout.kind: ((RequestState.REFUSING,), RequestState.FAILED),
-    Approve.kind: ((RequestState.PROPOSED,), RequestState.FAILED),
-    **dict.fromkeys(_PROPOSALS, ((RequestState.PROPOSED,), RequestState.FAILED)),
+    AskPayout.kind: Move.HOLD_REFUSED,
+    RefusePayout.kind: Move.GIVE_BACK_REFUSED,
+    **dict.fromkeys((*_PROPOSALS, Approve.kind), Move.REJECT),
 }
 _ASKED = payout_is(PayoutState.ASKED)
-_ENDED = (RequestState.REFUSED, RequestState.FAILED)
-_CLOSED = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
 
 
 def settle_requests(block: Block) -> None:
@@ -53,7 +52,7 @@ def _heeded(record: TransactionRecord) -> list[OperationResult]:
     refused = [result.operation_id for result in results if result.status is OperationStatus.REFUSED]
     if not refused:
         return results
-    rows = OutboxOperation.objects.filter(transaction_id=record.transaction_id, state__in=_CLOSED)
+    rows = OutboxOperation.objects.filter(transaction_id=record.transaction_id, state__in=UNDONE)
     closed = set(rows.filter(operation_id__in=refused).values_list("operation_id", flat=True))
     return [item for item in results if item.status is not OperationStatus.REFUSED or item.operation_id in closed]
 
@@ -62,12 +61,12 @@ def _note_payouts(held: Iterable[Mapping[str, Any]], at: datetime) -> None:
     """Let administrators decide on what the ledger holds for payouts, asked for here or by an owner's own key alone."""
     for payout in held:
         asked = GovernedRequest.objects.filter(
-            kind=RequestKind.PAYOUT,
+            kind=Payout.kind,
             payout_id=payout["payout_id"],
             account_id=payout["account_id"],
             amount_micro=payout["amount"],
         )
-        if not asked.filter(state=RequestState.OPENING).update(state=RequestState.ASKED) and not asked.exists():
+        if not life.moved(asked, Move.HOLD, at=at) and not asked.exists():
             _ask_for_owner(payout, at)
 
 
@@ -78,15 +77,8 @@ def _ask_for_owner(payout: Mapping[str, Any], at: datetime) -> None:
     if owner is None:
         log.warning("request.of_nobody", extra=ids)
         return
-    columns = {
-        "kind": RequestKind.PAYOUT,
-        "account": owner,
-        "amount_micro": payout["amount"],
-        "payout_id": payout["payout_id"],
-        "state": RequestState.ASKED,
-        "asked_by": owner,
-        "asked_at": at,
-    }
+    content = Payout(**ids, amount_micro=payout["amount"])
+    columns = {**to_columns(content), "state": RequestState.ASKED, "asked_by": owner, "asked_at": at}
     GovernedRequest.objects.get_or_create(id=uuid5(_PAYOUTS, payout["payout_id"]), defaults=columns)
     log.info("request.found", extra=ids)
 
@@ -94,37 +86,28 @@ def _ask_for_owner(payout: Mapping[str, Any], at: datetime) -> None:
 def _end_proposals(events: Iterable[tuple[str, str]], at: datetime) -> None:
     for name, subject in events:
         if name == PROPOSAL_ENACTED:
-            open_or_failed = (RequestState.PROPOSED, RequestState.FAILED)
-            if _move(subject, open_or_failed, {"state": RequestState.DONE, "reason": "", "ended_at": at}):
-                log.info("request.moved", extra={"operation_id": subject, "state": RequestState.DONE.value})
+            _move(subject, Move.ENACT, at, reason="")
         elif name == PROPOSAL_REJECTED:
-            reason = "The proposal was rejected on the ledger."
-            _move(subject, (RequestState.PROPOSED,), {"state": RequestState.FAILED, "reason": reason, "ended_at": at})
+            _move(subject, Move.REJECT, at, reason="The proposal was rejected on the ledger.")
 
 
 def _follow(result: OperationResult, at: datetime) -> None:
     refused = result.status is OperationStatus.REFUSED
-    moves = (_REFUSED if refused else _APPLIED).get(result.kind)
-    if moves is None:
+    move = (_REFUSED if refused else _APPLIED).get(result.kind)
+    if move is None:
         return
-    old, new = moves
-    columns: dict[str, object] = {"state": new}
-    if new in _ENDED:
-        columns["ended_at"] = at
-    if refused:
-        columns["reason"] = f"The ledger refused it: {result.detail or result.reason}"[:_REASON_LENGTH]
+    said = {"reason": f"The ledger refused it: {result.detail or result.reason}"[:_REASON_LENGTH]} if refused else {}
     operation_id = result.operation_id
     if result.kind == Approve.kind:
         _, _, operation_id = operation_id.partition(":")[2].partition(":")
-    if _move(operation_id, old, columns):
-        log.info("request.moved", extra={"operation_id": result.operation_id, "state": new.value})
+    _move(operation_id, move, at, **said)
 
 
-def _move(operation_id: str, old: tuple[RequestState, ...], columns: dict[str, object]) -> bool:
+def _move(operation_id: str, move: Move, at: datetime, **columns: str) -> None:
     """Move the request of an operation `<kind>:<request's id>`, or of a later try of it; others have none."""
     for request_id in _identity(operation_id.partition(":")[2].partition(":")[0]):
-        return bool(GovernedRequest.objects.filter(id=request_id, state__in=old).update(**columns))
-    return False
+        if life.moved(GovernedRequest.objects.filter(id=request_id), move, at=at, **columns):
+            log.info("request.moved", extra={"operation_id": operation_id, "move": move.name.lower()})
 
 
 def _identity(text: str) -> Iterator[UUID]:

@@ -19,6 +19,8 @@ class OutboxState(models.TextChoices):
 
 #: Of operations that the ledger is still to answer.
 WAITING = (OutboxState.PENDING, OutboxState.SUBMITTED)
+#: The ledger did not do it; what was set aside may yet go again.
+UNDONE = (OutboxState.REFUSED, OutboxState.SET_ASIDE)
 
 
 class OutboxOperation(models.Model):

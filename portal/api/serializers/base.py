@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -39,3 +40,10 @@ class Order(serializers.Serializer[Any]):
         form = cls(data=data)
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
+
+
+class RepeatIdField(serializers.UUIDField):
+    """The id of what is asked for; who wants to be able to repeat it makes one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(default=uuid4, help_text="A repeat with the same id changes nothing.", **kwargs)

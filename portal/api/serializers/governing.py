@@ -4,11 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from portal.api.serializers.base import Order
+from portal.api.serializers.base import Order, RepeatIdField
 from portal.api.serializers.ledger import LedgerJobView
 from wire.ledger.states import Role
-
-_REPEAT = "A repeat with the same id changes nothing."
 
 
 class KeyView(serializers.Serializer[Any]):
@@ -32,7 +30,7 @@ class PinOrder(Order):
     )
     public_key_pem = serializers.CharField(max_length=400, trim_whitespace=False)
     note = serializers.CharField(max_length=200, help_text="Why.")
-    request_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    request_id = RepeatIdField()
 
 
 class RevocationOrder(Order):
@@ -40,7 +38,7 @@ class RevocationOrder(Order):
 
     key_id = serializers.CharField(max_length=64)
     note = serializers.CharField(max_length=200, help_text="Why.")
-    request_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    request_id = RepeatIdField()
 
 
 class PaymentView(serializers.Serializer[Any]):
@@ -83,4 +81,4 @@ class MismatchOrder(Order):
         min_value=0, max_value=2**53, help_text="For so long the provider is paid; 0 releases all."
     )
     reason = serializers.CharField(max_length=200, help_text="It stands on the ledger, for everybody to read.")
-    request_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    request_id = RepeatIdField()

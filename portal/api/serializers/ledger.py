@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from portal.api.serializers.base import Order
+from portal.api.serializers.base import Order, RepeatIdField
 from wire.money import MAX_MICRO
 
 
@@ -97,7 +97,7 @@ class OperationView(serializers.Serializer[Any]):
     answered_at = serializers.DateTimeField(allow_null=True)
 
 
-class StandingView(OperationView):
+class SubmissionView(OperationView):
     """Where a participant's own operation stands; sending it in once more asks again."""
 
     job_state = serializers.CharField(help_text="Of the job that it is about, as the newest block has it; or empty.")
@@ -124,7 +124,7 @@ class DepositOrder(Order):
     """Moves money from available to deposit."""
 
     amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
-    deposit_id = serializers.UUIDField(required=False, help_text="A repeat with the same id changes nothing.")
+    deposit_id = RepeatIdField()
 
 
 class OperationOrder(Order):

@@ -4,13 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from portal.api.serializers.base import Order
-from portal.governance import content
+from portal.api.serializers.base import Order, RepeatIdField
 from portal.governance.models import GovernedRequest
 from wire.money import MAX_MICRO
 
 REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"
-_REPEAT = "A repeat with the same id changes nothing."
 
 
 class NoticeView(serializers.Serializer[Any]):
@@ -34,6 +32,7 @@ class RequestView(serializers.ModelSerializer[GovernedRequest]):
     kind = serializers.CharField(help_text="top_up, payout, fees, pin_key, revoke_key or decision.")
     state = serializers.CharField(help_text="docs/states.md")
     is_withdrawn = serializers.BooleanField(help_text="Its own owner ended it.")
+    note = serializers.CharField(source="content.note")
     approvals = ApprovalView(many=True)
 
     class Meta:
@@ -78,7 +77,15 @@ class WholeRequestView(RequestView):
     asked_by = serializers.CharField(source="asked_by.username")
     approvals = ApproverView(many=True)
     signatures = SignatureView(many=True)
-    digest = serializers.SerializerMethodField(help_text="Of what is approved; an approval names it.")
+    fee_version = serializers.IntegerField(source="content.version", allow_null=True, default=None)
+    platform_ppm = serializers.IntegerField(source="content.platform_ppm", allow_null=True, default=None)
+    peers_ppm = serializers.IntegerField(source="content.peers_ppm", allow_null=True, default=None)
+    role = serializers.CharField(source="content.role", default="")
+    holder = serializers.CharField(source="content.holder", default="")
+    key_id = serializers.CharField(source="content.key_id", default="")
+    public_key_pem = serializers.CharField(source="content.public_key_pem", default="")
+    pay_ms = serializers.IntegerField(source="content.pay_ms", allow_null=True, default=None)
+    digest = serializers.CharField(help_text="Of what is approved; an approval names it.")
 
     class Meta(RequestView.Meta):
         """Everything."""
@@ -101,10 +108,6 @@ class WholeRequestView(RequestView):
             "digest",
         )
 
-    def get_digest(self, request: GovernedRequest) -> str:
-        """Return what an approval has to name."""
-        return content.digest(request)
-
 
 class FeeView(serializers.Serializer[Any]):
     """A fee policy, in millionths of a job's cost."""
@@ -121,20 +124,20 @@ class TransferOrder(Order):
 
     to = serializers.CharField(max_length=39, help_text="The account's name.")
     amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
-    transfer_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    transfer_id = RepeatIdField()
 
 
 class NoticeOrder(Order):
     """Says that part of the deposit is wanted back."""
 
     amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
-    notice_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    notice_id = RepeatIdField()
 
 
 class WithdrawalOrder(Order):
     """Takes back what the notice named."""
 
-    withdrawal_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    withdrawal_id = RepeatIdField()
 
 
 class RequestOrder(Order):
@@ -143,7 +146,7 @@ class RequestOrder(Order):
     kind = serializers.ChoiceField(choices=["top_up", "payout"])
     amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
     note = serializers.CharField(max_length=200, help_text="How it was paid, or where it is to be paid to.")
-    request_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    request_id = RepeatIdField()
 
 
 class ApprovalOrder(Order):
@@ -166,7 +169,7 @@ class FeesOrder(Order):
 
     platform_ppm = serializers.IntegerField(min_value=0, max_value=1_000_000)
     peers_ppm = serializers.IntegerField(min_value=0, max_value=1_000_000)
-    request_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    request_id = RepeatIdField()
 
 
 class MintOrder(Order):
@@ -176,4 +179,4 @@ class MintOrder(Order):
     amount_micro = serializers.IntegerField(min_value=1, max_value=MAX_MICRO)
     reference = serializers.RegexField(REFERENCE, help_text="Of the payment; it is credited once.")
     note = serializers.CharField(max_length=200, default="paid outside", help_text="How it was paid.")
-    request_id = serializers.UUIDField(required=False, help_text=_REPEAT)
+    request_id = RepeatIdField()

@@ -1,6 +1,6 @@
 """Administrators decide on money: two of different organisations, for exactly what they saw."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -28,6 +28,11 @@ from portal.governance.models import GovernedRequest
 from wire.money import Micro
 
 
+def answer(made: GovernedRequest, status: int = 202) -> Response:
+    """Answer with a request as administrators see it."""
+    return Response(WholeRequestView(made).data, status=status)
+
+
 class GovernedRequests(AccountList[GovernedRequest]):
     """All requests, newest first; for administrators."""
 
@@ -40,24 +45,19 @@ class GovernedRequests(AccountList[GovernedRequest]):
         return queries.all_requests()
 
 
-class Approval(APIView):
+class RequestApproval(APIView):
     """An administrator's approval."""
 
     @extend_schema(request=ApprovalOrder, responses=WholeRequestView)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Approve a request for one's own organisation; the other one's administrator has to approve it, too."""
         by, order = administrator_of(request), ApprovalOrder.read(request)
-        approved = approving.approve(
-            queries.request_for(by, request_id),
-            by=by,
-            seen=order["digest"],
-            reference=order["reference"],
-            now=timezone.now(),
-        )
-        return Response(WholeRequestView(approved).data)
+        found, now = queries.request_for(by, request_id), timezone.now()
+        approved = approving.approve(found, by=by, seen=order["digest"], reference=order["reference"], now=now)
+        return answer(approved, 200)
 
 
-class Refusal(APIView):
+class RequestRefusal(APIView):
     """An administrator's refusal."""
 
     @extend_schema(request=RefusalOrder, responses=WholeRequestView)
@@ -65,9 +65,7 @@ class Refusal(APIView):
         """Refuse a request, with a reason."""
         by, order = administrator_of(request), RefusalOrder.read(request)
         found = queries.request_for(by, request_id)
-        return Response(
-            WholeRequestView(approving.refuse(found, by=by, reason=order["reason"], now=timezone.now())).data
-        )
+        return answer(approving.refuse(found, by=by, reason=order["reason"], now=timezone.now()), 200)
 
 
 class Mints(APIView):
@@ -77,20 +75,12 @@ class Mints(APIView):
     def post(self, request: Request) -> Response:
         """Propose to credit an account, and approve it for one's own organisation."""
         by, order = administrator_of(request), MintOrder.read(request)
-        wish = asking.Wish(
-            request_id=order.get("request_id") or uuid4(), amount=Micro(order["amount_micro"]), note=order["note"]
-        )
-        made = proposing.propose_top_up(
-            by,
-            account=accounts.account_named(order["username"]),
-            wish=wish,
-            reference=order["reference"],
-            now=timezone.now(),
-        )
-        return Response(WholeRequestView(made).data, status=202)
+        account, reference = accounts.account_named(order["username"]), order["reference"]
+        wish = asking.Wish(request_id=order["request_id"], amount=Micro(order["amount_micro"]), note=order["note"])
+        return answer(proposing.propose_top_up(by, account=account, wish=wish, reference=reference, now=timezone.now()))
 
 
-class Fees(APIView):
+class FeePolicies(APIView):
     """What of a job's cost goes to the platform and to the peers."""
 
     @extend_schema(responses=FeeView(many=True))
@@ -103,11 +93,4 @@ class Fees(APIView):
     def post(self, request: Request) -> Response:
         """Propose another fee policy, and approve it for one's own organisation."""
         by, order = administrator_of(request), FeesOrder.read(request)
-        made = proposing.propose_fees(
-            by,
-            platform_ppm=order["platform_ppm"],
-            peers_ppm=order["peers_ppm"],
-            request_id=order.get("request_id") or uuid4(),
-            now=timezone.now(),
-        )
-        return Response(WholeRequestView(made).data, status=202)
+        return answer(proposing.propose_fees(by, **order, now=timezone.now()))

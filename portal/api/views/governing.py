@@ -1,7 +1,5 @@
 """Administrators propose changes of keys, and how jobs end whose digests differ."""
 
-from uuid import uuid4
-
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -22,8 +20,11 @@ from portal.api.serializers.governing import (
     RevocationOrder,
 )
 from portal.api.serializers.money import WholeRequestView
+from portal.api.views.decisions import answer
 from portal.books.models import LedgerJob
-from portal.governance import keys, mismatches
+from portal.governance import mismatches, pinned_keys
+from portal.governance.content import Decision
+from wire.ledger.operations import PinKey
 
 
 class Keys(APIView):
@@ -33,14 +34,15 @@ class Keys(APIView):
     def get(self, request: Request) -> Response:
         """List the keys that may act; for administrators."""
         administrator_of(request)
-        return Response(KeyView(keys.keys_of_roles(), many=True).data)
+        return Response(KeyView(pinned_keys.keys_of_roles(), many=True).data)
 
     @extend_schema(request=PinOrder, responses={202: WholeRequestView})
     def post(self, request: Request) -> Response:
         """Propose to pin a key, and approve it for one's own organisation."""
         by, order = administrator_of(request), PinOrder.read(request)
-        wish = keys.KeyWish(**{**order, "request_id": order.get("request_id") or uuid4()})
-        return Response(WholeRequestView(keys.propose_pin(by, wish=wish, now=timezone.now())).data, status=202)
+        note, request_id = order.pop("note"), order.pop("request_id")
+        pin = PinKey(**order)
+        return answer(pinned_keys.propose_pin(by, pin=pin, note=note, request_id=request_id, now=timezone.now()))
 
 
 class Revocations(APIView):
@@ -50,14 +52,7 @@ class Revocations(APIView):
     def post(self, request: Request) -> Response:
         """Propose to end a key, and approve it for one's own organisation."""
         by, order = administrator_of(request), RevocationOrder.read(request)
-        made = keys.propose_revocation(
-            by,
-            key_id=order["key_id"],
-            note=order["note"],
-            request_id=order.get("request_id") or uuid4(),
-            now=timezone.now(),
-        )
-        return Response(WholeRequestView(made).data, status=202)
+        return answer(pinned_keys.propose_revocation(by, **order, now=timezone.now()))
 
 
 class Mismatches(AccountList[LedgerJob]):
@@ -82,18 +77,13 @@ class Mismatch(APIView):
         return Response(MismatchView(mismatches.mismatch(job_id)).data)
 
 
-class Decision(APIView):
+class MismatchDecision(APIView):
     """How a mismatch ends."""
 
     @extend_schema(request=MismatchOrder, responses={202: WholeRequestView})
     def post(self, request: Request, job_id: str) -> Response:
         """Propose to pay or to release, and approve it for one's own organisation."""
         by, order = administrator_of(request), MismatchOrder.read(request)
-        wish = mismatches.DecisionWish(
-            request_id=order.get("request_id") or uuid4(),
-            job_id=job_id,
-            pay_ms=order["pay_ms"],
-            reason=order["reason"],
-        )
-        made = mismatches.propose_decision(by, wish=wish, now=timezone.now())
-        return Response(WholeRequestView(made).data, status=202)
+        wanted = Decision(job_id=job_id, pay_ms=order["pay_ms"], note=order["reason"])
+        request_id, now = order["request_id"], timezone.now()
+        return answer(mismatches.propose_decision(by, decision=wanted, request_id=request_id, now=now))

@@ -1,7 +1,5 @@
 """The ledger as the portal read it, and what moves money on it."""
 
-from uuid import uuid4
-
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -52,9 +50,8 @@ class Deposits(APIView):
     def post(self, request: Request) -> Response:
         """Move money from available to deposit; the ledger decides within seconds."""
         account, order, now = account_of(request), DepositOrder.read(request), timezone.now()
-        operation_id = moving.deposit(
-            account, amount=Micro(order["amount_micro"]), deposit_id=order.get("deposit_id") or uuid4(), now=now
-        )
+        amount = Micro(order["amount_micro"])
+        operation_id = moving.deposit(account, amount=amount, deposit_id=order["deposit_id"], now=now)
         return Response(OperationView(outbox.operation(operation_id)).data, status=202)
 
 

@@ -1,6 +1,6 @@
 """Owners move their money and ask for it."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -11,7 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.accounts import queries as accounts
 from portal.accounts.models import Account
 from portal.accounts.zones import zone_of
 from portal.api.authentication import account_of
@@ -27,7 +26,6 @@ from portal.api.serializers.money import (
 )
 from portal.books import records, statement_csv
 from portal.custody import moving
-from portal.errors import Invalid, NotThere
 from portal.governance import asking
 from portal.governance import queries as requests
 from portal.governance.models import GovernedRequest
@@ -58,22 +56,8 @@ class Transfers(APIView):
     def post(self, request: Request) -> Response:
         """Move available money to another account; the ledger decides within seconds."""
         account, order, now = account_of(request), TransferOrder.read(request), timezone.now()
-        return _on_its_way(
-            moving.transfer(
-                account,
-                to=_recipient(order["to"]),
-                amount=Micro(order["amount_micro"]),
-                transfer_id=order.get("transfer_id") or uuid4(),
-                now=now,
-            )
-        )
-
-
-def _recipient(name: str) -> Account:
-    try:
-        return accounts.account_named(name)
-    except NotThere:
-        raise Invalid.field("to", "There is no account of this name.") from None
+        to, amount = moving.recipient(order["to"]), Micro(order["amount_micro"])
+        return _on_its_way(moving.transfer(account, to=to, amount=amount, transfer_id=order["transfer_id"], now=now))
 
 
 class DepositNotices(APIView):
@@ -89,10 +73,8 @@ class DepositNotices(APIView):
     def post(self, request: Request) -> Response:
         """Give notice; after nine days it can be withdrawn."""
         account, order, now = account_of(request), NoticeOrder.read(request), timezone.now()
-        notice_id = order.get("notice_id") or uuid4()
-        return _on_its_way(
-            moving.give_notice(account, amount=Micro(order["amount_micro"]), notice_id=notice_id, now=now)
-        )
+        amount = Micro(order["amount_micro"])
+        return _on_its_way(moving.give_notice(account, amount=amount, notice_id=order["notice_id"], now=now))
 
 
 class Withdrawals(APIView):
@@ -102,7 +84,7 @@ class Withdrawals(APIView):
     def post(self, request: Request) -> Response:
         """Withdraw what the notice named, once it is over."""
         account, order, now = account_of(request), WithdrawalOrder.read(request), timezone.now()
-        return _on_its_way(moving.withdraw(account, withdrawal_id=order.get("withdrawal_id") or uuid4(), now=now))
+        return _on_its_way(moving.withdraw(account, withdrawal_id=order["withdrawal_id"], now=now))
 
 
 class Requests(AccountList[GovernedRequest]):
@@ -119,9 +101,7 @@ class Requests(AccountList[GovernedRequest]):
     def post(self, request: Request) -> Response:
         """Ask for a top-up or a payout; administrators of both organisations decide."""
         account, order, now = account_of(request), RequestOrder.read(request), timezone.now()
-        wish = asking.Wish(
-            request_id=order.get("request_id") or uuid4(), amount=Micro(order["amount_micro"]), note=order["note"]
-        )
+        wish = asking.Wish(request_id=order["request_id"], amount=Micro(order["amount_micro"]), note=order["note"])
         ask = asking.ask_payout if order["kind"] == "payout" else asking.ask_top_up
         return Response(RequestView(ask(account, wish=wish, now=now)).data, status=202)
 

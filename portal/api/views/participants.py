@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from portal.accounts import passwords
 from portal.api.authentication import account_of
-from portal.api.serializers.ledger import OperationOrder, OperationView, OwnKeyOrder, StandingView
+from portal.api.serializers.ledger import OperationOrder, OperationView, OwnKeyOrder, SubmissionView
 from portal.custody import handing_over, submissions
 from portal.outbox import queries
 
@@ -21,13 +21,13 @@ class SignedOperations(APIView):
     authentication_classes = ()
     permission_classes = ()
 
-    @extend_schema(request=OperationOrder, responses={200: StandingView, 202: StandingView}, auth=[])
+    @extend_schema(request=OperationOrder, responses={200: SubmissionView, 202: SubmissionView}, auth=[])
     def post(self, request: Request) -> Response:
         """Send an operation to the ledger, or ask where it stands; 202 while the ledger has not answered."""
         text, address = OperationOrder.read(request)["operation"], request.META.get("REMOTE_ADDR", "")
-        standing = submissions.send(text, address=address, now=timezone.now())
-        body = {**OperationView(standing.operation).data, "job_state": standing.job_state}
-        found = standing.operation
+        sent = submissions.send(text, address=address, now=timezone.now())
+        body = {**OperationView(sent.operation).data, "job_state": sent.job_state}
+        found = sent.operation
         return Response(body, status=202 if found.waits else 200, headers=_where(found.operation_id))
 
 

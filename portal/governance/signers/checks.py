@@ -1,18 +1,14 @@
 """What a signer checks before it signs: the approvals, the row they were for, and what the ledger holds."""
 
-from portal.accounts.models import Account
 from portal.books import records
-from portal.governance import content
-from portal.governance.models import OF_MONEY, GovernedRequest, RequestKind
+from portal.governance.content import NewKey, NewOperator, Payout, TopUp
+from portal.governance.models import Approval, GovernedRequest
 from portal.governance.parties import is_party
 from wire.errors import Malformed
 from wire.ledger.genesis import ORGANISATIONS
 from wire.ledger.states import PayoutState, ProposalState
 from wire.money import MAX_MICRO
 from wire.signing import PublicKey, sha256_hex
-
-#: Requests that pin a key.
-_WITH_KEY = (RequestKind.PIN_KEY, RequestKind.OPERATOR)
 
 
 class NotSigned(Exception):
@@ -24,22 +20,19 @@ def check_approvals(request: GovernedRequest) -> None:
 
     :raises NotSigned: saying what is wrong.
     """
-    approvals = (
-        (request.first_approved_by, request.first_organisation, request.first_digest),
-        (request.second_approved_by, request.second_organisation, request.second_digest),
-    )
-    for person, organisation, digest in approvals:
-        _check_person(person, organisation, request)
-        if digest != content.digest(request):
+    given = request.approvals.all()
+    for approval in given:
+        _check_person(approval, request)
+        if approval.digest != request.digest:
             raise NotSigned("Its content is not what was approved.")
-    if request.first_approved_by_id == request.second_approved_by_id:
-        raise NotSigned("The same person approved it twice.")
-    if {organisation for _, organisation, _ in approvals} != set(ORGANISATIONS):
+    # Nobody is of two organisations, so these are as many people.
+    if sorted(approval.organisation for approval in given) != sorted(ORGANISATIONS):
         raise NotSigned("Not every organisation approved it.")
 
 
-def _check_person(person: Account | None, organisation: str, request: GovernedRequest) -> None:
-    if person is None or not person.is_active or not person.is_staff or person.organisation != organisation:
+def _check_person(approval: Approval, request: GovernedRequest) -> None:
+    person = approval.by
+    if not person.is_active or not person.is_staff or person.organisation != approval.organisation:
         raise NotSigned("It was approved by somebody who may not.")
     if is_party(person, request):
         raise NotSigned("It was approved by somebody whom it is about.")
@@ -50,19 +43,20 @@ def check_content(request: GovernedRequest) -> None:
 
     :raises NotSigned: saying what is wrong.
     """
-    if request.kind in OF_MONEY and not 0 < request.amount_micro <= MAX_MICRO:
+    content = request.content
+    if isinstance(content, TopUp | Payout) and not 0 < content.amount_micro <= MAX_MICRO:
         raise NotSigned("Its amount is none.")
-    if request.kind == RequestKind.PAYOUT:
-        _check_held(request)
-    if request.kind in _WITH_KEY and _key_id(request.public_key_pem) != request.key_id:
+    if isinstance(content, Payout):
+        _check_held(content)
+    if isinstance(content, NewKey | NewOperator) and _key_id(content.public_key_pem) != content.key_id:
         raise NotSigned("The key is not the one whose id was approved.")
 
 
-def _check_held(request: GovernedRequest) -> None:
-    held = records.payout(request.payout_id or "")
+def _check_held(payout: Payout) -> None:
+    held = records.payout(payout.payout_id or "")
     if held is None or held.state is not PayoutState.ASKED:
         raise NotSigned("The ledger holds nothing for it.")
-    if (held.amount, held.account_id) != (request.amount_micro, str(request.account_id)):
+    if (held.amount, held.account_id) != (payout.amount_micro, payout.account_id):
         raise NotSigned("The ledger holds another amount, or for another account.")
 
 
@@ -78,9 +72,9 @@ def is_proposed(request: GovernedRequest) -> bool:
 
     :raises NotSigned: when the ledger has a proposal of this id with other content.
     """
-    proposal = records.proposal(content.operation_id(request))
+    proposal = records.proposal(request.operation_id)
     if proposal is None or proposal.state is not ProposalState.OPEN:
         return False
-    if proposal.digest != sha256_hex(content.text(request).encode()):
+    if proposal.digest != sha256_hex(request.operation_text.encode()):
         raise NotSigned("The proposal on the ledger has other content.")
     return True

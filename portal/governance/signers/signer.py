@@ -5,16 +5,19 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from portal.custody.topping_up import approval
-from portal.governance import content
-from portal.governance.models import OF_MONEY, GovernedRequest, RequestKind, RequestSignature, RequestState
+from portal.custody.topping_up import proposal_approval
+from portal.governance import life
+from portal.governance.content import OF_MONEY, RequestKind
+from portal.governance.life import Move, as_read
+from portal.governance.models import Approval, GovernedRequest, RequestSignature, RequestState
 from portal.governance.signers.checks import NotSigned, check_approvals, check_content, is_proposed
 from portal.keys import AUTHORITIES, KeyName
 from portal.outbox.errors import OperationConflict
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.operations import Outgoing, enqueue_all
+from wire.errors import Malformed
 from wire.ledger.operations import RefusePayout, operation_id_of
 from wire.signing import SigningKey
 
@@ -30,7 +33,6 @@ ORGANISATION_OF = {f"authority-{organisation}": organisation for organisation in
 _REFUSAL = operation_id_of(RefusePayout, "")
 #: Of one kind of work in one step.
 _AT_ONCE = 50
-_PEOPLE = ("account", "first_approved_by", "second_approved_by", "refused_by")
 
 
 class Signer:
@@ -47,7 +49,7 @@ class Signer:
         for request, sign in self._work():
             try:
                 worked = sign(request) or worked
-            except (NotSigned, OperationConflict) as wrong:
+            except (NotSigned, OperationConflict, Malformed) as wrong:
                 self._give_up(request, str(wrong))
                 worked = True
         return worked
@@ -59,8 +61,9 @@ class Signer:
             for request in self._unsigned(RequestState.REFUSING)[:_AT_ONCE]:
                 yield request, self._give_back
             return
-        by_authority = _rows(RequestState.APPROVED).exclude(kind__in=OF_MONEY)
-        for request in by_authority.filter(first_organisation=ORGANISATION_OF[self.name])[:_AT_ONCE]:
+        first = Approval.objects.filter(request=OuterRef("pk")).order_by("id").values("organisation")[:1]
+        by_authority = _rows(RequestState.APPROVED).exclude(kind__in=OF_MONEY).annotate(first=Subquery(first))
+        for request in by_authority.filter(first=ORGANISATION_OF[self.name])[:_AT_ONCE]:
             yield request, self._propose
         for request in self._unsigned(RequestState.PROPOSED)[:_AT_ONCE]:
             yield request, self._approve
@@ -77,25 +80,25 @@ class Signer:
         check_approvals(request)
         check_content(request)
         outgoing = Outgoing(
-            operation_id=content.operation_id(request),
-            arguments=content.arguments(request),
-            subject=content.subject(request),
+            operation_id=request.operation_id,
+            arguments=request.content.operation(),
+            subject=request.content.subject,
             author=self._key,
         )
-        return self._sign(request, outgoing, RequestState.PROPOSED)
+        return self._sign(request, outgoing, Move.PROPOSE)
 
     def _approve(self, request: GovernedRequest) -> bool:
         check_approvals(request)
         check_content(request)
         if not is_proposed(request):
             return False
-        outgoing = approval(
+        outgoing = proposal_approval(
             ORGANISATION_OF[self.name],
-            operation_id=content.operation_id(request),
-            text=content.text(request),
+            operation_id=request.operation_id,
+            text=request.operation_text,
             author=self._key,
         )
-        return self._sign(request, outgoing, RequestState.PROPOSED)
+        return self._sign(request, outgoing, Move.SIGN)
 
     def _give_back(self, request: GovernedRequest) -> bool:
         refuser = request.refused_by
@@ -105,17 +108,17 @@ class Signer:
         tries = request.signatures.filter(operation_id__startswith=_REFUSAL).count()
         outgoing = Outgoing(
             operation_id=f"{_REFUSAL}{request.id}" + (f":{tries + 1}" if tries else ""),
-            arguments=content.refusal(request),
-            subject=content.subject(request),
+            arguments=RefusePayout(payout_id=request.payout_id or "", reason=request.reason),
+            subject=request.content.subject,
             author=self._key,
         )
-        return self._sign(request, outgoing, RequestState.REFUSING)
+        return self._sign(request, outgoing, Move.SIGN)
 
-    def _sign(self, request: GovernedRequest, outgoing: Outgoing, state: RequestState) -> bool:
+    def _sign(self, request: GovernedRequest, outgoing: Outgoing, move: Move) -> bool:
         now, key_id = self._clock(), self._key.public.key_id
         with transaction.atomic():
             # Whoever comes second, also of two processes with the same key, changes nothing.
-            if not GovernedRequest.objects.filter(id=request.id, state=request.state).update(state=state):
+            if not life.moved(as_read(request), move, at=now):
                 return False
             made, new = RequestSignature.objects.get_or_create(
                 operation_id=outgoing.operation_id,
@@ -129,13 +132,12 @@ class Signer:
         return True
 
     def _give_up(self, request: GovernedRequest, reason: str) -> None:
-        rows = GovernedRequest.objects.filter(id=request.id, state=request.state)
-        if not rows.update(state=RequestState.FAILED, reason=f"Not signed: {reason}"[:300], ended_at=self._clock()):
-            return
-        log.critical("signer.not_signed", extra={"request_id": str(request.id), "signer": self.name, "reason": reason})
+        said = f"Not signed: {reason}"[:300]
+        if life.moved(as_read(request), Move.NOT_SIGN, at=self._clock(), reason=said):
+            extra = {"request_id": str(request.id), "signer": self.name, "reason": reason}
+            log.critical("signer.not_signed", extra=extra)
 
 
 def _rows(state: RequestState) -> QuerySet[GovernedRequest]:
-    return (
-        GovernedRequest.objects.filter(ended_at__isnull=True, state=state).select_related(*_PEOPLE).order_by("asked_at")
-    )
+    rows = GovernedRequest.objects.filter(ended_at__isnull=True, state=state)
+    return rows.select_related("refused_by").prefetch_related("approvals__by").order_by("asked_at")

@@ -8,14 +8,13 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from portal.accounts import queries as accounts
 from portal.accounts.models import Account
 from portal.accounts.zones import zone_of
 from portal.books import queries, records, statement, statement_csv
 from portal.books.statement import StatementLine
 from portal.custody import moving
 from portal.custody.ownership import own_key_of
-from portal.errors import Invalid, NotThere
+from portal.errors import Invalid
 from portal.governance import asking
 from portal.governance import queries as requests
 from portal.governance.models import GovernedRequest
@@ -137,7 +136,7 @@ def transfer(request: HttpRequest) -> HttpResponse:
     owner, form = account_of(request), TransferForm(request.POST)
 
     def act(amount: Micro, move_id: UUID) -> object:
-        to = _recipient(form.cleaned_data["to"])
+        to = moving.recipient(form.cleaned_data["to"])
         return moving.transfer(owner, to=to, amount=amount, transfer_id=move_id, now=timezone.now())
 
     if request.POST.get("confirmed") == "yes" or not _would_do(owner, form):
@@ -149,18 +148,11 @@ def _would_do(owner: Account, form: TransferForm) -> bool:
     if not form.is_valid():
         return False
     try:
-        moving.check_transfer(owner, to=_recipient(form.cleaned_data["to"]), amount=form.cleaned_data["amount"])
+        moving.check_transfer(owner, to=moving.recipient(form.cleaned_data["to"]), amount=form.cleaned_data["amount"])
     except Invalid as refused:
         form.show(refused)
         return False
     return True
-
-
-def _recipient(name: str) -> Account:
-    try:
-        return accounts.account_named(name.strip())
-    except NotThere:
-        raise Invalid.field("to", "There is no account of this name.") from None
 
 
 @action

@@ -80,7 +80,7 @@ def test_a_payout_waits_for_the_signature_and_can_be_signed_later_or_withdrawn(
     send(dora, key, text)
     bank.settle()
     first.refresh_from_db()
-    assert (first.state, first.note) == (RequestState.ASKED, "DE02 1203")
+    assert (first.state, first.content.note) == (RequestState.ASKED, "DE02 1203")
     assert dora.get(f"/money/requests/{first.id}/sign").status_code == 404
 
     for request in (first, second):

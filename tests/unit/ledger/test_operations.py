@@ -1,11 +1,11 @@
 """The outbox: the same operation twice, other content, authors."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from portal.books.set_aside import retry_set_aside
-from portal.custody.topping_up import deposit, mint
+from portal.custody.topping_up import mint
 from portal.keys import KeyName
 from portal.outbox.errors import OperationConflict
 from portal.outbox.models import OutboxOperation, OutboxState
@@ -55,11 +55,11 @@ def test_the_same_operation_twice_is_harmless_even_with_another_signature(clock:
 
 
 def test_the_same_id_with_other_content_is_a_conflict(clock: ManualClock) -> None:
-    deposit_id, custody = uuid4(), signing_keys()[KeyName.CUSTODY]
-    deposit(ACCOUNT, amount=Micro(5), deposit_id=deposit_id, now=clock(), custody=custody)
+    treasury = signing_keys()[KeyName.TREASURY]
+    mint(ACCOUNT, amount=Micro(5), reference="bank-1", now=clock(), treasury=treasury)
 
-    with pytest.raises(OperationConflict, match=str(deposit_id)):
-        deposit(ACCOUNT, amount=Micro(6), deposit_id=deposit_id, now=clock(), custody=custody)
+    with pytest.raises(OperationConflict, match="bank-1"):
+        mint(ACCOUNT, amount=Micro(6), reference="bank-1", now=clock(), treasury=treasury)
 
 
 def test_several_operations_keep_their_order(clock: ManualClock) -> None:

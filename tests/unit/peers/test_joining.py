@@ -15,8 +15,9 @@ from portal.custody import submissions
 from portal.custody.submissions import NotYours, SignatureRefused
 from portal.errors import PortalError
 from portal.governance import approving
+from portal.governance.content import RequestKind
 from portal.governance.errors import OwnMoney
-from portal.governance.models import GovernedRequest, RequestKind, RequestState
+from portal.governance.models import GovernedRequest, RequestState
 from portal.membership.errors import RegistrarUnavailable, RequestInvalid
 from portal.membership.testing import InMemoryRegistrar
 from portal.peers import operations, queries

@@ -1,6 +1,6 @@
 """A job whose digests differ ends as both organisations say, and not before."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -9,8 +9,8 @@ from portal.accounts.models import Account
 from portal.books.models import LedgerJob
 from portal.errors import Invalid, NotThere
 from portal.governance import mismatches
+from portal.governance.content import Decision
 from portal.governance.errors import DecisionWaits, OwnMoney
-from portal.governance.mismatches import DecisionWish
 from portal.governance.models import GovernedRequest, RequestState
 from tests.support.outbox.bank import Bank
 from tests.support.outbox.market import CREDIT, OUTPUT
@@ -19,8 +19,12 @@ from tests.support.people import People
 pytestmark = pytest.mark.django_db
 
 
-def decision(job_id: str, pay_ms: int = 11_000, reason: str = "the log shows it") -> DecisionWish:
-    return DecisionWish(request_id=uuid4(), job_id=job_id, pay_ms=pay_ms, reason=reason)
+def decision(job_id: str, pay_ms: int = 11_000, reason: str = "the log shows it") -> Decision:
+    return Decision(job_id=job_id, pay_ms=pay_ms, note=reason)
+
+
+def decide(by: Account, said: Decision, bank: Bank, request_id: UUID | None = None) -> GovernedRequest:
+    return mismatches.propose_decision(by, decision=said, request_id=request_id or uuid4(), now=bank.clock())
 
 
 def state_of(job_id: str) -> str:
@@ -46,7 +50,7 @@ def test_a_decision_pays_or_releases_once_two_organisations_approved(
 ) -> None:
     job_id = bank.mismatch()
 
-    request = mismatches.propose_decision(people.administrator, wish=decision(job_id, pay_ms), now=bank.clock())
+    request = decide(people.administrator, decision(job_id, pay_ms), bank)
     bank.sign()
     assert state_of(job_id) == "mismatch"
     assert bank.balance(people.developer).held_micro == 20 * CREDIT
@@ -62,16 +66,16 @@ def test_a_decision_pays_or_releases_once_two_organisations_approved(
 
 def test_one_decision_waits_at_a_time_and_a_refused_one_makes_room(bank: Bank, people: People) -> None:
     job_id = bank.mismatch()
-    wish = decision(job_id)
-    first = mismatches.propose_decision(people.administrator, wish=wish, now=bank.clock())
-    assert mismatches.propose_decision(people.administrator, wish=wish, now=bank.clock()) == first
+    same = uuid4()
+    first = decide(people.administrator, decision(job_id), bank, same)
+    assert decide(people.administrator, decision(job_id), bank, same) == first
     shown = mismatches.mismatch(job_id).decision
     assert shown == first
 
     with pytest.raises(DecisionWaits):
-        mismatches.propose_decision(people.peers_administrator, wish=decision(job_id, 0), now=bank.clock())
+        decide(people.peers_administrator, decision(job_id, 0), bank)
     GovernedRequest.objects.filter(id=first.id).update(state=RequestState.REFUSED, ended_at=bank.clock())
-    assert mismatches.propose_decision(people.peers_administrator, wish=decision(job_id, 0), now=bank.clock())
+    assert decide(people.peers_administrator, decision(job_id, 0), bank)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +83,7 @@ def test_one_decision_waits_at_a_time_and_a_refused_one_makes_room(bank: Bank, p
 )
 def test_a_decision_makes_sense(bank: Bank, people: People, pay_ms: int, reason: str, field: str) -> None:
     with pytest.raises(Invalid) as refused:
-        mismatches.propose_decision(
-            people.administrator, wish=decision(bank.mismatch(), pay_ms, reason), now=bank.clock()
-        )
+        decide(people.administrator, decision(bank.mismatch(), pay_ms, reason), bank)
     assert list(refused.value.fields) == [field]
 
 
@@ -89,12 +91,12 @@ def test_only_administrators_decide_and_only_on_jobs_of_others(bank: Bank, peopl
     job_id = bank.mismatch()
     for person in (people.developer, people.provider, people.peer, people.stranger):
         with pytest.raises(AdministratorsOnly):
-            mismatches.propose_decision(person, wish=decision(job_id), now=bank.clock())
+            decide(person, decision(job_id), bank)
     for party in (people.developer, people.provider):
         Account.objects.filter(id=party.id).update(is_staff=True, organisation="controller")
         party.refresh_from_db()
         with pytest.raises(OwnMoney):
-            mismatches.propose_decision(party, wish=decision(job_id), now=bank.clock())
+            decide(party, decision(job_id), bank)
     assert not GovernedRequest.objects.exists()
 
 
@@ -106,14 +108,14 @@ def test_what_is_no_mismatch_is_not_decided(bank: Bank, people: People) -> None:
         with pytest.raises(NotThere):
             mismatches.mismatch(job_id)
         with pytest.raises(NotThere):
-            mismatches.propose_decision(people.administrator, wish=decision(job_id), now=bank.clock())
+            decide(people.administrator, decision(job_id), bank)
 
 
 def test_a_decision_that_was_altered_is_not_signed(bank: Bank, people: People) -> None:
     job_id = bank.mismatch()
-    request = mismatches.propose_decision(people.administrator, wish=decision(job_id, 0), now=bank.clock())
+    request = decide(people.administrator, decision(job_id, 0), bank)
     bank.approve(request, people.peers_administrator)
-    GovernedRequest.objects.filter(id=request.id).update(pay_ms=12_000)
+    bank.tampers(request, pay_ms=12_000)
     bank.sign()
 
     request.refresh_from_db()

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from portal.accounts.models import Account
 from portal.books.models import WorldState
-from portal.governance import content
 from portal.governance.models import GovernedRequest, RequestSignature, RequestState
 from portal.governance.signers.loop import SignerLoop
 from portal.governance.signers.signer import SIGNERS
@@ -20,42 +20,66 @@ from wire import signing
 pytestmark = pytest.mark.django_db
 
 
-def tamper(**columns: object) -> Callable[[GovernedRequest, People], None]:
-    return lambda request, _people: _update(request, columns)
+Change = Callable[[Bank, GovernedRequest], None]
+
+
+def tamper(**fields: object) -> Change:
+    return lambda bank, request: bank.tampers(request, **fields)
 
 
 def _update(request: GovernedRequest, columns: dict[str, object]) -> None:
     GovernedRequest.objects.filter(id=request.id).update(**columns)
 
 
-def _as_one_person(request: GovernedRequest, people: People) -> None:
-    _update(request, {"second_approved_by": people.administrator, "second_organisation": "controller"})
+def _unreadable(_bank: Bank, request: GovernedRequest) -> None:
+    _update(request, {"content_json": "nonsense"})
 
 
-def _by_a_stranger(request: GovernedRequest, people: People) -> None:
-    _update(request, {"second_approved_by": people.stranger})
+def _second_taken_away(_bank: Bank, request: GovernedRequest) -> None:
+    request.approvals.filter(organisation="peers").delete()
 
 
-def _with_one_digest(request: GovernedRequest, _people: People) -> None:
-    request.amount_micro = 900 * CREDIT
-    _update(request, {"amount_micro": request.amount_micro, "second_digest": content.digest(request)})
+def _all_taken_away(_bank: Bank, request: GovernedRequest) -> None:
+    request.approvals.all().delete()
 
 
-def _dismissed(_request: GovernedRequest, people: People) -> None:
-    Account.objects.filter(id=people.peers_administrator.id).update(is_staff=False)
+def _as_one_organisation(_bank: Bank, request: GovernedRequest) -> None:
+    alan = Account.objects.create(username="alan", email="alan@example.org", is_staff=True, organisation="controller")
+    request.approvals.filter(organisation="peers").update(by=alan)
 
 
-def _moved(_request: GovernedRequest, people: People) -> None:
-    Account.objects.filter(id=people.peers_administrator.id).update(organisation="controller")
+def _as_three(_bank: Bank, request: GovernedRequest) -> None:
+    alan = Account.objects.create(username="alan", email="alan@example.org", is_staff=True, organisation="")
+    request.approvals.create(by=alan, organisation="", at=request.asked_at, digest=request.digest)
+
+
+def _by_a_stranger(bank: Bank, request: GovernedRequest) -> None:
+    request.approvals.filter(organisation="peers").update(by=bank.people.stranger)
+
+
+def _with_one_digest(bank: Bank, request: GovernedRequest) -> None:
+    bank.tampers(request, amount_micro=900 * CREDIT)
+    request.refresh_from_db()
+    request.approvals.filter(organisation="peers").update(digest=request.digest)
+
+
+def _dismissed(bank: Bank, _request: GovernedRequest) -> None:
+    Account.objects.filter(id=bank.people.peers_administrator.id).update(is_staff=False)
+
+
+def _moved(bank: Bank, _request: GovernedRequest) -> None:
+    Account.objects.filter(id=bank.people.peers_administrator.id).update(organisation="controller")
 
 
 TAMPERED = {
     "amount": tamper(amount_micro=900 * CREDIT),
     "reference": tamper(reference="other"),
     "note": tamper(note="to another bank"),
-    "second approval taken away": tamper(second_approved_by=None, second_digest=""),
-    "no approval at all": tamper(first_approved_by=None, first_digest="", second_approved_by=None, second_digest=""),
-    "one person twice": _as_one_person,
+    "content that is none": _unreadable,
+    "second approval taken away": _second_taken_away,
+    "no approval at all": _all_taken_away,
+    "two of one organisation": _as_one_organisation,
+    "a third without an organisation": _as_three,
     "a stranger": _by_a_stranger,
     "one digest made to fit": _with_one_digest,
     "an administrator who is none any more": _dismissed,
@@ -66,7 +90,7 @@ TAMPERED = {
 @pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED.keys())
 @pytest.mark.parametrize("place", [RequestState.APPROVED, RequestState.PROPOSED])
 def test_a_row_that_was_tampered_with_is_not_signed(
-    bank: Bank, people: People, change: Callable[[GovernedRequest, People], None], place: RequestState
+    bank: Bank, people: People, change: Change, place: RequestState
 ) -> None:
     request = bank.asks_top_up(people.developer)
     bank.approve_twice(request)
@@ -77,7 +101,7 @@ def test_a_row_that_was_tampered_with_is_not_signed(
     request.refresh_from_db()
     assert request.state == place
 
-    change(request, people)
+    change(bank, request)
     bank.sign()
 
     request.refresh_from_db()
@@ -85,6 +109,15 @@ def test_a_row_that_was_tampered_with_is_not_signed(
     assert request.reason.startswith("Not signed: ")
     assert RequestSignature.objects.count() == signed
     assert bank.balance(people.developer).available_micro == 0
+
+
+def test_a_person_and_an_organisation_approve_once(bank: Bank, people: People) -> None:
+    request = bank.asks_top_up(people.developer)
+    bank.approve(request, people.administrator)
+
+    for by, organisation in ((people.administrator, "peers"), (people.peers_administrator, "controller")):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            request.approvals.create(by=by, organisation=organisation, at=bank.clock(), digest=request.digest)
 
 
 def test_a_row_that_says_it_is_approved_and_is_not_is_not_signed(bank: Bank, people: People) -> None:
@@ -114,7 +147,7 @@ def test_a_proposal_of_other_content_on_the_ledger_is_not_approved(bank: Bank, p
     bank.approve_twice(request)
     bank.signers["treasury"].step()
     bank.settle()
-    row = WorldState.objects.get(key=f"proposal~{content.operation_id(request)}")
+    row = WorldState.objects.get(key=f"proposal~{request.operation_id}")
     row.value = row.value.replace(row.value.partition('"digest":"')[2][:64], "0" * 64)
     row.save()
 

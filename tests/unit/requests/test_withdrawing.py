@@ -6,8 +6,9 @@ import pytest
 
 from portal.custody.ownership import SignatureNeeded
 from portal.governance import asking
+from portal.governance.content import RequestKind
 from portal.governance.errors import NotWithdrawable, RequestMovedOn
-from portal.governance.models import GovernedRequest, RequestKind, RequestState
+from portal.governance.models import GovernedRequest, RequestState
 from tests.support.outbox.bank import Bank, wish
 from tests.support.outbox.market import CREDIT
 from tests.support.people import People
@@ -92,7 +93,7 @@ def test_an_owner_with_a_key_of_its_own_signs_the_payout_that_it_asks_for(bank: 
     bank.send(key, text_to_sign(needed.value))
 
     again = asking.ask_payout(people.developer, wish=order, now=bank.clock())
-    assert (again.id, again.state, again.note) == (request.id, RequestState.ASKED, order.note)
+    assert (again.id, again.state, again.content.note) == (request.id, RequestState.ASKED, order.note)
     bank.approve_twice(again)
     bank.sign()
     again.refresh_from_db()
@@ -122,7 +123,7 @@ def test_a_payout_that_was_signed_outside_has_its_request(bank: Bank, people: Pe
     bank.send(key, operation_text(f"payout.ask:{owner}:1", ask))
 
     request = GovernedRequest.objects.get()
-    assert (request.kind, request.state, request.amount_micro, request.note) == (
+    assert (request.kind, request.state, request.amount_micro, request.content.note) == (
         RequestKind.PAYOUT,
         RequestState.ASKED,
         4 * CREDIT,

@@ -1,22 +1,22 @@
 """The keys that the ledger knows, and proposals to pin one or to end one."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 
 from portal.accounts import queries as accounts
 from portal.accounts.models import Account
 from portal.errors import NotThere
-from portal.governance import keys
-from portal.governance.keys import KeyWish
+from portal.governance import pinned_keys
 from portal.web.forms.base import PageForm
 from portal.web.forms.governing import FindKeysForm, PinKeyForm, RevokeKeyForm
-from portal.web.views.acting import account_of, action, attempt, for_administrators, page
+from portal.web.views.acting import account_of, action, for_administrators, page
+from portal.web.views.governing.proposing import proposed
+from wire.ledger.operations import PinKey
 from wire.ledger.states import Role
-
-_PROPOSED = "Proposed, and approved for your organisation. The other organisation has to approve it, too."
 
 
 @page
@@ -30,9 +30,9 @@ def _keys_page(request: HttpRequest, failed: PageForm | None = None) -> HttpResp
     name = request.GET.get("account", "").strip()
     found = _account(name)
     shown = {
-        "keys": keys.keys_of_roles(),
+        "keys": pinned_keys.keys_of_roles(),
         "account": found,
-        "keys_of_account": keys.keys_of(found) if found else [],
+        "keys_of_account": pinned_keys.keys_of(found) if found else [],
         "find": FindKeysForm(initial={"account": name}),
         "is_unknown": bool(name) and found is None,
         "pin": failed if isinstance(failed, PinKeyForm) else PinKeyForm(initial={"move_id": uuid4()}),
@@ -56,20 +56,18 @@ def _account(name: str) -> Account | None:
 @for_administrators
 def pin(request: HttpRequest) -> HttpResponse:
     """Propose to pin a key."""
-    form = PinKeyForm(request.POST)
-    if not form.is_valid():
-        return _keys_page(request, form)
-    values = form.cleaned_data
-    wish = KeyWish(
-        request_id=values["move_id"],
-        role=values["role"],
-        holder=_holder(values["role"], values["holder"].strip()),
-        public_key_pem=values["public_key_pem"],
-        note=values["note"],
-    )
-    by = account_of(request)
-    attempt(request, _PROPOSED, lambda: keys.propose_pin(by, wish=wish, now=timezone.now()), form=form)
-    return _keys_page(request, form) if form.errors else redirect("web:requests")
+
+    def act(values: dict[str, Any]) -> object:
+        holder = _holder(values["role"], values["holder"].strip())
+        return pinned_keys.propose_pin(
+            account_of(request),
+            pin=PinKey(role=values["role"], holder=holder, public_key_pem=values["public_key_pem"]),
+            note=values["note"],
+            request_id=values["move_id"],
+            now=timezone.now(),
+        )
+
+    return proposed(request, PinKeyForm(request.POST), act, _keys_page)
 
 
 def _holder(role: str, text: str) -> str:
@@ -91,16 +89,10 @@ def _is_id(text: str) -> bool:
 @for_administrators
 def revoke(request: HttpRequest) -> HttpResponse:
     """Propose to end a key."""
-    form = RevokeKeyForm(request.POST)
-    if not form.is_valid():
-        return _keys_page(request, form)
-    by, values = account_of(request), form.cleaned_data
-    attempt(
-        request,
-        _PROPOSED,
-        lambda: keys.propose_revocation(
-            by, key_id=values["key_id"], note=values["note"], request_id=values["move_id"], now=timezone.now()
-        ),
-        form=form,
-    )
-    return _keys_page(request, form) if form.errors else redirect("web:requests")
+
+    def act(values: dict[str, Any]) -> object:
+        key_id, request_id = values["key_id"], values["move_id"]
+        by, now = account_of(request), timezone.now()
+        return pinned_keys.propose_revocation(by, key_id=key_id, note=values["note"], request_id=request_id, now=now)
+
+    return proposed(request, RevokeKeyForm(request.POST), act, _keys_page)

@@ -1,17 +1,19 @@
 """Jobs whose digests differ, and proposals how they end."""
 
+from typing import Any
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 
 from portal.governance import mismatches
-from portal.governance.mismatches import DecisionWish
+from portal.governance.content import Decision
 from portal.governance.parties import is_party_of_job
 from portal.web.forms.governing import DecisionForm
 from portal.web.pagination import page_of
-from portal.web.views.acting import account_of, action, attempt, for_administrators, page
+from portal.web.views.acting import account_of, action, for_administrators, page
+from portal.web.views.governing.proposing import proposed
 
 
 @page
@@ -46,18 +48,10 @@ def _mismatch_page(request: HttpRequest, job_id: str, failed: DecisionForm | Non
 def decide(request: HttpRequest, job_id: str) -> HttpResponse:
     """Propose how a mismatch ends."""
     form = DecisionForm(request.POST)
-    if not form.is_valid():
-        return _mismatch_page(request, job_id, form)
-    wish = DecisionWish(
-        request_id=form.cleaned_data["move_id"],
-        job_id=job_id,
-        pay_ms=form.pay_ms_chosen(),
-        reason=form.cleaned_data["reason"],
-    )
-    attempt(
-        request,
-        "Proposed, and approved for your organisation. The other organisation has to approve it, too.",
-        lambda: mismatches.propose_decision(account_of(request), wish=wish, now=timezone.now()),
-        form=form,
-    )
-    return _mismatch_page(request, job_id, form) if form.errors else redirect("web:requests")
+
+    def act(values: dict[str, Any]) -> object:
+        decision = Decision(job_id=job_id, pay_ms=form.pay_ms_chosen(), note=values["reason"])
+        by, request_id = account_of(request), values["move_id"]
+        return mismatches.propose_decision(by, decision=decision, request_id=request_id, now=timezone.now())
+
+    return proposed(request, form, act, lambda _, failed: _mismatch_page(request, job_id, failed))

@@ -1,5 +1,6 @@
 """Requests that wait for both organisations, and the fee policy."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
@@ -8,12 +9,15 @@ from django.utils import timezone
 
 from portal.accounts.models import Account
 from portal.books import records
-from portal.governance import approving, content, mismatches, proposing, queries
-from portal.governance.models import OF_MONEY, GovernedRequest, RequestState
+from portal.governance import approving, life, mismatches, proposing, queries
+from portal.governance.content import OF_MONEY
+from portal.governance.life import Move
+from portal.governance.models import GovernedRequest, RequestState
 from portal.governance.parties import is_party
 from portal.web.forms.money import FeesForm
 from portal.web.pagination import page_of
 from portal.web.views.acting import account_of, action, attempt, for_administrators, page
+from portal.web.views.governing.proposing import proposed
 
 
 @page
@@ -42,12 +46,10 @@ def one_request(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 
 def _entry(viewer: Account, item: GovernedRequest) -> dict[str, object]:
-    waits = item.state in {RequestState.ASKED, RequestState.APPROVED_ONCE}
-    may = waits and bool(viewer.organisation) and not is_party(viewer, item)
+    may = life.can(item, Move.APPROVE) and bool(viewer.organisation) and not is_party(viewer, item)
     return {
         "item": item,
-        "digest": content.digest(item),
-        "can_approve": may and viewer.organisation != item.first_organisation,
+        "can_approve": may and viewer.organisation not in {given.organisation for given in item.approvals.all()},
         "can_refuse": may,
         "names_reference": item.state == RequestState.ASKED and item.kind in OF_MONEY,
         "payment": mismatches.payment_of(item),
@@ -101,19 +103,11 @@ def _fees_page(request: HttpRequest, form: FeesForm) -> HttpResponse:
 @for_administrators
 def propose_fees(request: HttpRequest) -> HttpResponse:
     """Propose another fee policy."""
-    by, form = account_of(request), FeesForm(request.POST)
-    if not form.is_valid():
-        return _fees_page(request, form)
-    attempt(
-        request,
-        "Proposed, and approved for your organisation. The other organisation has to approve it, too.",
-        lambda: proposing.propose_fees(
-            by,
-            platform_ppm=form.ppm("platform"),
-            peers_ppm=form.ppm("peers"),
-            request_id=form.cleaned_data["move_id"],
-            now=timezone.now(),
-        ),
-        form=form,
-    )
-    return _fees_page(request, form) if form.errors else redirect("web:requests")
+    form = FeesForm(request.POST)
+
+    def act(values: dict[str, Any]) -> object:
+        by, platform, peers = account_of(request), form.ppm("platform"), form.ppm("peers")
+        request_id, now = values["move_id"], timezone.now()
+        return proposing.propose_fees(by, platform_ppm=platform, peers_ppm=peers, request_id=request_id, now=now)
+
+    return proposed(request, form, act, _fees_page)

@@ -11,29 +11,23 @@ from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.books import records
 from portal.errors import Invalid, NotThere
-from portal.governance.models import GovernedRequest, RequestKind
+from portal.governance.content import KeyEnd, NewKey
+from portal.governance.models import GovernedRequest
 from portal.governance.storing import checked_note, propose
 from portal.providers import queries as providers
 from wire.errors import Malformed
 from wire.ledger import keys
 from wire.ledger.genesis import ORGANISATIONS
+from wire.ledger.operations import PinKey
 from wire.ledger.records import Operator, Owner, PinnedKey, Provider, RoleKeys
 from wire.ledger.states import Role
 from wire.signing import PublicKey
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyWish:
-    """Whose key is to be pinned, and for what."""
-
-    #: Made by who asks: the same twice is one request.
-    request_id: UUID
-    role: str
-    #: The organisation, the provider or the account; empty for the controller's own roles.
-    holder: str
-    public_key_pem: str
-    #: Why.
-    note: str
+_UNKNOWN = {
+    Role.OWNER: "No account of this id has a key of its own: it is in custody.",
+    Role.OPERATOR: "The ledger knows no operator of this id.",
+    Role.PROVIDER: "The ledger knows no provider of this id.",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +43,7 @@ class KeyView:
     is_last: bool = False
 
 
-def propose_pin(by: Account, *, wish: KeyWish, now: datetime) -> GovernedRequest:
+def propose_pin(by: Account, *, pin: PinKey, note: str, request_id: UUID, now: datetime) -> GovernedRequest:
     """Propose to pin a key, and approve it for one's own organisation.
 
     :raises AdministratorsOnly: when `by` is none.
@@ -57,19 +51,18 @@ def propose_pin(by: Account, *, wish: KeyWish, now: datetime) -> GovernedRequest
     :raises Invalid: naming what will not do.
     """
     require_administrator(by)
-    role, key = _role(wish.role), _key(wish.public_key_pem)
-    columns = {
-        "kind": RequestKind.PIN_KEY,
-        "account": _owner(role, wish.holder),
-        "role": role.value,
-        "holder": wish.holder,
-        "public_key_pem": key.pem,
-        "key_id": key.key_id,
-        "note": checked_note(wish.note),
-    }
-    if not GovernedRequest.objects.filter(id=wish.request_id).exists():
+    role, key = _role(pin.role), _key(pin.public_key_pem)
+    content = NewKey(
+        account_id=_owner(role, pin.holder),
+        role=role.value,
+        holder=pin.holder,
+        public_key_pem=key.pem,
+        key_id=key.key_id,
+        note=checked_note(note),
+    )
+    if not GovernedRequest.objects.filter(id=request_id).exists():
         _refuse_pinned(key.key_id)
-    return propose(by, columns, request_id=wish.request_id, now=now)
+    return propose(by, content, request_id=request_id, now=now)
 
 
 def propose_revocation(by: Account, *, key_id: str, note: str, request_id: UUID, now: datetime) -> GovernedRequest:
@@ -83,17 +76,16 @@ def propose_revocation(by: Account, *, key_id: str, note: str, request_id: UUID,
     pinned = records.record(PinnedKey, keys.key(key_id))
     if pinned is None:
         raise Invalid.field("key_id", "The ledger knows no key with this id.")
-    columns = {
-        "kind": RequestKind.REVOKE_KEY,
-        "account": _owner(pinned.role, pinned.holder),
-        "role": pinned.role.value,
-        "holder": pinned.holder,
-        "key_id": key_id,
-        "note": checked_note(note),
-    }
+    content = KeyEnd(
+        account_id=_owner(pinned.role, pinned.holder),
+        role=pinned.role.value,
+        holder=pinned.holder,
+        key_id=key_id,
+        note=checked_note(note),
+    )
     if not GovernedRequest.objects.filter(id=request_id).exists():
         _refuse_ended(key_id, pinned)
-    return propose(by, columns, request_id=request_id, now=now)
+    return propose(by, content, request_id=request_id, now=now)
 
 
 def keys_of_roles() -> list[KeyView]:
@@ -104,22 +96,23 @@ def keys_of_roles() -> list[KeyView]:
 
 def keys_of(account: Account) -> list[KeyView]:
     """Return the keys of an account's owner, node and machines that the ledger knows; the newest of each."""
-    found = []
-    owner = records.record(Owner, keys.owner(str(account.id)))
-    if owner is not None:
-        found.append(
-            KeyView(key_id=owner.key_id, role=Role.OWNER, holder=str(account.id), name=f"account {account.username}")
-        )
-    operator = records.record(Operator, keys.operator(str(account.id)))
-    if operator is not None:
-        name = f"operator {account.username}"
-        found.append(KeyView(key_id=operator.key_id, role=Role.OPERATOR, holder=str(account.id), name=name))
-    for machine in providers.providers_of(account):
-        pinned = records.record(Provider, keys.provider(str(machine.id)))
-        if pinned is not None:
-            name = f"machine {machine.name}"
-            found.append(KeyView(key_id=pinned.key_id, role=Role.PROVIDER, holder=str(machine.id), name=name))
-    return [view for view in found if _is_active(view.key_id)]
+    own = str(account.id)
+    holders = [(Role.OWNER, own, f"account {account.username}"), (Role.OPERATOR, own, f"operator {account.username}")]
+    holders += [(Role.PROVIDER, str(each.id), f"machine {each.name}") for each in providers.providers_of(account)]
+    return [
+        KeyView(key_id=found.key_id, role=role, holder=holder, name=name)
+        for role, holder, name in holders
+        if (found := _record(role, holder)) is not None and _is_active(found.key_id)
+    ]
+
+
+def _record(role: Role, holder: str) -> Owner | Operator | Provider | None:
+    """Return what the ledger says of an owner, an operator or a provider."""
+    if role is Role.OWNER:
+        return records.record(Owner, keys.owner(holder))
+    if role is Role.OPERATOR:
+        return records.record(Operator, keys.operator(holder))
+    return records.record(Provider, keys.provider(holder))
 
 
 def _holders(role: Role) -> tuple[str, ...]:
@@ -151,24 +144,16 @@ def _key(pem: str) -> PublicKey:
         raise Invalid.field("public_key_pem", "Expected a P-256 public key in PEM.") from None
 
 
-def _owner(role: Role, holder: str) -> Account | None:
-    """Return the account whose key it is; none for keys of organisations and of the controller.
+def _owner(role: Role, holder: str) -> str | None:
+    """Return the id of the account whose key it is; none for keys of organisations and of the controller.
 
     :raises Invalid: when the ledger knows no such holder.
     """
-    if role is Role.OWNER:
-        if records.record(Owner, keys.owner(holder)) is None:
-            raise Invalid.field("holder", "No account of this id has a key of its own: it is in custody.")
-        return _account(holder)
-    if role is Role.OPERATOR:
-        if records.record(Operator, keys.operator(holder)) is None:
-            raise Invalid.field("holder", "The ledger knows no operator of this id.")
-        return _account(holder)
-    if role is Role.PROVIDER:
-        provider = records.record(Provider, keys.provider(holder))
-        if provider is None:
-            raise Invalid.field("holder", "The ledger knows no provider of this id.")
-        return _account(provider.account_id)
+    if role in PERSONAL:
+        found = _record(role, holder)
+        if found is None:
+            raise Invalid.field("holder", _UNKNOWN[role])
+        return _account(found.account_id if isinstance(found, Provider) else holder)
     if holder not in _holders(role):
         names = " or ".join(ORGANISATIONS)
         is_authority = role is Role.AUTHORITY
@@ -176,10 +161,10 @@ def _owner(role: Role, holder: str) -> Account | None:
     return None
 
 
-def _account(account_id: str) -> Account | None:
-    """Return an account of this portal; the ledger may know others."""
+def _account(account_id: str) -> str | None:
+    """Return the id of an account of this portal; the ledger may know others."""
     try:
-        return accounts.account(UUID(account_id))
+        return str(accounts.account(UUID(account_id)).id)
     except (ValueError, NotThere):
         return None
 
