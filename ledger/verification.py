@@ -1,4 +1,4 @@
-"""The proof of a ledger, whichever it is: from the first block on, all follows from what was signed (design §5).
+"""The proof of a ledger, whichever it is: from the first block on, all follows from what was signed.
 
 What is replayed lies in a temporary file of SQLite's: a ledger may be larger than the memory.
 """
