@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from fabric_client.errors import BadIdentity
 from fabric_client.identity import Identity
@@ -9,6 +10,8 @@ from fabric_client.peers import Endpoint, Peers
 from fabric_client.verification import BlockVerifier, OrdererOrganisation
 from wire.codec import decode
 from wire.errors import WireError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,10 +44,7 @@ class Profile:
 
         :raises BadIdentity: when the file is missing or not a profile.
         """
-        try:
-            return decode(cls, path.read_bytes())
-        except (OSError, WireError) as error:
-            raise BadIdentity(f"{path}: {error}") from error
+        return _read(cls, path)
 
     def connect(self) -> Peers:
         """Return the peers, for the profile's identity."""
@@ -92,7 +92,11 @@ class RegistrarProfile:
 
         :raises BadIdentity: when the file is missing or not a profile.
         """
-        try:
-            return decode(cls, path.read_bytes())
-        except (OSError, WireError) as error:
-            raise BadIdentity(f"{path}: {error}") from error
+        return _read(cls, path)
+
+
+def _read(kind: type[T], path: Path) -> T:
+    try:
+        return decode(kind, path.read_bytes())
+    except (OSError, WireError) as error:
+        raise BadIdentity(f"{path}: {error}") from error

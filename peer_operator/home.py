@@ -1,7 +1,5 @@
 """The operator's directory: keys that never leave it, what the portal answered, and the peer's files made of both."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,16 +125,11 @@ class Home:
         )
         files.write(self.profile_file, encode(written))
 
-    @contextmanager
-    def others(self, kit: JoinKit) -> Iterator[Peers]:
-        """Yield the peers that were there before, for the operator."""
+    def others(self, kit: JoinKit) -> Peers:
+        """Return the peers that were there before, for the operator."""
         identity = Identity.read(kit.msp_id, self.places.user(organisation_of(kit), ADMINISTRATOR))
         endpoints = [Endpoint(address=known.address, tls_root=known.tls_root_pem.encode()) for known in kit.peers]
-        peers = Peers(endpoints, identity)
-        try:
-            yield peers
-        finally:
-            peers.close()
+        return Peers(endpoints, identity)
 
     def _key(self, name: str) -> SigningKey:
         path = self.root / f"{name}.pem"
