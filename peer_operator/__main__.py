@@ -145,8 +145,6 @@ def down(peer: JoinedPeer) -> None:
 @of_a_peer
 def watch(peer: JoinedPeer, *, every: float) -> None:
     """Start again what ends, until this command or the peer is stopped; the processes outlive it."""
-    peer.network()
-    say(f"watches the processes of {peer.home.root}")
     supervision.watch(peer, say, every)
 
 

@@ -121,8 +121,6 @@ def _shown(network: Network, node: Node) -> tuple[str, str]:
 @click.pass_obj
 def watch(operator: Operator, *, every: float) -> None:
     """Start again what ends, until this command or the network is stopped; the processes outlive it."""
-    operator.network()
-    say(f"watches the processes of {operator.places.root}")
     supervision.watch(operator, say, every)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from deploy import files
 from deploy.errors import DeployError
 from deploy.fabric.topology import Organisation, Topology
 from wire.codec import decode, encode
@@ -142,9 +143,7 @@ def load(places: Places) -> Network | None:
 def save(places: Places, network: Network) -> None:
     """Write a network's description; a run that is cut short leaves the old one or the new one."""
     places.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = places.root / f".{FILE}.unfinished"
-    unfinished.write_bytes(encode(network))
-    unfinished.replace(places.root / FILE)
+    files.write(places.root / FILE, encode(network))
 
 
 def plan(topology: Topology, ports_from: Callable[[int], list[int]]) -> Network:

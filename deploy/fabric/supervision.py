@@ -78,7 +78,12 @@ class Processes(ABC):
 
 
 def watch(processes: Processes, say: Say, every: float) -> None:
-    """Look after some processes until SIGTERM or SIGINT, or until they are stopped."""
+    """Look after some processes until SIGTERM or SIGINT, or until they are stopped.
+
+    :raises DeployError: when none were made.
+    """
+    processes.network()
+    say(f"watches the processes of {processes.places.root}")
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
