@@ -8,7 +8,7 @@ from deploy.errors import DeployError
 from deploy.fabric import network
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.enrolment import ADMINISTRATOR
-from deploy.fabric.network import PORTS, Network, Node, Places, Role
+from deploy.fabric.network import Network, Node, Places, Role
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peers
 from fabric_client.profile import PeerPlace, Profile
@@ -93,12 +93,7 @@ class Home:
     def plan(self, kit: JoinKit, host: str, ports: list[int]) -> Network:
         """Write and return the description of this peer and its chaincode server; ports are kept from then on."""
         organisation, taken = organisation_of(kit), iter(ports)
-        nodes = tuple(
-            Node(
-                name=role.value, role=role, organisation=organisation, ports={name: next(taken) for name in PORTS[role]}
-            )
-            for role in (Role.PEER, Role.CHAINCODE)
-        )
+        nodes = tuple(Node.planned(role.value, role, organisation, taken) for role in (Role.PEER, Role.CHAINCODE))
         planned = Network(
             channel=kit.channel,
             host=host,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 from deploy import files
 from deploy.errors import DeployError
@@ -41,6 +42,11 @@ class Node:
     role: Role
     organisation: str
     ports: Mapping[str, int]
+
+    @classmethod
+    def planned(cls, name: str, role: Role, organisation: str, ports: Iterator[int]) -> Self:
+        """Return a new node, which takes the next ports."""
+        return cls(name=name, role=role, organisation=organisation, ports={port: next(ports) for port in PORTS[role]})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,29 +156,20 @@ def plan(topology: Topology, ports_from: Callable[[int], list[int]]) -> Network:
     """Return a new network; `ports_from` returns so many ports."""
     wanted = [item for organisation in topology.organisations for item in _nodes(organisation)]
     ports = iter(ports_from(sum(len(PORTS[role]) for _, role, _ in wanted)))
-    nodes = tuple(
-        Node(name=name, role=role, organisation=organisation, ports={port: next(ports) for port in PORTS[role]})
-        for name, role, organisation in wanted
-    )
     return Network(
         channel=topology.channel,
         host=topology.host,
         max_transactions=topology.blocks.max_transactions,
         timeout=topology.blocks.timeout,
         users={organisation.name: organisation.users for organisation in topology.organisations},
-        nodes=nodes,
+        nodes=tuple(Node.planned(*item, ports) for item in wanted),
     )
 
 
 def with_peer(network: Network, organisation: str, ports: list[int]) -> tuple[Network, Node]:
     """Return the network with one more peer, and that peer."""
     number = len(network.of(Role.PEER, organisation))
-    peer = Node(
-        name=f"peer{number}.{organisation}",
-        role=Role.PEER,
-        organisation=organisation,
-        ports=dict(zip(PORTS[Role.PEER], ports, strict=True)),
-    )
+    peer = Node.planned(f"peer{number}.{organisation}", Role.PEER, organisation, iter(ports))
     return replace(network, nodes=(*network.nodes, peer)), peer
 
 

@@ -33,6 +33,16 @@ class Ports:
     ledger: int
     signer: int
 
+    @property
+    def portal_url(self) -> str:
+        """Where people reach the portal."""
+        return f"https://localhost:{self.portal}"
+
+    @property
+    def functions_url(self) -> str:
+        """Where functions answer: another host name than the portal's, since cookies ignore ports."""
+        return f"https://127.0.0.1:{self.functions}"
+
 
 _NAMES = [field.name for field in fields(Ports)]
 

@@ -18,7 +18,7 @@ from deploy.marketplace.fabric import FabricChoice, FabricNetwork
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.people import People, Person
 from deploy.marketplace.servers import Servers
-from deploy.marketplace.settings import DATABASE, controller_settings, functions_url, portal_url
+from deploy.marketplace.settings import DATABASE, controller_settings
 from deploy.servers.marks import stop_leftovers
 from deploy.servers.process import Running
 from deploy.servers.supervisor import Supervisor
@@ -60,8 +60,8 @@ class Marketplace:
         self.controller = Controller(layout=self.layout, settings=settings, tls=self.servers.tls)
         self.supervisor = Supervisor(self.layout.directory, self.layout.fabric)
         self.people = People(self.layout, ca_file=self.servers.tls.ca_file)
-        self.portal_url = portal_url(self.layout)
-        self.functions_url = functions_url(self.layout)
+        self.portal_url = self.layout.ports.portal_url
+        self.functions_url = self.layout.ports.functions_url
 
     def __enter__(self) -> Self:
         return self
