@@ -42,8 +42,8 @@ class Lifecycle:
     def install(self, package: Package, peers: tuple[Node, ...]) -> None:
         """Install a package on peers; where it is installed it stays."""
         with ThreadPoolExecutor(_THREADS) as pool:
-            for _ in pool.map(lambda peer: self._install(package, peer), peers):
-                pass
+            # A list: it raises what one of them raised.
+            list(pool.map(lambda peer: self._install(package, peer), peers))
 
     def approve(self, package: Package) -> None:
         """Let each organisation approve the definition."""
