@@ -68,10 +68,6 @@ class Layout:
         path = self._secrets / name
         return path if path.exists() else secret_file(path, secrets.token_hex(32))
 
-    def agent_home(self, name: str) -> Path:
-        """Return the home directory of one agent."""
-        return self.directory / "agents" / name
-
     @cached_property
     def ports(self) -> Ports:
         """The ports of this marketplace; one that another program has taken meanwhile is replaced.

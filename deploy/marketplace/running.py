@@ -89,7 +89,8 @@ class Marketplace:
         if self.fabric:
             self.fabric.start(self.layout.keys / "genesis.json", progress)
         _wait_ready(servers, progress)
-        self._set_up_broker()
+        broker = self.servers.broker
+        RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password).set_up()
         started = [self.supervisor.launch(program) for program in self.controller.programs()]
         progress(f"starting {', '.join(item.program.name for item in started)}")
         _wait_ready(started, progress)
@@ -127,7 +128,7 @@ class Marketplace:
         """Return a provider's machine; whether it is enrolled or running is its own business."""
         return Machine(
             name=name,
-            home=self.layout.agent_home(name),
+            home=self.layout.directory / "agents" / name,
             ca_file=self.servers.tls.ca_file,
             docker_url=self.servers.docker_url,
             slots=slots,
@@ -162,10 +163,6 @@ class Marketplace:
         password = person.password_file(self.layout)
         words = ["make_administrator", person.name, person.email, f"--password-file={password}"]
         return shlex.join([*words, f"--organisation={person.organisation}"])
-
-    def _set_up_broker(self) -> None:
-        broker = self.servers.broker
-        RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password).set_up()
 
 
 def _wait_ready(started: list[Running], progress: Progress) -> None:
