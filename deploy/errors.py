@@ -16,7 +16,8 @@ class DeployError(Exception):
         """Return the message, where the log is, and its last lines."""
         if self.log is None:
             return str(self)
-        return "\n".join([f"{self} (log: {self.log})", *(f"    {line}" for line in last_lines(self.log))])
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join([f"{self} (log: {self.log})", *(f"    {line}" for line in lines[-_TAIL_LINES:])])
 
 
 class Missing(DeployError):
@@ -25,11 +26,3 @@ class Missing(DeployError):
 
 class NotReady(DeployError):
     """Something was waited for and did not come in time."""
-
-
-def last_lines(path: Path, count: int = _TAIL_LINES) -> list[str]:
-    """Return the last lines of a log; none when there is no such file."""
-    try:
-        return path.read_text(errors="replace").splitlines()[-count:]
-    except OSError:
-        return []

@@ -50,7 +50,11 @@ class AuthorityClient:
         except (OSError, ssl.SSLError) as error:
             raise BadIdentity(f"{root}: expected a file with PEM certificates ({error})") from error
         self._http = httpx.Client(
-            base_url=f"https://{address}/api/v1", verify=context, timeout=_SECONDS, trust_env=False
+            base_url=f"https://{address}/api/v1",
+            headers={"Content-Type": "application/json"},
+            verify=context,
+            timeout=_SECONDS,
+            trust_env=False,
         )
 
     def __enter__(self) -> Self:
@@ -100,11 +104,7 @@ class AuthorityClient:
 
     def _sent(self, path: str, content: bytes, **permission: Any) -> Any:
         try:
-            request = self._http.build_request(
-                "POST", f"/{path}", content=content, headers={"Content-Type": "application/json"}
-            )
-            request.headers.update(permission.get("headers", {}))
-            answer = self._http.send(request, auth=permission.get("auth"))
+            answer = self._http.post(f"/{path}", content=content, **permission)
             plain = answer.json()
         except httpx.HTTPError as error:
             raise AuthorityUnavailable(f"the CA at {self._http.base_url} does not answer: {error}") from error

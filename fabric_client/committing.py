@@ -51,8 +51,13 @@ def commit(peers: Peers, proposal: Proposal) -> Any:
     :raises CommitRefused: when it is in a block and changes nothing.
     """
     prepared, at_once = _endorsed(peers, proposal)
+    _patiently(peers, lambda gateway: gateway.submit(proposal, prepared, seconds=CALL_SECONDS), SubmitUnknown)
     try:
-        _ordered(peers, proposal, prepared)
+        _patiently(
+            peers,
+            lambda gateway: gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=CALL_SECONDS),
+            CommitStatusUnknown,
+        )
     except ReadConflict:
         raise
     except CommitRefused:
@@ -62,16 +67,6 @@ def commit(peers: Peers, proposal: Proposal) -> Any:
     if at_once:
         peers.respite.succeeded()
     return prepared
-
-
-def _ordered(peers: Peers, proposal: Proposal, prepared: Any) -> None:
-    """Hand a transaction to the orderers, and wait until it is committed."""
-    _patiently(peers, lambda gateway: gateway.submit(proposal, prepared, seconds=CALL_SECONDS), SubmitUnknown)
-    _patiently(
-        peers,
-        lambda gateway: gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=CALL_SECONDS),
-        CommitStatusUnknown,
-    )
 
 
 def _distrust(peers: Peers) -> None:

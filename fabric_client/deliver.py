@@ -106,7 +106,9 @@ class BlockReader:
         with self._changed:
             if first != self._next:
                 self._begin(first)
-                if not self._arrived(self._generation):
+                generation = self._generation
+                self._wait(lambda: self._waiting or self._damage, generation, _ANSWER_SECONDS)
+                if not self._wanted(generation):
                     return []
             if self._damage and not self._waiting:
                 raise self._damage
@@ -119,11 +121,6 @@ class BlockReader:
         """Stop reading."""
         with self._changed:
             self._stop()
-
-    def _arrived(self, generation: int) -> bool:
-        """Wait a little; return whether what is there now was asked for by this generation."""
-        self._changed.wait_for(lambda: self._waiting or self._damage or not self._wanted(generation), _ANSWER_SECONDS)
-        return self._wanted(generation)
 
     def _begin(self, first: int) -> None:
         self._stop()
@@ -154,45 +151,43 @@ class BlockReader:
                     self._peers.leave(peer)
                     self._pause(generation)
             except BlockDamaged as damage:
-                self._give_up(damage, generation)
+                self._put(generation, damage=damage)
                 return
 
     def _read_from(self, peer: Peer, place: "_Place", generation: int) -> None:
         """Read from one peer until it ends the stream, or until nobody wants the blocks any more."""
         call, blocks = deliver(peer, self._peers.identity, self._channel, place.number)
-        self._hold(call, generation)
+        with self._changed:
+            if not self._wanted(generation):
+                call.cancel()
+                return
+            # Whoever wants another place can cancel it.
+            self._call = call
         for block in blocks:
             self._verifier.check(block, place.previous)
-            if not self._put(block, generation):
+            if not self._put(generation, block):
                 return
             place.number, place.previous = place.number + 1, block.header
-
-    def _hold(self, call: Any, generation: int) -> None:
-        """Keep the running call, so that it can be cancelled."""
-        with self._changed:
-            if self._wanted(generation):
-                self._call = call
-            else:
-                call.cancel()
 
     def _wanted(self, generation: int) -> bool:
         return generation == self._generation
 
-    def _put(self, block: Any, generation: int) -> bool:
+    def _put(self, generation: int, *blocks: Any, damage: BlockDamaged | None = None) -> bool:
+        """Hand out what was read, once there is room for it; return whether it was wanted."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < MAX_WAITING or not self._wanted(generation))
+            self._wait(lambda: damage or len(self._waiting) < MAX_WAITING, generation)
             if self._wanted(generation):
-                self._waiting.append(block)
+                self._waiting.extend(blocks)
+                self._damage = damage
                 self._changed.notify_all()
-                self._on_block()
+                if blocks:
+                    self._on_block()
             return self._wanted(generation)
 
     def _pause(self, generation: int) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: not self._wanted(generation), _PAUSE_SECONDS)
+            self._wait(lambda: False, generation, _PAUSE_SECONDS)
 
-    def _give_up(self, damage: BlockDamaged, generation: int) -> None:
-        with self._changed:
-            if self._wanted(generation):
-                self._damage = damage
-                self._changed.notify_all()
+    def _wait(self, ready: Callable[[], object], generation: int, seconds: float | None = None) -> None:
+        """Wait, holding the lock, until something is so or nobody wants the blocks of this generation any more."""
+        self._changed.wait_for(lambda: ready() or not self._wanted(generation), seconds)

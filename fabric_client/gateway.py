@@ -43,8 +43,7 @@ class Gateway:
 
         :raises PeerUnavailable: when there is no answer.
         """
-        call = Call(channel=channel, chaincode="qscc", function="GetChainInfo", arguments=(channel.encode(),))
-        answer = self.evaluate(propose(self._identity, call), seconds=seconds)
+        answer = self._of_system("qscc", "GetChainInfo", channel, seconds=seconds)
         return int(ledger_pb2.BlockchainInfo.FromString(answer).height)
 
     def block(self, channel: str, number: int, *, seconds: float) -> bytes:
@@ -52,27 +51,22 @@ class Gateway:
 
         :raises PeerUnavailable: when there is no answer.
         """
-        arguments = (channel.encode(), str(number).encode())
-        call = Call(channel=channel, chaincode="qscc", function="GetBlockByNumber", arguments=arguments)
-        return self.evaluate(propose(self._identity, call), seconds=seconds)
+        return self._of_system("qscc", "GetBlockByNumber", channel, str(number), seconds=seconds)
 
     def configuration(self, channel: str, *, seconds: float) -> bytes:
         """Return the channel's newest configuration block.
 
         :raises PeerUnavailable: when there is no answer.
         """
-        call = Call(channel=channel, chaincode="cscc", function="GetConfigBlock", arguments=(channel.encode(),))
-        return self.evaluate(propose(self._identity, call), seconds=seconds)
+        return self._of_system("cscc", "GetConfigBlock", channel, seconds=seconds)
 
     def find(self, channel: str, transaction_id: str, *, seconds: float) -> Any | None:
         """Return a `ProcessedTransaction` of Fabric's, valid or not; None when the peer has no such transaction.
 
         :raises PeerUnavailable: when there is no answer.
         """
-        arguments = (channel.encode(), transaction_id.encode())
-        call = Call(channel=channel, chaincode="qscc", function="GetTransactionByID", arguments=arguments)
         try:
-            answer = self.evaluate(propose(self._identity, call), seconds=seconds)
+            answer = self._of_system("qscc", "GetTransactionByID", channel, transaction_id, seconds=seconds)
         except ChaincodeRefused as error:
             if _NO_SUCH_TRANSACTION in error.reason:
                 return None
@@ -138,3 +132,9 @@ class Gateway:
         if code != "VALID":
             raise CommitRefused(code, transaction_id=transaction_id)
         return int(answer.block_number)
+
+    def _of_system(self, chaincode: str, function: str, channel: str, *more: str, seconds: float) -> bytes:
+        """Return what one of Fabric's own chaincodes answers about a channel."""
+        arguments = tuple(part.encode() for part in (channel, *more))
+        call = Call(channel=channel, chaincode=chaincode, function=function, arguments=arguments)
+        return self.evaluate(propose(self._identity, call), seconds=seconds)

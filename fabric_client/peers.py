@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import grpc
 from fabric_protos.peer import peer_pb2_grpc
@@ -90,6 +90,12 @@ class Peers(Ring):
         #: The peers of each organisation that are known to endorse for it.
         self.organisations = tuple(Ring([peer for peer in peers if peer.endorses_for == name]) for name in names)
         self.respite = Respite()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close all connections."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from fabric_client.errors import BadIdentity
 from fabric_client.identity import Identity
@@ -9,6 +10,23 @@ from fabric_client.peers import Endpoint, Peers
 from fabric_client.verification import BlockVerifier, OrdererOrganisation
 from wire.codec import decode
 from wire.errors import WireError
+
+
+class _Readable:
+    """What a file says."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a profile.
+
+        :raises BadIdentity: when the file is missing or not a profile.
+        """
+        try:
+            return decode(cls, path.read_bytes())
+        except (OSError, WireError) as error:
+            raise BadIdentity(f"{path}: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +40,7 @@ class PeerPlace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Profile:
+class Profile(_Readable):
     """How a program reaches a Fabric network. Files are named by their absolute paths."""
 
     channel: str
@@ -34,17 +52,6 @@ class Profile:
     peers: tuple[PeerPlace, ...]
     #: Root certificate files of the organisations that run orderers, by MSP id.
     orderers: dict[str, str]
-
-    @classmethod
-    def read(cls, path: Path) -> "Profile":
-        """Read a profile.
-
-        :raises BadIdentity: when the file is missing or not a profile.
-        """
-        try:
-            return decode(cls, path.read_bytes())
-        except (OSError, WireError) as error:
-            raise BadIdentity(f"{path}: {error}") from error
 
     def connect(self) -> Peers:
         """Return the peers, for the profile's identity."""
@@ -73,7 +80,7 @@ class Profile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RegistrarProfile:
+class RegistrarProfile(_Readable):
     """How a registrar reaches the CA of its organisation. Files are named by their absolute paths."""
 
     msp_id: str
@@ -85,14 +92,3 @@ class RegistrarProfile:
     identity: str
     #: File of which the members' passwords at the CA are made.
     secret: str
-
-    @classmethod
-    def read(cls, path: Path) -> "RegistrarProfile":
-        """Read a profile.
-
-        :raises BadIdentity: when the file is missing or not a profile.
-        """
-        try:
-            return decode(cls, path.read_bytes())
-        except (OSError, WireError) as error:
-            raise BadIdentity(f"{path}: {error}") from error

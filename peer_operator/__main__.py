@@ -75,7 +75,9 @@ def join(peer: JoinedPeer, *, portal: str, code: str, renew: bool, **place: Any)
     kit = home.kit()
     if kit is None or renew:
         say(f"keys are in {home.root}: keep a copy of operator.pem")
-        kit = ask(portal, code, keys=home.keys(), host=_host(home, place["host"]))
+        planned = load(home.places)
+        # Once the peer was planned, it stays where others reach it.
+        kit = ask(portal, code, keys=home.keys(), host=planned.host if planned else place["host"])
         home.keep(kit)
         say(f"{portal} has certified them; organisation {kit.msp_id}, channel {kit.channel}")
     else:
@@ -83,12 +85,6 @@ def join(peer: JoinedPeer, *, portal: str, code: str, renew: bool, **place: Any)
     if load(home.places) is None:
         home.plan(kit, place["host"], _ports(place["base_port"]))
     _up(peer, kit)
-
-
-def _host(home: Home, wanted: str) -> str:
-    """Return where others reach the peer: once it was planned that stays."""
-    planned = load(home.places)
-    return planned.host if planned else wanted
 
 
 def _ports(first: int) -> list[int]:
@@ -145,8 +141,6 @@ def down(peer: JoinedPeer) -> None:
 @of_a_peer
 def watch(peer: JoinedPeer, *, every: float) -> None:
     """Start again what ends, until this command or the peer is stopped; the processes outlive it."""
-    peer.network()
-    say(f"watches the processes of {peer.home.root}")
     supervision.watch(peer, say, every)
 
 

@@ -1,7 +1,5 @@
 """The operator's directory: keys that never leave it, what the portal answered, and the peer's files made of both."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +8,7 @@ from deploy.errors import DeployError
 from deploy.fabric import network
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.enrolment import ADMINISTRATOR
-from deploy.fabric.network import PORTS, Network, Node, Places, Role
+from deploy.fabric.network import Network, Node, Places, Role
 from fabric_client.identity import Identity
 from fabric_client.peers import Endpoint, Peers
 from fabric_client.profile import PeerPlace, Profile
@@ -95,12 +93,7 @@ class Home:
     def plan(self, kit: JoinKit, host: str, ports: list[int]) -> Network:
         """Write and return the description of this peer and its chaincode server; ports are kept from then on."""
         organisation, taken = organisation_of(kit), iter(ports)
-        nodes = tuple(
-            Node(
-                name=role.value, role=role, organisation=organisation, ports={name: next(taken) for name in PORTS[role]}
-            )
-            for role in (Role.PEER, Role.CHAINCODE)
-        )
+        nodes = tuple(Node.planned(role.value, role, organisation, taken) for role in (Role.PEER, Role.CHAINCODE))
         planned = Network(
             channel=kit.channel,
             host=host,
@@ -127,16 +120,11 @@ class Home:
         )
         files.write(self.profile_file, encode(written))
 
-    @contextmanager
-    def others(self, kit: JoinKit) -> Iterator[Peers]:
-        """Yield the peers that were there before, for the operator."""
+    def others(self, kit: JoinKit) -> Peers:
+        """Return the peers that were there before, for the operator."""
         identity = Identity.read(kit.msp_id, self.places.user(organisation_of(kit), ADMINISTRATOR))
         endpoints = [Endpoint(address=known.address, tls_root=known.tls_root_pem.encode()) for known in kit.peers]
-        peers = Peers(endpoints, identity)
-        try:
-            yield peers
-        finally:
-            peers.close()
+        return Peers(endpoints, identity)
 
     def _key(self, name: str) -> SigningKey:
         path = self.root / f"{name}.pem"

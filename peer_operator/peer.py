@@ -1,6 +1,8 @@
 """The operator's peer: started, on the channel, caught up, and serving with a chaincode server of its own."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from deploy import files
 from deploy.errors import DeployError
@@ -26,6 +28,7 @@ from wire.joining import JoinKit
 from wire.ledger import keys
 from wire.ledger.names import CHAINCODE
 
+T = TypeVar("T")
 _CALL_SECONDS = 20
 _DEFINITION_SECONDS = 120
 _SERVING_SECONDS = 120
@@ -96,26 +99,21 @@ class JoinedPeer(Processes):
             self.daemons.start(daemon)
 
     def _fetch_channel(self, kit: JoinKit) -> None:
-        path = self.places.channel_block
-        if path.exists():
-            return
+        if not self.places.channel_block.exists():
+            block = self._asked(kit, lambda gateway: gateway.block(kit.channel, 0, seconds=_CALL_SECONDS))
+            files.write(self.places.channel_block, block)
+
+    def _asked(self, kit: JoinKit, question: Callable[[Gateway], T]) -> T:
+        """Return what one of the peers that were there before answers."""
         try:
             with self.home.others(kit) as others:
-                block = others.ask(lambda gateway: gateway.block(kit.channel, 0, seconds=_CALL_SECONDS))
+                return others.ask(question)
         except FabricError as error:
             addresses = ", ".join(known.address for known in kit.peers)
             raise DeployError(f"no peer of the network answers ({addresses}): {error}. Run the same again") from error
-        files.write(path, block)
 
     def _catch_up(self, kit: JoinKit, described: Network, peer: Node) -> int:
-        def question(gateway: Gateway) -> int:
-            return gateway.height(kit.channel, seconds=_CALL_SECONDS)
-
-        try:
-            with self.home.others(kit) as others:
-                wanted = others.ask(question)
-        except FabricError as error:
-            raise DeployError(f"no peer of the network answers: {error}. Run the same again") from error
+        wanted = self._asked(kit, lambda gateway: gateway.height(kit.channel, seconds=_CALL_SECONDS))
         said = -1
 
         def caught_up() -> bool:

@@ -19,8 +19,8 @@ from portal.membership.ports import Registrar
 from portal.membership.registrar import FabricRegistrar
 from portal.peers.network import KnownNetwork, network_of
 from portal.providers.broker_admin import BrokerAdmin, RabbitAdmin
-from portal.providers.certificates import CertificateAuthority
 from portal.providers.operations import Announce
+from wire.certificates import CertificateAuthority
 
 
 @cache
@@ -94,3 +94,6 @@ def known_network() -> KnownNetwork:
     :raises KeyMissing: when `manage.py make_keys` has not run.
     """
     return network_of(registrar(), load_genesis().text())
+
+
+# NOWIRE

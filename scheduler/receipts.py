@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from scheduler.errors import ReceiptRefused
-from wire import envelope, receipts, signing
+from wire import envelope, signing
 from wire.errors import WireError
 from wire.messages import Receipt
 from wire.outcomes import ExitState
@@ -29,7 +29,7 @@ def verified(jws: str, expected: Expected) -> Receipt:
     try:
         key = signing.PublicKey.from_pem(expected.signing_key_pem)
         receipt = envelope.parse_as(Receipt, key.verify(jws, signing.RECEIPT))
-        receipts.check_values(receipt)
+        receipt.check_values()
     except WireError as error:
         raise ReceiptRefused(f"job {expected.job_id}: {error}") from error
     if receipt.job_id != expected.job_id:

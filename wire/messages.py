@@ -5,13 +5,19 @@ new one.
 Times are `*_at_ms`: milliseconds since 1970 UTC by the sender's clock.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
+from wire.errors import OutOfRange
 from wire.limits import Limits
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import Reason
+
+#: Numbers stay within 53 bits, so that every JSON reader counts them exactly.
+_MOST_RUN_MS = 2**53
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +132,16 @@ class Receipt(Message):
     #: SHA-256 of the output.
     output_digest: str
     finished_at_ms: int
+
+    def check_values(self) -> None:
+        """Check run time and digest, however the run ended: what the scheduler takes, the ledger's contracts take too.
+
+        :raises OutOfRange: naming the field.
+        """
+        if not 1 <= self.run_ms <= _MOST_RUN_MS:
+            raise OutOfRange(f"run_ms: expected a whole number from 1 to {_MOST_RUN_MS}")
+        if not _DIGEST.fullmatch(self.output_digest):
+            raise OutOfRange("output_digest: expected a SHA-256 in lower-case hexadecimal")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -78,7 +79,7 @@ def _run(market: Marketplace, *, progress: Progress, begun: float, once: bool) -
     if once:
         progress("stopping")
         market.supervisor.stop_all()
-        click.echo(json.dumps(report.plain()))
+        click.echo(json.dumps(asdict(report)))
         return
     _show_ways_in(market, progress)
     progress("Ctrl-C stops it")

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from deploy.demo import money
@@ -13,7 +13,6 @@ from deploy.errors import DeployError
 from deploy.marketplace.calling import Answer, Caller
 from deploy.marketplace.running import Marketplace, Progress
 from deploy.servers.waiting import wait_for
-from wire.http.portal import PortalClient
 from wire.money import credits_text
 
 INPUT = b"It is a truth universally acknowledged, that a home PC with nothing to do must be in want of a job.\n"
@@ -39,10 +38,6 @@ class Report:
     #: The five times of the job, and what the caller waited.
     times_ms: dict[str, Any]
     seconds: float
-
-    def plain(self) -> dict[str, Any]:
-        """Return it as JSON's own types."""
-        return asdict(self)
 
 
 class Story:
@@ -73,7 +68,8 @@ class Story:
         function = publish(self._developer, link)
         self._progress(f"function {function['address']} is published: {link}")
         self._market.administer("top-up", f"top_up {DEVELOPER.name} {_TOP_UP_CREDITS} --reference quickstart-1")
-        self._progress(f"{DEVELOPER.name} has {credits_text(self._deposit())} credits on deposit")
+        deposit = credits_text(self._developer.get("account/balance")["deposit_micro"])
+        self._progress(f"{DEVELOPER.name} has {deposit} credits on deposit")
         wait_for("both agents' heartbeats", lambda: self._market.providers_alive() >= len(MACHINES), _ALIVE_SECONDS)
 
     def call(self, begun: float) -> Report:
@@ -81,7 +77,8 @@ class Story:
 
         :raises DeployError: when anything is not exactly as it has to be.
         """
-        accounts = {person.name: client.get("account")["id"] for person, client in self._clients()}
+        clients = {DEVELOPER: self._developer, PROVIDER: self._provider}
+        accounts = {person.name: client.get("account")["id"] for person, client in clients.items()}
         before = money.balances(self._administrator, accounts)
         answer = self._answered()
         invocation = wait_for("the payment", lambda: self._paid(answer.invocation_id), _PAID_SECONDS)
@@ -131,9 +128,3 @@ class Story:
     def _paid(self, invocation_id: str) -> dict[str, Any] | None:
         found: dict[str, Any] = self._developer.get(f"invocations/{invocation_id}")
         return found if found["jobs"] and found["jobs"][-1]["paid_at"] else None
-
-    def _clients(self) -> list[tuple[Any, PortalClient]]:
-        return [(DEVELOPER, self._developer), (PROVIDER, self._provider)]
-
-    def _deposit(self) -> int:
-        return int(self._developer.get("account/balance")["deposit_micro"])

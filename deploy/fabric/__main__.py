@@ -19,7 +19,7 @@ from deploy.commands import (
 from deploy.errors import DeployError
 from deploy.fabric import supervision, topology
 from deploy.fabric.identities.expiry import WARN, ending
-from deploy.fabric.network import Network, Node, Role, plan
+from deploy.fabric.network import Network, Role, plan
 from deploy.fabric.nodes.chaincode import server_address, server_name
 from deploy.fabric.operator import Operator
 from deploy.fabric.readiness import height
@@ -96,7 +96,9 @@ def status(operator: Operator) -> None:
     running = operator.daemons.running()
     missing = 0
     for node in network.nodes:
-        name, address = _shown(network, node)
+        name, address = node.name, network.address(node)
+        if node.role is Role.CHAINCODE:
+            name, address = server_name(node, network.sequence), server_address(network, node)
         blocks = height(operator.places, network, node) if node.role is Role.PEER and name in running else None
         missing += name not in running
         process = f"process {running[name]}" if name in running else "NOT RUNNING"
@@ -109,20 +111,11 @@ def status(operator: Operator) -> None:
         raise DeployError(f"{missing} of {len(network.nodes)} do not run: `fabric-network/network up` starts them")
 
 
-def _shown(network: Network, node: Node) -> tuple[str, str]:
-    """Return a process's name and address."""
-    if node.role is Role.CHAINCODE:
-        return server_name(node, network.sequence), server_address(network, node)
-    return node.name, network.address(node)
-
-
 @main.command()
 @every_option
 @click.pass_obj
 def watch(operator: Operator, *, every: float) -> None:
     """Start again what ends, until this command or the network is stopped; the processes outlive it."""
-    operator.network()
-    say(f"watches the processes of {operator.places.root}")
     supervision.watch(operator, say, every)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
+from deploy import files
 from deploy.errors import DeployError
 from deploy.fabric.topology import Organisation, Topology
 from wire.codec import decode, encode
@@ -40,6 +42,11 @@ class Node:
     role: Role
     organisation: str
     ports: Mapping[str, int]
+
+    @classmethod
+    def planned(cls, name: str, role: Role, organisation: str, ports: Iterator[int]) -> Self:
+        """Return a new node, which takes the next ports."""
+        return cls(name=name, role=role, organisation=organisation, ports={port: next(ports) for port in PORTS[role]})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,38 +149,27 @@ def load(places: Places) -> Network | None:
 def save(places: Places, network: Network) -> None:
     """Write a network's description; a run that is cut short leaves the old one or the new one."""
     places.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = places.root / f".{FILE}.unfinished"
-    unfinished.write_bytes(encode(network))
-    unfinished.replace(places.root / FILE)
+    files.write(places.root / FILE, encode(network))
 
 
 def plan(topology: Topology, ports_from: Callable[[int], list[int]]) -> Network:
     """Return a new network; `ports_from` returns so many ports."""
     wanted = [item for organisation in topology.organisations for item in _nodes(organisation)]
     ports = iter(ports_from(sum(len(PORTS[role]) for _, role, _ in wanted)))
-    nodes = tuple(
-        Node(name=name, role=role, organisation=organisation, ports={port: next(ports) for port in PORTS[role]})
-        for name, role, organisation in wanted
-    )
     return Network(
         channel=topology.channel,
         host=topology.host,
         max_transactions=topology.blocks.max_transactions,
         timeout=topology.blocks.timeout,
         users={organisation.name: organisation.users for organisation in topology.organisations},
-        nodes=nodes,
+        nodes=tuple(Node.planned(*item, ports) for item in wanted),
     )
 
 
 def with_peer(network: Network, organisation: str, ports: list[int]) -> tuple[Network, Node]:
     """Return the network with one more peer, and that peer."""
     number = len(network.of(Role.PEER, organisation))
-    peer = Node(
-        name=f"peer{number}.{organisation}",
-        role=Role.PEER,
-        organisation=organisation,
-        ports=dict(zip(PORTS[Role.PEER], ports, strict=True)),
-    )
+    peer = Node.planned(f"peer{number}.{organisation}", Role.PEER, organisation, iter(ports))
     return replace(network, nodes=(*network.nodes, peer)), peer
 
 

@@ -53,10 +53,11 @@ class Operator(Processes):
     def _up(self, network: Network) -> None:
         self.places.stopped.unlink(missing_ok=True)
         self._say(f"{len(network.nodes)} nodes of {len(network.organisations)} organisations in {self.places.root}")
-        self.daemons.start(*(self.daemon(network, node) for node in network.of(Role.CA)))
+        self._start(network, Role.CA)
         self._enrol(network)
         make_channel_block(self._tools, self.places, network)
-        self._start_nodes(network)
+        started = self._start(network, Role.ORDERER, Role.PEER)
+        self._say(f"orderers and peers run ({len(started)} of them started now)")
         join(self._tools, self.places, network)
         self._say("orderers and peers have joined the channel")
         self._deploy(network)
@@ -87,19 +88,15 @@ class Operator(Processes):
         old = self.network()
         network = replace(old, sequence=old.sequence + 1)
         with files.alone(self.places.root):
-            self._upgrade(old, network)
+            made, lifecycle = self._serve(network)
+            lifecycle.approve(made)
+            if lifecycle.committed() < network.sequence:
+                lifecycle.commit()
+            networks.save(self.places, network)
+            readiness.wait_ready(self.places, network)
+            for server in old.of(Role.CHAINCODE):
+                self.daemons.stop(server_name(server, old.sequence))
         return network.sequence
-
-    def _upgrade(self, old: Network, network: Network) -> None:
-        made = self._serve(network)
-        lifecycle = Lifecycle(self._tools, self.places, network)
-        lifecycle.approve(made)
-        if lifecycle.committed() < network.sequence:
-            lifecycle.commit()
-        networks.save(self.places, network)
-        readiness.wait_ready(self.places, network)
-        for server in old.of(Role.CHAINCODE):
-            self.daemons.stop(server_name(server, old.sequence))
 
     def add_peer(self, organisation: str, ports_from: Callable[[int], list[int]]) -> Node:
         """Add a peer to an organisation, and return it when it has caught up.
@@ -110,18 +107,15 @@ class Operator(Processes):
         self._check_organisation(old, organisation)
         network, peer = networks.with_peer(old, organisation, ports_from(len(PORTS[Role.PEER])))
         with files.alone(self.places.root):
-            self._add(network, peer)
+            with Enrolment(self.places, network, organisation) as enrolment:
+                enrolment.node(peer)
+            networks.save(self.places, network)
+            self.daemons.start(self.daemon(network, peer))
+            join_peer(self._tools, self.places, network, peer)
+            Lifecycle(self._tools, self.places, network).install(package(self.places, network), (peer,))
+            readiness.wait_for_height(self.places, network, peer, self._say)
+            write_profiles(self.places, network)
         return peer
-
-    def _add(self, network: Network, peer: Node) -> None:
-        with Enrolment(self.places, network, peer.organisation) as enrolment:
-            enrolment.node(peer)
-        networks.save(self.places, network)
-        self.daemons.start(peer_daemon(self._tools, self.places, network, peer))
-        join_peer(self._tools, self.places, network, peer)
-        Lifecycle(self._tools, self.places, network).install(package(self.places, network), (peer,))
-        readiness.wait_for_height(self.places, network, peer, self._say)
-        write_profiles(self.places, network)
 
     def renew(self, within: timedelta) -> None:
         """Replace all certificates that end within a time, and let each process take its own, one after the other."""
@@ -165,20 +159,16 @@ class Operator(Processes):
         :raises DeployError: when the directory holds something else.
         """
         self.down()
-        root = self.places.root
+        root, described = self.places.root, self.places.root / networks.FILE
         if root.exists():
-            if any(root.iterdir()) and not (root / networks.FILE).exists():
+            if any(root.iterdir()) and not described.exists():
                 raise DeployError(f"{root} holds no network: it is left as it is")
             with files.alone(root):
-                self._remove(root)
-
-    def _remove(self, root: Path) -> None:
-        """Remove the directory; what says that nothing is to run goes last, for a `watch` may look meanwhile."""
-        described = root / networks.FILE
-        for path in set(root.iterdir()) - {described, self.places.stopped}:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        described.unlink(missing_ok=True)
-        shutil.rmtree(root)
+                # What says that nothing is to run goes last, for a `watch` may look meanwhile.
+                for path in set(root.iterdir()) - {described, self.places.stopped}:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                described.unlink(missing_ok=True)
+                shutil.rmtree(root)
 
     def daemon(self, network: Network, node: Node) -> Program:
         """Return a node as a process."""
@@ -198,21 +188,19 @@ class Operator(Processes):
                 enrolment.everybody((ADMINISTRATOR, *network.users[organisation]))
         self._say("the CAs run; every node and operator has its certificate")
 
-    def _start_nodes(self, network: Network) -> None:
-        nodes = network.of(Role.ORDERER) + network.of(Role.PEER)
-        started = self.daemons.start(*(self.daemon(network, node) for node in nodes))
-        self._say(f"{len(nodes)} orderers and peers run ({len(started)} of them started now)")
+    def _start(self, network: Network, *roles: Role) -> list[str]:
+        """Start the nodes of some roles, and return the names of those that did not run."""
+        return self.daemons.start(*(self.daemon(network, node) for role in roles for node in network.of(role)))
 
-    def _serve(self, network: Network) -> Package:
+    def _serve(self, network: Network) -> tuple[Package, Lifecycle]:
         """Start the servers of the chaincode's definition, and tell the peers."""
-        made = package(self.places, network)
-        self.daemons.start(*(self.daemon(network, node) for node in network.of(Role.CHAINCODE)))
-        Lifecycle(self._tools, self.places, network).install(made, network.of(Role.PEER))
-        return made
+        made, lifecycle = package(self.places, network), Lifecycle(self._tools, self.places, network)
+        self._start(network, Role.CHAINCODE)
+        lifecycle.install(made, network.of(Role.PEER))
+        return made, lifecycle
 
     def _deploy(self, network: Network) -> None:
-        made = self._serve(network)
-        lifecycle = Lifecycle(self._tools, self.places, network)
+        made, lifecycle = self._serve(network)
         if lifecycle.committed() < network.sequence:
             lifecycle.approve(made)
             lifecycle.commit()

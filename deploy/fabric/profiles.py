@@ -35,18 +35,14 @@ def profile_file(places: Places, organisation: str, user: str) -> Path:
     return places.root / "profiles" / f"{organisation}-{user}.json"
 
 
-def write_profiles(places: Places, network: Network) -> list[Path]:
+def write_profiles(places: Places, network: Network) -> None:
     """Write the profile of each user and of each organisation's registrar."""
-    written: list[Path] = []
     for organisation, users in network.users.items():
         for user in users:
-            path = profile_file(places, organisation, user)
-            files.write(path, encode(profile(places, network, organisation, user)))
-            written.append(path)
-        path = profile_file(places, organisation, "registrar")
-        files.write(path, encode(registrar_profile(places, network, organisation)))
-        written.append(path)
-    return written
+            content = encode(profile(places, network, organisation, user))
+            files.write(profile_file(places, organisation, user), content)
+        content = encode(registrar_profile(places, network, organisation))
+        files.write(profile_file(places, organisation, "registrar"), content)
 
 
 def registrar_profile(places: Places, network: Network, organisation: str) -> RegistrarProfile:

@@ -1,18 +1,17 @@
 """A network is ready when all its peers have a transaction that every organisation endorsed: no open port proves it."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from deploy.errors import DeployError
 from deploy.fabric.network import Network, Node, Places, Role, msp_id
 from deploy.fabric.profiles import profile
 from deploy.servers.waiting import wait_for
-from fabric_client.errors import ChaincodeRefused, FabricError, PeerUnavailable
+from fabric_client.errors import ChaincodeRefused, FabricError
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
-from fabric_client.peers import Endpoint, Peer, Peers
-from fabric_client.proposals import Call, propose
+from fabric_client.peers import Endpoint, Peers
+from fabric_client.proposals import Call, Proposal, propose
 from wire.ledger import names
 
 _READY_SECONDS = 60
@@ -24,16 +23,10 @@ class NotReadyYet(DeployError):
     """The network does not commit transactions, or a peer does not get them; the message has what was said last."""
 
 
-@contextmanager
-def connection(places: Places, network: Network) -> Iterator[Peers]:
-    """Yield the network's peers, for an operator of the first organisation."""
+def connection(places: Places, network: Network) -> Peers:
+    """Return the network's peers, for an operator of the first organisation."""
     organisation = network.organisations[0]
-    user = network.users[organisation][0]
-    peers = profile(places, network, organisation, user).connect()
-    try:
-        yield peers
-    finally:
-        peers.close()
+    return profile(places, network, organisation, network.users[organisation][0]).connect()
 
 
 def wait_ready(places: Places, network: Network) -> int:
@@ -83,8 +76,7 @@ def wait_for_peers(
 
 def execute(peers: Peers, network: Network, function: str, *arguments: bytes) -> int:
     """Run a function as a transaction that every organisation endorses, and return the number of its block."""
-    call = Call(channel=network.channel, chaincode=names.CHAINCODE, function=function, arguments=arguments)
-    proposal = propose(peers.identity, call)
+    proposal = _proposal(peers, network, function, *arguments)
     organisations = tuple(msp_id(name) for name in network.organisations)
 
     def run(gateway: Gateway) -> int:
@@ -101,7 +93,9 @@ def begin_ledger(places: Places, network: Network, genesis: str) -> bool:
     :raises DeployError: when it began with another, or the organisations have not agreed to this one.
     """
     with connection(places, network) as peers:
-        if began := json.loads(_evaluate(peers, network, names.GET, b"genesis")).get("genesis"):
+        asked = _proposal(peers, network, names.GET, b"genesis")
+        answer = peers.ask(lambda gateway: gateway.evaluate(asked, seconds=_CALL_SECONDS))
+        if began := json.loads(answer).get("genesis"):
             if began != genesis:
                 raise DeployError("the ledger began with another genesis: `network reset` removes it with its data")
             return False
@@ -117,13 +111,11 @@ def height(places: Places, network: Network, peer: Node) -> int | None:
     user = network.users[peer.organisation][0]
     identity = Identity.read(msp_id(peer.organisation), places.user(peer.organisation, user))
     endpoint = Endpoint(address=network.address(peer), tls_root=places.ca_root(peer.organisation).read_bytes())
-    asked = Peer(endpoint, identity)
-    try:
-        return asked.gateway.height(network.channel, seconds=3)
-    except FabricError:
-        return None
-    finally:
-        asked.channel.close()
+    with Peers([endpoint], identity) as peers:
+        try:
+            return peers.current.gateway.height(network.channel, seconds=3)
+        except FabricError:
+            return None
 
 
 def wait_for_height(places: Places, network: Network, peer: Node, say: Callable[[str], None]) -> None:
@@ -141,10 +133,6 @@ def wait_for_height(places: Places, network: Network, peer: Node, say: Callable[
     wait_for(f"{peer.name} to catch up", lambda: (height(places, network, peer) or 0) >= wanted, _CATCH_UP_SECONDS)
 
 
-def _evaluate(peers: Peers, network: Network, function: str, *arguments: bytes) -> bytes:
+def _proposal(peers: Peers, network: Network, function: str, *arguments: bytes) -> Proposal:
     call = Call(channel=network.channel, chaincode=names.CHAINCODE, function=function, arguments=arguments)
-    proposal = propose(peers.identity, call)
-    try:
-        return peers.ask(lambda gateway: gateway.evaluate(proposal, seconds=_CALL_SECONDS))
-    except PeerUnavailable as error:
-        raise NotReadyYet(str(error)) from error
+    return propose(peers.identity, call)

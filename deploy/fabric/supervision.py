@@ -5,7 +5,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from deploy import files
 from deploy.errors import DeployError
@@ -21,21 +21,7 @@ _LONGEST_PAUSE = 30.0
 Say = Callable[[str], None]
 
 
-class Watched(Protocol):
-    """Processes that are meant to run, until they are not."""
-
-    @property
-    def stopped(self) -> bool:
-        """Whether they are meant not to run, or are gone for good."""
-
-    def start_missing(self) -> list[str]:
-        """Start the processes that ended, and return their names.
-
-        :raises DeployError: when one does not start.
-        """
-
-
-class Processes(ABC, Watched):
+class Processes(ABC):
     """The processes of one directory; they outlive the commands that start and stop them."""
 
     #: What to say where there is nothing.
@@ -91,40 +77,32 @@ class Processes(ABC, Watched):
             return self.daemons.stop_all()
 
 
-class Supervision:
-    """Looks after the processes of one directory."""
+def watch(processes: Processes, say: Say, every: float) -> None:
+    """Look after some processes until SIGTERM or SIGINT, or until they are stopped.
 
-    def __init__(self, watched: Watched, say: Say, every: float) -> None:
-        self._watched = watched
-        self._say = say
-        self._every = every
-        self._pause = every
-
-    def run(self, ended: threading.Event) -> None:
-        """Start what does not run, until told to end or until they are stopped."""
-        while not ended.wait(self._pause):
-            if self._is_over():
-                self._say("stopped: nothing is left to watch")
-                return
-            try:
-                for name in self._watched.start_missing():
-                    self._say(f"{name} had ended and runs again")
-            # The disk may be full, and a directory that is removed goes file by file.
-            except (DeployError, OSError) as error:
-                if self._is_over():
-                    continue
-                self._pause = min(_LONGEST_PAUSE, self._pause * 2)
-                self._say(f"{error}; the next try in {self._pause:g} s")
-            else:
-                self._pause = self._every
-
-    def _is_over(self) -> bool:
-        return self._watched.stopped
-
-
-def watch(watched: Watched, say: Say, every: float) -> None:
-    """Look after some processes until SIGTERM or SIGINT, or until they are stopped."""
+    :raises DeployError: when none were made.
+    """
+    processes.network()
+    say(f"watches the processes of {processes.places.root}")
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    Supervision(watched, say, every).run(ended)
+    look_after(processes, say, every, ended)
+
+
+def look_after(processes: Processes, say: Say, every: float, ended: threading.Event) -> None:
+    """Start what does not run, until told to end or until they are stopped."""
+    pause = every
+    while not ended.wait(pause):
+        if processes.stopped:
+            say("stopped: nothing is left to watch")
+            return
+        try:
+            for name in processes.start_missing():
+                say(f"{name} had ended and runs again")
+            pause = every
+        # The disk may be full, and a directory that is removed goes file by file.
+        except (DeployError, OSError) as error:
+            if not processes.stopped:
+                pause = min(_LONGEST_PAUSE, pause * 2)
+                say(f"{error}; the next try in {pause:g} s")

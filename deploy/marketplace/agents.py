@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.paths import ROOT
@@ -12,7 +12,6 @@ from deploy.servers.process import AGENTS, Program
 
 #: Nano-credits a millisecond: a run of ten milliseconds costs a thousandth of a credit.
 PRICE = 100_000
-_AGENT = [sys.executable, "-m", "provider_agent"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,26 +39,20 @@ class Machine:
         """Return what enrols the machine, and ends."""
         slots = [] if self.slots is None else [f"--slots={self.slots}"]
         offer = [f"--price={PRICE}", *slots]
-        return Program(
-            name=f"enrol-{self.name}",
-            command=[*_AGENT, "enroll", portal_url, code, f"--home={self.home}", f"--ca={self.ca_file}", *offer],
-            environment=_environment(),
-            directory=ROOT,
-        )
+        return self._program(f"enrol-{self.name}", "enroll", portal_url, code, f"--ca={self.ca_file}", *offer)
 
     def agent(self) -> Program:
         """Return the running agent."""
         # Left behind by an agent that was killed: another program may listen on its port by now.
         (self.home / "running.json").unlink(missing_ok=True)
-        return Program(
-            name=self.name,
-            command=[*_AGENT, "run", f"--home={self.home}", f"--docker-host={self.docker_url}", "--drain-seconds=5"],
-            environment=_environment(),
-            directory=ROOT,
-            ready=self._is_healthy,
-            rank=AGENTS,
-            stop_seconds=30,
-        )
+        agent = self._program(self.name, "run", f"--docker-host={self.docker_url}", "--drain-seconds=5")
+        return replace(agent, ready=self._is_healthy, rank=AGENTS, stop_seconds=30)
+
+    def _program(self, name: str, *words: str) -> Program:
+        # On a provider's machine there are none of the controller's settings.
+        environment = {setting: "" for setting in os.environ if setting.startswith("CHAINFAAS_")}
+        command = [sys.executable, "-m", "provider_agent", *words, f"--home={self.home}"]
+        return Program(name=name, command=command, environment=environment, directory=ROOT)
 
     def _is_healthy(self) -> bool:
         try:
@@ -67,8 +60,3 @@ class Machine:
         except (OSError, ValueError, KeyError):
             return False
         return is_well(f"http://127.0.0.1:{port}/healthz")
-
-
-def _environment() -> dict[str, str]:
-    """Return what keeps the controller's settings away from the agent: on a provider's machine there are none."""
-    return {name: "" for name in os.environ if name.startswith("CHAINFAAS_")}

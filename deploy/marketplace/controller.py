@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.marketplace.layout import Layout
-from deploy.marketplace.settings import GATEWAY_WORKERS, functions_url, portal_url
+from deploy.marketplace.settings import GATEWAY_WORKERS
 from deploy.paths import ROOT
 from deploy.servers.ports import is_well
 from deploy.servers.process import CONTROLLER, Program
@@ -35,7 +35,14 @@ class Controller:
 
     def programs(self) -> list[Program]:
         """Return the controller's processes."""
-        return [self.ledger(), self.scheduler(), self.signer(), self.portal()]
+        ports = self.layout.ports
+        return [
+            self._daemon("ledger", "run_ledger", ports.ledger),
+            self._daemon("scheduler", "run_scheduler", ports.scheduler),
+            # The process with the keys of treasury and organisations; here one person holds them all.
+            self._daemon("signer", f"run_signer {' '.join(_SIGNERS)}", ports.signer),
+            self.portal(),
+        ]
 
     def portal(self) -> Program:
         """Return the portal and the gateway, each on its own port, with TLS."""
@@ -51,22 +58,9 @@ class Controller:
             directory=ROOT,
             rank=CONTROLLER,
             ready=lambda: all(
-                is_well(f"{url}/healthz", self.tls.ca_file)
-                for url in (portal_url(self.layout), functions_url(self.layout))
+                is_well(f"{url}/healthz", self.tls.ca_file) for url in (ports.portal_url, ports.functions_url)
             ),
         )
-
-    def scheduler(self) -> Program:
-        """Return the scheduler."""
-        return self._daemon("scheduler", "run_scheduler", self.layout.ports.scheduler)
-
-    def ledger(self) -> Program:
-        """Return recorder and follower."""
-        return self._daemon("ledger", "run_ledger", self.layout.ports.ledger)
-
-    def signer(self) -> Program:
-        """Return the process with the keys of treasury and organisations; here one person holds them all."""
-        return self._daemon("signer", f"run_signer {' '.join(_SIGNERS)}", self.layout.ports.signer)
 
     def _daemon(self, name: str, command: str, port: int) -> Program:
         return Program(

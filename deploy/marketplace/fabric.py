@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deploy.errors import DeployError
 from deploy.fabric import topology
-from deploy.fabric.network import Network, Places, plan
+from deploy.fabric.network import Places, plan
 from deploy.fabric.operator import Operator
 from deploy.fabric.profiles import profile_file
 from deploy.fabric.supervision import Say
@@ -65,14 +65,12 @@ class FabricNetwork:
         """
         self._progress = progress
         try:
-            self.operator.up(self._planned, genesis)
+            wanted = topology.read(_TOPOLOGY, small=self._small)
+            self.operator.up(lambda: plan(wanted, self._free_ports), genesis)
         except PortTaken as error:
             raise DeployError(f"{error}: stop that, or begin afresh with --data DIR") from error
         except FabricError as error:
             raise DeployError(f"the Fabric network failed: {error}") from error
-
-    def _planned(self) -> Network:
-        return plan(topology.read(_TOPOLOGY, small=self._small), self._free_ports)
 
     def _free_ports(self, count: int) -> list[int]:
         """Return ports that are free, and not those of the marketplace's own processes that start later."""

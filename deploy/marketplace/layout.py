@@ -33,6 +33,16 @@ class Ports:
     ledger: int
     signer: int
 
+    @property
+    def portal_url(self) -> str:
+        """Where people reach the portal."""
+        return f"https://localhost:{self.portal}"
+
+    @property
+    def functions_url(self) -> str:
+        """Where functions answer: another host name than the portal's, since cookies ignore ports."""
+        return f"https://127.0.0.1:{self.functions}"
+
 
 _NAMES = [field.name for field in fields(Ports)]
 
@@ -57,10 +67,6 @@ class Layout:
         """Return the file with a random secret, made once."""
         path = self._secrets / name
         return path if path.exists() else secret_file(path, secrets.token_hex(32))
-
-    def agent_home(self, name: str) -> Path:
-        """Return the home directory of one agent."""
-        return self.directory / "agents" / name
 
     @cached_property
     def ports(self) -> Ports:

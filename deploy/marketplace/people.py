@@ -12,7 +12,6 @@ import httpx
 from deploy.errors import DeployError
 from deploy.files import secret_file
 from deploy.marketplace.layout import Layout
-from deploy.marketplace.settings import portal_url
 from wire.http.portal import PortalClient, PortalRefused, tls_context
 
 _CSRF_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -45,7 +44,7 @@ class People:
     def __init__(self, layout: Layout, *, ca_file: Path) -> None:
         self._layout = layout
         self._ca_file = ca_file
-        self._url = portal_url(layout)
+        self._url = layout.ports.portal_url
 
     def note(self, people: list[Person]) -> Path:
         """Write how everybody signs in into a file that only its owner can read, and return it."""

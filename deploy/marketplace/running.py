@@ -18,7 +18,7 @@ from deploy.marketplace.fabric import FabricChoice, FabricNetwork
 from deploy.marketplace.layout import Layout
 from deploy.marketplace.people import People, Person
 from deploy.marketplace.servers import Servers
-from deploy.marketplace.settings import DATABASE, controller_settings, functions_url, portal_url
+from deploy.marketplace.settings import DATABASE, controller_settings
 from deploy.servers.marks import stop_leftovers
 from deploy.servers.process import Running
 from deploy.servers.supervisor import Supervisor
@@ -60,8 +60,8 @@ class Marketplace:
         self.controller = Controller(layout=self.layout, settings=settings, tls=self.servers.tls)
         self.supervisor = Supervisor(self.layout.directory, self.layout.fabric)
         self.people = People(self.layout, ca_file=self.servers.tls.ca_file)
-        self.portal_url = portal_url(self.layout)
-        self.functions_url = functions_url(self.layout)
+        self.portal_url = self.layout.ports.portal_url
+        self.functions_url = self.layout.ports.functions_url
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +89,8 @@ class Marketplace:
         if self.fabric:
             self.fabric.start(self.layout.keys / "genesis.json", progress)
         _wait_ready(servers, progress)
-        self._set_up_broker()
+        broker = self.servers.broker
+        RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password).set_up()
         started = [self.supervisor.launch(program) for program in self.controller.programs()]
         progress(f"starting {', '.join(item.program.name for item in started)}")
         _wait_ready(started, progress)
@@ -127,7 +128,7 @@ class Marketplace:
         """Return a provider's machine; whether it is enrolled or running is its own business."""
         return Machine(
             name=name,
-            home=self.layout.agent_home(name),
+            home=self.layout.directory / "agents" / name,
             ca_file=self.servers.tls.ca_file,
             docker_url=self.servers.docker_url,
             slots=slots,
@@ -162,10 +163,6 @@ class Marketplace:
         password = person.password_file(self.layout)
         words = ["make_administrator", person.name, person.email, f"--password-file={password}"]
         return shlex.join([*words, f"--organisation={person.organisation}"])
-
-    def _set_up_broker(self) -> None:
-        broker = self.servers.broker
-        RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password).set_up()
 
 
 def _wait_ready(started: list[Running], progress: Progress) -> None:

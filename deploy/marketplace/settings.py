@@ -8,16 +8,6 @@ DATABASE = "chainfaas"
 GATEWAY_WORKERS = 2
 
 
-def portal_url(layout: Layout) -> str:
-    """Return where people reach the portal."""
-    return f"https://localhost:{layout.ports.portal}"
-
-
-def functions_url(layout: Layout) -> str:
-    """Return where functions answer: another host name than the portal's, since cookies ignore ports."""
-    return f"https://127.0.0.1:{layout.ports.functions}"
-
-
 def controller_settings(layout: Layout, servers: Servers) -> dict[str, str]:
     """Return what portal/environment.py reads; secrets are files."""
     broker, postgresql = servers.broker, servers.postgresql
@@ -32,8 +22,8 @@ def controller_settings(layout: Layout, servers: Servers) -> dict[str, str]:
         **database,
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "CHAINFAAS_SECRET_KEY_FILE": str(layout.secret("django")),
-        "CHAINFAAS_PORTAL_URL": portal_url(layout),
-        "CHAINFAAS_FUNCTIONS_URL": functions_url(layout),
+        "CHAINFAAS_PORTAL_URL": layout.ports.portal_url,
+        "CHAINFAAS_FUNCTIONS_URL": layout.ports.functions_url,
         "CHAINFAAS_BROKER_HOST": "127.0.0.1",
         "CHAINFAAS_BROKER_PORT": str(broker.port),
         "CHAINFAAS_BROKER_VHOST": broker.vhost,

@@ -69,11 +69,6 @@ class PostgreSQL:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
-    def drop_database(self, name: str) -> None:
-        """Drop a database, whoever is connected."""
-        with self.connect() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
     def program(self) -> Program:
         """Return the server as a program; its data directory is made when there is none.
 

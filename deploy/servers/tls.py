@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from deploy.files import secret_file
+from wire.certificates import CertificateAuthority
+from wire.signing import SigningKey
 
-_DAY = timedelta(days=1)
 _YEARS = timedelta(days=3 * 365)
 _RENEW = timedelta(days=30)
 
@@ -26,15 +25,15 @@ class ServerTls:
     key_file: Path
 
 
-def server_tls(directory: Path, *, now: datetime | None = None) -> ServerTls:
+def server_tls(directory: Path) -> ServerTls:
     """Return certificate and key for localhost and 127.0.0.1, made when there are none or they end soon."""
     directory.mkdir(parents=True, exist_ok=True)
     files = ServerTls(
         ca_file=directory / "ca.crt", certificate_file=directory / "server.crt", key_file=directory / "server.key"
     )
-    moment = now or datetime.now(UTC)
-    if not _is_good(files, moment):
-        _make(files, moment)
+    now = datetime.now(UTC)
+    if not _is_good(files, now):
+        _make(files, now)
     return files
 
 
@@ -45,59 +44,18 @@ def _is_good(files: ServerTls, now: datetime) -> bool:
 
 
 def _make(files: ServerTls, now: datetime) -> None:
-    ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"ChainFaaS local CA {now:%Y-%m-%d %H:%M:%S}")])
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    ca = (
-        _begin(issuer, issuer, ca_key.public_key(), now)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
+    end = now + _YEARS
+    ca = CertificateAuthority.make(
+        f"ChainFaaS local CA {now:%Y-%m-%d %H:%M:%S}", SigningKey.generate(), now=now, end=end
     )
+    key = SigningKey.generate()
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    server = (
-        _begin(subject, issuer, server_key.public_key(), now)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(authority, critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
+    extensions = [
+        x509.SubjectKeyIdentifier.from_public_key(key.public.key),
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+        x509.SubjectAlternativeName(names),
+    ]
     # The CA's key is not kept: nothing else is ever signed with it.
-    files.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    files.certificate_file.write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    key = server_key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    secret_file(files.key_file, key.decode())
-
-
-def _begin(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _DAY)
-        .not_valid_after(now + _YEARS)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    files.ca_file.write_bytes(ca.pem)
+    files.certificate_file.write_bytes(ca.certify("localhost", key.public, now=now, end=end, extensions=extensions))
+    secret_file(files.key_file, key.to_pem().decode())

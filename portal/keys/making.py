@@ -21,9 +21,9 @@ from portal.keys import (
     load_signing_key,
     read_file,
 )
-from portal.keys.certificates import authority_certificate
 from portal.moments import moment
 from wire import envelope, signing
+from wire.certificates import CertificateAuthority
 from wire.errors import WireError
 from wire.ledger.genesis import Genesis
 from wire.ledger.records import FeePolicy
@@ -33,6 +33,7 @@ from wire.signing import PublicKey, SigningKey
 #: How long the root key vouches for a ticket key, and how long before its end a repeated run renews its word.
 VOUCHED = timedelta(days=90)
 RENEWED_BEFORE = timedelta(days=30)
+_AUTHORITY_VALID = timedelta(days=3650)
 #: Once the genesis is made, these are better kept on other machines.
 _MAY_BE_ELSEWHERE = (KeyName.AUTHORITY_CONTROLLER, KeyName.AUTHORITY_PEERS)
 
@@ -124,7 +125,11 @@ def _vouched_until(directory: Path, root: PublicKey, ticket: PublicKey) -> datet
 
 def _certify(directory: Path, now: datetime) -> Made:
     key = load_signing_key(CA_KEY_FILE, directory)
-    outcome = _ensure(directory / CA_CERTIFICATE_FILE, lambda: authority_certificate(key, now))
+
+    def made() -> bytes:
+        return CertificateAuthority.make("ChainFaaS providers", key, now=now, end=now + _AUTHORITY_VALID).pem
+
+    outcome = _ensure(directory / CA_CERTIFICATE_FILE, made)
     try:
         certificate = x509.load_pem_x509_certificate(read_file(CA_CERTIFICATE_FILE, directory))
     except ValueError as error:

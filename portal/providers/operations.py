@@ -16,7 +16,7 @@ from portal.accounts.operations import require_role
 from portal.accounts.throttle import Attempt
 from portal.membership.ports import Registrar, provider_member
 from portal.providers.broker_admin import BrokerAdmin, ProviderAccess, hash_password
-from portal.providers.certificates import CertificateAuthority
+from portal.providers.certificates import provider_certificate
 from portal.providers.codes import NewCode, claim_code, make_code
 from portal.providers.errors import (
     KeyEnrolled,
@@ -27,6 +27,7 @@ from portal.providers.errors import (
 from portal.providers.models import EnrolmentCode, Provider, ProviderState
 from portal.providers.queries import active_providers
 from portal.providers.statements import Application
+from wire.certificates import CertificateAuthority
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?")
 
@@ -102,7 +103,7 @@ def _create_provider(
                 signing_key_pem=application.key.pem,
                 signing_key_id=application.key.key_id,
                 sealing_key=application.sealing_key,
-                certificate_pem=authority.certify(provider_id, application.key, now),
+                certificate_pem=provider_certificate(authority, provider_id, application.key, now),
                 queue_secret=secrets.token_hex(16),
                 enrolled_at=now,
                 architecture=application.architecture,
@@ -175,3 +176,6 @@ def rebuild_broker(broker: BrokerAdmin) -> int:
     for stranger in broker.granted() - {provider.id for provider in providers}:
         broker.revoke(stranger, known.get(stranger, ""))
     return len(providers)
+
+
+# NOWIRE

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 from portal.accounts import throttle
 from portal.accounts.throttle import Attempt
-from portal.providers.certificates import CertificateAuthority
+from portal.providers.certificates import provider_certificate
 from portal.providers.errors import ProviderMissing, ProviderRevoked, StatementInvalid
 from portal.providers.models import Provider, ProviderState
 from wire import signing
+from wire.certificates import CertificateAuthority
 from wire.codec import decode
 from wire.enrolment import RenewalStatement, end_of
 from wire.errors import WireError
@@ -54,6 +55,6 @@ def renew(provider: Provider, *, authority: CertificateAuthority, now: datetime)
     """Give a provider a new certificate of its signing key when its own nears its end."""
     if end_of(provider.certificate_pem) - now < RENEWED_BEFORE:
         key = PublicKey.from_pem(provider.signing_key_pem)
-        provider.certificate_pem = authority.certify(provider.id, key, now)
+        provider.certificate_pem = provider_certificate(authority, provider.id, key, now)
         provider.save(update_fields=["certificate_pem"])
     return provider

@@ -140,7 +140,7 @@ class Town:
         supervisor = self.market.supervisor
         supervisor.stop("ledger")
         yield
-        supervisor.start(self.market.controller.ledger())
+        supervisor.start(*self.market.controller.programs())
 
     def publish_program(self, name: str, program: str, *, timeout_ms: int = 30_000) -> None:
         """Publish a function that runs Python source."""

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from psycopg import sql
 
 from deploy.errors import Missing
 from deploy.servers.docker_engine import DockerEngine
@@ -183,4 +184,5 @@ def postgresql_url(postgresql_server: PostgreSQL) -> Iterator[str]:
     """An empty database; its password is in `postgresql_server.password`."""
     name = f"test_{secrets.token_hex(6)}"
     yield postgresql_server.create_database(name)
-    postgresql_server.drop_database(name)
+    with postgresql_server.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

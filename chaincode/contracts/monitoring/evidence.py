@@ -15,7 +15,6 @@ from wire.ledger.records import PinnedKey
 from wire.ledger.refusals import Refusal
 from wire.ledger.states import Role
 from wire.messages import Acknowledgement, Message, Receipt, Ticket, WorkingKey
-from wire.receipts import check_values
 from wire.signing import (
     ACKNOWLEDGEMENT,
     RECEIPT,
@@ -54,7 +53,7 @@ def receipt(ctx: Context, jws: str, *, provider_id: str, job_created_at_ms: int)
         raise Refused(Refusal.UNKNOWN_KEY, "the receipt's key was replaced before the job was created")
     said = _read(Receipt, jws, RECEIPT, public_key(pinned.public_key_pem))
     try:
-        check_values(said)
+        said.check_values()
     except OutOfRange as error:
         raise Refused(Refusal.MALFORMED, str(error)) from error
     return said

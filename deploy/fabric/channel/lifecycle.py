@@ -42,8 +42,8 @@ class Lifecycle:
     def install(self, package: Package, peers: tuple[Node, ...]) -> None:
         """Install a package on peers; where it is installed it stays."""
         with ThreadPoolExecutor(_THREADS) as pool:
-            for _ in pool.map(lambda peer: self._install(package, peer), peers):
-                pass
+            # A list: it raises what one of them raised.
+            list(pool.map(lambda peer: self._install(package, peer), peers))
 
     def approve(self, package: Package) -> None:
         """Let each organisation approve the definition."""
@@ -69,7 +69,9 @@ class Lifecycle:
         """Run a command whose outcome goes to the orderers; again while they, or a peer, cannot do it yet."""
         command, end = self._command(peer), time.monotonic() + _PATIENCE_SECONDS
         to_orderer = orderer_options(self._places, self._network)
-        words = ("lifecycle", "chaincode", *arguments, *to_orderer, *self._channel(), *self._definition())
+        sequence = str(self._network.sequence)
+        definition = ("--version", sequence, "--sequence", sequence)
+        words = ("lifecycle", "chaincode", *arguments, *to_orderer, *self._channel(), *definition)
         while True:
             try:
                 command.run(*words, harmless=harmless)
@@ -91,7 +93,3 @@ class Lifecycle:
 
     def _channel(self) -> tuple[str, ...]:
         return ("--channelID", self._network.channel, "--name", CHAINCODE)
-
-    def _definition(self) -> tuple[str, ...]:
-        sequence = str(self._network.sequence)
-        return ("--version", sequence, "--sequence", sequence)

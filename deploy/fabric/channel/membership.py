@@ -12,10 +12,9 @@ _THREADS = 4
 def join(tools: Tools, places: Places, network: Network) -> None:
     """Let all orderers and peers join; those that have joined stay as they are."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(lambda node: join_orderer(tools, places, network, node), network.of(Role.ORDERER)):
-            pass
-        for _ in pool.map(lambda node: join_peer(tools, places, network, node), network.of(Role.PEER)):
-            pass
+        # A list: it raises what one of them raised.
+        list(pool.map(lambda node: join_orderer(tools, places, network, node), network.of(Role.ORDERER)))
+        list(pool.map(lambda node: join_peer(tools, places, network, node), network.of(Role.PEER)))
 
 
 def join_orderer(tools: Tools, places: Places, network: Network, node: Node) -> None:

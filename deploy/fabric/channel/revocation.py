@@ -13,7 +13,6 @@ from deploy.fabric.readiness import connection
 from deploy.fabric.tools import Tools
 from deploy.servers.waiting import wait_for
 from fabric_client.channel import configuration_of, revocation_update, revoked
-from fabric_client.peers import Peers
 
 _SECONDS = 10
 _COMMIT_SECONDS = 30
@@ -34,7 +33,8 @@ def publish(tools: Tools, places: Places, network: Network, organisation: str) -
     with connection(places, network) as peers:
 
         def config() -> Any:
-            return configuration_of(_block(peers, network))
+            block = peers.ask(lambda gateway: gateway.configuration(network.channel, seconds=_SECONDS))
+            return configuration_of(block)
 
         if _serials(revoked(config(), msp)) == wanted:
             return len(wanted)
@@ -53,7 +53,3 @@ def publish(tools: Tools, places: Places, network: Network, organisation: str) -
 
 def _serials(lists: Iterable[bytes]) -> set[int]:
     return {item.serial_number for pem in lists for item in x509.load_pem_x509_crl(pem)}
-
-
-def _block(peers: Peers, network: Network) -> bytes:
-    return peers.ask(lambda gateway: gateway.configuration(network.channel, seconds=_SECONDS))

@@ -20,7 +20,6 @@ from wire.signing import SigningKey
 
 #: Installs chaincode and changes the channel for its organisation.
 ADMINISTRATOR = "administrator"
-_REGISTRAR_DIRECTORY = "registrar"
 #: The portal's own registrar: it may register and revoke participants, and gives nobody what it has not itself.
 #: No peers: with a certificate of that type one endorses in the organisation's name.
 _PORTAL = "portal"
@@ -41,7 +40,9 @@ class Enrolment:
         self._root = root.read_bytes()
         self._secret = password(places, node)
         self._client = AuthorityClient(network.address(node), root)
-        self._registrar = self._enrolled_registrar(places.node(node) / _REGISTRAR_DIRECTORY)
+        directory = places.node(node) / REGISTRAR
+        self._enrolled(directory, REGISTRAR)
+        self._registrar = Identity.read(msp_id(organisation), directory)
 
     def __enter__(self) -> Self:
         return self
@@ -94,28 +95,27 @@ class Enrolment:
         if not secret.exists():
             files.write(secret, secrets.token_hex(32).encode(), secret=True)
         self._register(_PORTAL, "client", affiliation=PARTICIPANTS, attributes=_PORTAL_RIGHTS)
-        self._enrolled(self._places.registrar(self._organisation), _PORTAL, self._password(_PORTAL))
+        self._enrolled(self._places.registrar(self._organisation), _PORTAL)
 
     def _member(self, directory: Path, name: str, kind: str) -> None:
         if not directory.exists():
             self._register(name, kind, affiliation=READERS)
-        self._enrolled(directory, name, self._password(name))
+        self._enrolled(directory, name)
 
-    def _enrolled(self, directory: Path, name: str, secret: str) -> None:
+    def _enrolled(self, directory: Path, name: str) -> None:
         if not directory.exists():
             key = SigningKey.generate()
-            certificate = self._client.enrol(name, secret, certificate_request(name, key))
-            msp.write_member(directory, self._root, certificate, key)
+            msp.write_member(directory, self._root, self._certificate(name, key), key)
         elif self._ends(directory / "signcerts" / "cert.pem"):
             key = SigningKey.from_pem((directory / "keystore" / "key.pem").read_bytes())
-            certificate = self._client.enrol(name, secret, certificate_request(name, key))
-            files.write(directory / "signcerts" / "cert.pem", certificate)
+            files.write(directory / "signcerts" / "cert.pem", self._certificate(name, key))
 
     def _server_certificate(self, node: Node, key: SigningKey) -> bytes:
-        name = f"tls.{node.name}"
         hosts = tuple(sorted({node.name, "localhost", "127.0.0.1", self._network.host}))
-        request = certificate_request(name, key)
-        return self._client.enrol(name, self._password(name), request, hosts=hosts, profile="tls")
+        return self._certificate(f"tls.{node.name}", key, hosts=hosts, profile="tls")
+
+    def _certificate(self, name: str, key: SigningKey, **of_server: Any) -> bytes:
+        return self._client.enrol(name, self._password(name), certificate_request(name, key), **of_server)
 
     def _ends(self, certificate: Path) -> bool:
         return self._until is not None and end_of(certificate) < self._until
@@ -126,8 +126,6 @@ class Enrolment:
 
     def _password(self, name: str) -> str:
         """Return a name's password: the same each time, so that a run that was cut short can be repeated."""
+        if name == REGISTRAR:
+            return self._secret
         return hmac.new(self._secret.encode(), name.encode(), hashlib.sha256).hexdigest()
-
-    def _enrolled_registrar(self, directory: Path) -> Identity:
-        self._enrolled(directory, REGISTRAR, self._secret)
-        return Identity.read(msp_id(self._organisation), directory)

@@ -1,6 +1,5 @@
 """When certificates end: Fabric's CA gives them a year."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,10 +27,6 @@ def end_of(path: Path) -> datetime:
 def ending(root: Path, within: timedelta = WARN) -> list[Ending]:
     """Return the network's certificates that end within a time, the first one first."""
     latest = datetime.now(UTC) + within
-    found = [Ending(path=path, at=at) for path in _certificates(root) if (at := end_of(path)) < latest]
+    certificates = (path for path in root.rglob("*.pem") if any(path.match(place) for place in _PLACES))
+    found = [Ending(path=path, at=at) for path in certificates if (at := end_of(path)) < latest]
     return sorted(found, key=lambda item: item.at)
-
-
-def _certificates(root: Path) -> Iterator[Path]:
-    for place in _PLACES:
-        yield from (path for path in root.rglob(place.rpartition("/")[2]) if path.match(place))

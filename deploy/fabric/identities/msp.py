@@ -19,10 +19,9 @@ _CONFIGURATION = "config.yaml"
 
 def write_organisation(directory: Path, root: bytes) -> None:
     """Write what the channel knows of an organisation: the root of its CA, and how roles are told apart."""
-    if directory.exists():
-        return
-    with files.whole_directory(directory) as unfinished:
-        _write_trust(unfinished, root)
+    if not directory.exists():
+        with files.whole_directory(directory) as unfinished:
+            _write_trust(unfinished, root)
 
 
 def write_member(

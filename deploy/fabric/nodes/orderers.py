@@ -12,19 +12,17 @@ def orderer_daemon(tools: Tools, places: Places, network: Network, node: Node) -
     tls = home / "tls"
     certificate, key, root = (str(tls / name) for name in ("cert.pem", "key.pem", "ca.pem"))
     roots = f"[{','.join(str(places.ca_root(name).resolve()) for name in network.organisations)}]"
-    general = {
-        "LISTENADDRESS": network.host,
-        "LISTENPORT": str(node.ports["listen"]),
-        "LOCALMSPID": msp_id(node.organisation),
-        "LOCALMSPDIR": str(home / "msp"),
-        "TLS_PRIVATEKEY": key,
-        "TLS_CERTIFICATE": certificate,
-        "TLS_ROOTCAS": f"[{root}]",
-        "CLUSTER_CLIENTCERTIFICATE": certificate,
-        "CLUSTER_CLIENTPRIVATEKEY": key,
-        "CLUSTER_ROOTCAS": roots,
-    }
-    others = {
+    settings = {
+        "GENERAL_LISTENADDRESS": network.host,
+        "GENERAL_LISTENPORT": str(node.ports["listen"]),
+        "GENERAL_LOCALMSPID": msp_id(node.organisation),
+        "GENERAL_LOCALMSPDIR": str(home / "msp"),
+        "GENERAL_TLS_PRIVATEKEY": key,
+        "GENERAL_TLS_CERTIFICATE": certificate,
+        "GENERAL_TLS_ROOTCAS": f"[{root}]",
+        "GENERAL_CLUSTER_CLIENTCERTIFICATE": certificate,
+        "GENERAL_CLUSTER_CLIENTPRIVATEKEY": key,
+        "GENERAL_CLUSTER_ROOTCAS": roots,
         "ADMIN_LISTENADDRESS": network.address(node, "admin"),
         "ADMIN_TLS_PRIVATEKEY": key,
         "ADMIN_TLS_CERTIFICATE": certificate,
@@ -45,7 +43,6 @@ def orderer_daemon(tools: Tools, places: Places, network: Network, node: Node) -
             "FABRIC_CFG_PATH": str(FABRIC / "config"),
             # A Gateway closes its stream after each transaction, and the orderer would warn of each.
             "FABRIC_LOGGING_SPEC": "warn:orderer.common.broadcast=error",
-            **{f"ORDERER_GENERAL_{name}": value for name, value in general.items()},
-            **{f"ORDERER_{name}": value for name, value in others.items()},
+            **{f"ORDERER_{name}": value for name, value in settings.items()},
         },
     )

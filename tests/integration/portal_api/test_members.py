@@ -14,6 +14,7 @@ from portal import composition
 from portal.membership.admission import Admission
 from portal.membership.testing import InMemoryRegistrar
 from portal.providers import operations
+from portal.providers.certificates import provider_certificate
 from portal.providers.models import Provider
 from tests.integration.portal_api.conftest import Clients
 from tests.support.machines import Machine
@@ -131,7 +132,7 @@ def test_the_certificate_of_the_signing_key_is_renewed_before_it_ends(home: Home
     provider = Provider.objects.get()
     key = home.machine.key.public
     earlier = timezone.now() - timedelta(days=700)
-    provider.certificate_pem = composition.certificate_authority().certify(provider.id, key, earlier)
+    provider.certificate_pem = provider_certificate(composition.certificate_authority(), provider.id, key, earlier)
     provider.save()
 
     renewed = home.renews().json()["certificate_pem"]

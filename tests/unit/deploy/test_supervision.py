@@ -11,7 +11,7 @@ import pytest
 from deploy.fabric import network as networks
 from deploy.fabric.network import Network, Places
 from deploy.fabric.operator import Operator
-from deploy.fabric.supervision import Supervision, Watched
+from deploy.fabric.supervision import Processes, look_after
 from deploy.fabric.tools import Tools
 from deploy.servers.process import Program
 from peer_operator.home import Home
@@ -21,10 +21,11 @@ from tests.support.waiting import wait_for
 EMPTY = Network(channel="c", host="127.0.0.1", max_transactions=1, timeout="1s", users={}, nodes=())
 
 
-class Failing:
-    """Something to watch, whose processes cannot be started for a while."""
+class Failing(Operator):
+    """A network whose processes cannot be started for a while."""
 
-    def __init__(self, *errors: Exception) -> None:
+    def __init__(self, root: Path, *errors: Exception) -> None:
+        super().__init__(root, Tools(directory=root), print)
         self.errors = list(errors)
         self.looks = 0
 
@@ -55,15 +56,15 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def watching() -> Iterator[Callable[[Watched], list[str]]]:
+def watching() -> Iterator[Callable[[Processes], list[str]]]:
     """Watch something on a thread; return what was said so far. It has to end by itself."""
     ended = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         runs = []
 
-        def watch(watched: Watched) -> list[str]:
+        def watch(processes: Processes) -> list[str]:
             said: list[str] = []
-            runs.append(pool.submit(Supervision(watched, said.append, 0.01).run, ended))
+            runs.append(pool.submit(look_after, processes, said.append, 0.01, ended))
             return said
 
         yield watch
@@ -73,8 +74,10 @@ def watching() -> Iterator[Callable[[Watched], list[str]]]:
             ended.set()
 
 
-def test_a_directory_that_goes_away_under_it_is_no_crash(watching: Callable[[Watched], list[str]]) -> None:
-    said = watching(Failing(FileNotFoundError("network/.lock")))
+def test_a_directory_that_goes_away_under_it_is_no_crash(
+    tmp_path: Path, watching: Callable[[Processes], list[str]]
+) -> None:
+    said = watching(Failing(tmp_path, FileNotFoundError("network/.lock")))
 
     wait_for("the end", lambda: len(said) == 4, 30)
 
@@ -82,8 +85,10 @@ def test_a_directory_that_goes_away_under_it_is_no_crash(watching: Callable[[Wat
     assert said[1:] == ["peer had ended and runs again"] * 2 + ["stopped: nothing is left to watch"]
 
 
-def test_what_fails_because_the_directory_went_away_is_not_told(watching: Callable[[Watched], list[str]]) -> None:
-    watched = Failing(FileNotFoundError("network/.lock"))
+def test_what_fails_because_the_directory_went_away_is_not_told(
+    tmp_path: Path, watching: Callable[[Processes], list[str]]
+) -> None:
+    watched = Failing(tmp_path, FileNotFoundError("network/.lock"))
     watched.looks = 2
     said = watching(watched)
 
@@ -96,7 +101,7 @@ def test_nothing_is_started_in_a_directory_whose_network_is_gone(tmp_path: Path)
     assert Operator(tmp_path, Tools(directory=tmp_path), print).start_missing() == []
 
 
-def test_a_watch_ends_when_the_network_is_reset(place: Path, watching: Callable[[Watched], list[str]]) -> None:
+def test_a_watch_ends_when_the_network_is_reset(place: Path, watching: Callable[[Processes], list[str]]) -> None:
     operator = Operator(place, Tools(directory=place), print)
     (place / "nodes").mkdir()
     said = watching(operator)
@@ -108,7 +113,7 @@ def test_a_watch_ends_when_the_network_is_reset(place: Path, watching: Callable[
     assert not place.exists()
 
 
-def test_an_operators_attester_that_dies_runs_again(place: Path, watching: Callable[[Watched], list[str]]) -> None:
+def test_an_operators_attester_that_dies_runs_again(place: Path, watching: Callable[[Processes], list[str]]) -> None:
     peer = Sleeping(Home(root=place), Tools(directory=place), print)
     said = watching(peer)
     wait_for("the attester", lambda: said, 30)
