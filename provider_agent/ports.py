@@ -6,7 +6,7 @@ from threading import Event as Flag
 from typing import Protocol, Self
 
 from wire.messages import Accepted, Finished, Heartbeat, Refused, Started, Ticket
-from wire.outcomes import EXIT_SENTENCES, ExitState
+from wire.outcomes import ExitState
 
 #: Milliseconds since 1970 UTC.
 Clock = Callable[[], int]
@@ -62,7 +62,7 @@ class RunReport:
     @classmethod
     def failed(cls, exit_state: ExitState) -> Self:
         """Return the report of a run that this machine could not make or bring to its end."""
-        return cls(exit_state=exit_state, log_tail=EXIT_SENTENCES[exit_state])
+        return cls(exit_state=exit_state, log_tail=exit_state.sentence)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
