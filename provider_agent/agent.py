@@ -7,6 +7,7 @@ from typing import Any
 
 from provider_agent import __version__
 from provider_agent.containers.registries import listed
+from provider_agent.containers.running import ContainerRunner
 from provider_agent.jobs.heartbeat import HeartbeatLoop
 from provider_agent.jobs.intake import Desk, Intake
 from provider_agent.jobs.journal import Journal, JournalUnusable
@@ -18,7 +19,7 @@ from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
 from provider_agent.jobs.tickets import TicketVerifier
 from provider_agent.machine.config import Config, architecture
-from provider_agent.ports import Broker, Clock, Runner
+from provider_agent.ports import Broker, Clock
 from wire.messages import Heartbeat
 from wire.signing import PublicKey, SigningKey
 
@@ -38,7 +39,7 @@ class Parts:
     signing_key: SigningKey
     journal: Journal
     broker: Broker
-    runner: Runner
+    runner: ContainerRunner
     clock: Clock
 
 

@@ -1,8 +1,7 @@
-"""What the agent needs from outside: a broker, a runner of containers, a clock."""
+"""What the agent needs from outside: a broker, and a clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event as Flag
 from typing import Protocol, Self
 
 from wire.messages import Accepted, Finished, Heartbeat, Refused, Started, Ticket
@@ -71,22 +70,3 @@ class Work:
 
     ticket: Ticket
     input: bytes
-
-
-class Runner(Protocol):
-    """What runs containers, as the agent sees it. A failure is a report, never an exception."""
-
-    def run(self, work: Work, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
-        """Run a ticket's container to its end; `started` is told the milliseconds of the pull once it runs."""
-
-    def remove(self, job_id: str) -> None:
-        """Remove what a run left behind."""
-
-    def remove_leftovers(self) -> int:
-        """Remove what an earlier process of this agent left behind; return how many containers that were."""
-
-    def is_ready(self) -> bool:
-        """Return whether a container could be started now."""
-
-    def images(self) -> tuple[str, ...]:
-        """Return digests of images that need not be pulled."""

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event as Flag
 
+from provider_agent.containers.running import ContainerRunner
 from provider_agent.jobs.metrics import Metrics
 from provider_agent.jobs.receipts import ReceiptWriter
 from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
-from provider_agent.ports import Broker, Clock, Runner, Work
+from provider_agent.ports import Broker, Clock, Work
 from wire.messages import Started
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Job:
 class Tools:
     """What a run works with."""
 
-    runner: Runner
+    runner: ContainerRunner
     broker: Broker
     spool: Spool
     receipts: ReceiptWriter

@@ -37,11 +37,11 @@ def test_the_pause_has_an_end_and_some_chance(bench: Bench) -> None:
 
 
 def test_all_that_waits_is_sent_when_the_broker_is_back(bench: Bench) -> None:
-    bench.runner.gate.clear()
+    bench.function.gate.clear()
     bench.send(a_ticket())
     bench.settled()
     bench.broker.drop_connection()
-    bench.runner.gate.set()
+    bench.function.gate.set()
     bench.slots.wait_until_empty(5)
     bench.pool.stop()
     assert bench.journal.waiting()[0] == 1
