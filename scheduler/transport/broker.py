@@ -1,4 +1,4 @@
-"""The four ports on RabbitMQ."""
+"""The broker's port on RabbitMQ."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -46,14 +46,12 @@ class Stage:
             self.enrol(provider)
         self.core = Core(
             store=self.store,
-            orders=self.broker,
-            replies=self.broker,
-            presence=self.broker,
+            broker=self.broker,
             signer=signer or make_signer(),
             clock=self.clock,
             commit=GroupCommit(self.store),
         )
-        self.scheduler = Scheduler(self.core, self.broker)
+        self.scheduler = Scheduler(self.core)
         self.watch = Watch(self.core)
         self._tasks: list[asyncio.Task[None]] = []
 

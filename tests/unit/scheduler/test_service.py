@@ -34,14 +34,12 @@ def scheduler_on(store: InMemoryStore) -> Scheduler:
     broker = InMemoryBroker()
     core = Core(
         store=store,
-        orders=broker,
-        replies=broker,
-        presence=broker,
+        broker=broker,
         signer=make_signer(),
         clock=now_ms,
         commit=GroupCommit(store),
     )
-    return Scheduler(core, broker)
+    return Scheduler(core)
 
 
 def test_it_waits_for_its_database_and_then_leads() -> None:

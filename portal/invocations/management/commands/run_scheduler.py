@@ -78,15 +78,13 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
     commit = GroupCommit(store)
     core = Core(
         store=store,
-        orders=broker,
-        replies=broker,
-        presence=broker,
+        broker=broker,
         signer=keys.first,
         clock=now_ms,
         commit=commit,
         renewed=keys.renewed,
     )
-    scheduler = Scheduler(core, broker)
+    scheduler = Scheduler(core)
 
     async def checks() -> dict[str, bool]:
         lasts = core.signer.left_ms(now_ms=now_ms()) >= clocks.WORKING_KEY_LEFT_MS
