@@ -9,7 +9,7 @@ from provider_agent import __version__
 from provider_agent.containers.registries import listed
 from provider_agent.containers.running import ContainerRunner
 from provider_agent.jobs.heartbeat import HeartbeatLoop
-from provider_agent.jobs.intake import Desk, Intake
+from provider_agent.jobs.intake import Intake
 from provider_agent.jobs.journal import Journal, JournalUnusable
 from provider_agent.jobs.metrics import Metrics
 from provider_agent.jobs.policy import Terms
@@ -60,13 +60,15 @@ class Agent:
         tools = Tools(
             runner=parts.runner,
             broker=parts.broker,
+            journal=parts.journal,
+            slots=self._slots,
             spool=self._spool,
             receipts=self._receipts,
             metrics=self.metrics,
             clock=parts.clock,
         )
-        self._pool = RunnerPool(self._slots, tools)
-        self._intake = Intake(self._desk(tools))
+        self._pool = RunnerPool(tools)
+        self._intake = self._made_intake(tools)
         self._watch()
 
     def start(self) -> None:
@@ -139,19 +141,14 @@ class Agent:
         """Return whether jobs could come and run."""
         return self._parts.broker.is_connected and self._parts.runner.is_ready()
 
-    def _desk(self, tools: Tools) -> Desk:
+    def _made_intake(self, tools: Tools) -> Intake:
         config = self._parts.config
-        return Desk(
-            terms=Terms(
-                provider_id=config.provider_id,
-                offer=config.offer,
-                allowed_registries=listed(config.allowed_registries),
-            ),
+        registries = listed(config.allowed_registries)
+        return Intake(
+            tools,
+            self._pool,
+            terms=Terms(provider_id=config.provider_id, offer=config.offer, allowed_registries=registries),
             verifier=TicketVerifier(PublicKey.from_pem(config.root_key_pem)),
-            journal=self._parts.journal,
-            slots=self._slots,
-            pool=self._pool,
-            tools=tools,
             tell_offer=self._heartbeat.beat_soon,
         )
 

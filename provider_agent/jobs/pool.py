@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from threading import Event as Flag
 
 from provider_agent.containers.running import ContainerRunner
+from provider_agent.jobs.journal import Journal
 from provider_agent.jobs.metrics import Metrics
 from provider_agent.jobs.receipts import ReceiptWriter
 from provider_agent.jobs.slots import Slots
@@ -31,10 +32,12 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
-    """What a run works with."""
+    """What tickets are judged and run with."""
 
     runner: ContainerRunner
     broker: Broker
+    journal: Journal
+    slots: Slots
     spool: Spool
     receipts: ReceiptWriter
     metrics: Metrics
@@ -44,14 +47,13 @@ class Tools:
 class RunnerPool:
     """Runs each job in a thread of its own."""
 
-    def __init__(self, slots: Slots, tools: Tools) -> None:
-        self._slots = slots
+    def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._threads = ThreadPoolExecutor(max_workers=slots.count, thread_name_prefix="job")
+        self._threads = ThreadPoolExecutor(max_workers=tools.slots.count, thread_name_prefix="job")
 
     def submit(self, job: Job) -> None:
         """Take a slot for a job and run it."""
-        cancelled = self._slots.take(job.job_id)
+        cancelled = self._tools.slots.take(job.job_id)
         self._threads.submit(self._run, job, cancelled)
 
     def stop(self) -> None:
@@ -65,7 +67,7 @@ class RunnerPool:
             self._finish(job, cancelled)
         except Exception:
             log.exception("job.unforeseen", extra={"job_id": job_id})
-            self._slots.leave(job_id)
+            self._tools.slots.leave(job_id)
             self._tools.spool.report(self._tools.receipts.crashed(job_id, job.jws, now_ms=self._tools.clock()))
         finally:
             self._tools.runner.remove(job_id)
@@ -73,7 +75,7 @@ class RunnerPool:
     def _finish(self, job: Job, cancelled: Flag) -> None:
         tools, job_id = self._tools, job.job_id
         report = tools.runner.run(job.work, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms))
-        self._slots.leave(job_id)
+        self._tools.slots.leave(job_id)
         tools.spool.report(tools.receipts.finished(job_id, job.jws, report=report, now_ms=tools.clock()))
         tools.metrics.finished(report)
         log.info(

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from provider_agent.jobs.intake import Desk, Intake
+from provider_agent.jobs.intake import Intake
 from provider_agent.jobs.journal import Journal
 from provider_agent.jobs.metrics import Metrics
 from provider_agent.jobs.policy import Terms
@@ -73,25 +73,27 @@ class Bench:
         tools = Tools(
             runner=self.runner,
             broker=self.broker,
+            journal=self.journal,
+            slots=self.slots,
             spool=self.spool,
             receipts=ReceiptWriter(self.key),
             metrics=Metrics(),
             clock=self.clock,
         )
-        self.pool = RunnerPool(self.slots, tools)
+        self.tools, self.pool = tools, RunnerPool(tools)
+        self.open_intake()
+        self.broker.start(self.intake)
+
+    def open_intake(self) -> None:
+        """Begin to take in what is delivered."""
         self.intake = Intake(
-            Desk(
-                terms=TERMS,
-                verifier=TicketVerifier(self.controller.root.public),
-                journal=self.journal,
-                slots=self.slots,
-                pool=self.pool,
-                tools=tools,
-                tell_offer=self._tell_offer,
-            )
+            self.tools,
+            self.pool,
+            terms=TERMS,
+            verifier=TicketVerifier(self.controller.root.public),
+            tell_offer=self._tell_offer,
         )
         self.intake.start()
-        self.broker.start(self.intake)
 
     def close(self) -> None:
         self.function.gate.set()

@@ -343,8 +343,7 @@ def test_a_full_journal_disk_leaves_the_ticket_with_the_broker(bench: Bench, tmp
     reopened = Journal(tmp_path / "journal.sqlite3")
     assert [entry for entry in reopened.accepted() if entry.state is JournalState.ACCEPTED] == []
     reopened.close()
-    bench.intake = type(bench.intake)(bench.intake._desk)
-    bench.intake.start()
+    bench.open_intake()
 
 
 def test_what_the_journal_could_not_take_is_tried_again_until_it_can(bench: Bench) -> None:

@@ -48,8 +48,7 @@ def test_all_that_waits_is_sent_when_the_broker_is_back(bench: Bench) -> None:
 
     bench.broker.reconnect()
     bench.intake.stop()
-    bench.intake = type(bench.intake)(bench.intake._desk)
-    bench.intake.start()
+    bench.open_intake()
     bench.spool.send_due()
 
     assert len(bench.finished()) == 1
