@@ -56,7 +56,7 @@ class Agent:
         )
         self._slots = Slots(offer.slots, self._heartbeat.beat_soon)
         self._spool = Spool(parts.journal, parts.broker, parts.clock)
-        self._receipts = ReceiptWriter(parts.signing_key)
+        self._receipts = ReceiptWriter(parts.signing_key, parts.clock)
         tools = Tools(
             runner=parts.runner,
             broker=parts.broker,
@@ -77,7 +77,7 @@ class Agent:
         open_jobs = self._parts.journal.accepted()
         for entry in open_jobs:
             if entry.ticket:
-                self._spool.report(self._receipts.crashed(entry.job_id, entry.ticket, now_ms=self._parts.clock()))
+                self._spool.report(self._receipts.crashed(entry.job_id, entry.ticket))
         log.info(
             "agent.started",
             extra={

@@ -66,7 +66,13 @@ class RunReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """A ticket that was accepted, and the input that it names."""
+    """A ticket that was accepted, the JWS that it is in, and the input that it names."""
 
     ticket: Ticket
+    jws: str
     input: bytes
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.ticket.job_id

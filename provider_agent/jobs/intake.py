@@ -10,7 +10,7 @@ from threading import Thread
 
 from provider_agent.jobs.journal import Entry, JournalState, JournalUnusable, digest_of
 from provider_agent.jobs.policy import Situation, Terms, refusal
-from provider_agent.jobs.pool import Job, RunnerPool, Tools
+from provider_agent.jobs.pool import RunnerPool, Tools
 from provider_agent.jobs.tickets import TicketVerifier, claimed_job_id, is_its_input
 from provider_agent.ports import Acknowledge, Work
 from wire.envelope import parse, parse_as
@@ -140,13 +140,13 @@ class Intake:
         tools.journal.accept(ticket.job_id, ticket=order.ticket, pay_until_ms=ticket.pay_until_ms)
         # Said first: what its run has to say comes from another thread.
         tools.broker.publish(Accepted(job_id=ticket.job_id, accepted_at_ms=now_ms))
-        self._pool.submit(Job(work=Work(ticket=ticket, input=order.input), jws=order.ticket))
+        self._pool.submit(Work(ticket=ticket, jws=order.ticket, input=order.input))
         log.info("job.accepted", extra={"job_id": ticket.job_id})
 
     def _refuse(self, ticket: Ticket, jws: str, reason: RefusalReason) -> None:
         """Refuse a trusted ticket. A repeated one is not written down: its job's row tells of the first."""
         tools = self._tools
-        refused = tools.receipts.refused(ticket.job_id, jws, reason=reason, now_ms=tools.clock())
+        refused = tools.receipts.refused(ticket.job_id, jws, reason=reason)
         log.info("job.refused", extra={"job_id": ticket.job_id, "reason": reason.value})
         tools.metrics.refused(reason)
         if reason is RefusalReason.REPEATED or tools.spool.is_full():

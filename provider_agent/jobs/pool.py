@@ -18,19 +18,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """What is run, and the JWS of its ticket."""
-
-    work: Work
-    jws: str
-
-    @property
-    def job_id(self) -> str:
-        """The job's id."""
-        return self.work.ticket.job_id
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
     """What tickets are judged and run with."""
 
@@ -51,32 +38,32 @@ class RunnerPool:
         self._tools = tools
         self._threads = ThreadPoolExecutor(max_workers=tools.slots.count, thread_name_prefix="job")
 
-    def submit(self, job: Job) -> None:
+    def submit(self, work: Work) -> None:
         """Take a slot for a job and run it."""
-        cancelled = self._tools.slots.take(job.job_id)
-        self._threads.submit(self._run, job, cancelled)
+        cancelled = self._tools.slots.take(work.job_id)
+        self._threads.submit(self._run, work, cancelled)
 
     def stop(self) -> None:
         """Wait for what runs; nothing may be submitted any more."""
         self._threads.shutdown(wait=True)
 
-    def _run(self, job: Job, cancelled: Flag) -> None:
+    def _run(self, work: Work, cancelled: Flag) -> None:
         """Run a job to its report. An error nobody foresaw ends the job as crashed: it must not stay open."""
-        job_id = job.job_id
+        job_id = work.job_id
         try:
-            self._finish(job, cancelled)
+            self._finish(work, cancelled)
         except Exception:
             log.exception("job.unforeseen", extra={"job_id": job_id})
             self._tools.slots.leave(job_id)
-            self._tools.spool.report(self._tools.receipts.crashed(job_id, job.jws, now_ms=self._tools.clock()))
+            self._tools.spool.report(self._tools.receipts.crashed(job_id, work.jws))
         finally:
             self._tools.runner.remove(job_id)
 
-    def _finish(self, job: Job, cancelled: Flag) -> None:
-        tools, job_id = self._tools, job.job_id
-        report = tools.runner.run(job.work, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms))
+    def _finish(self, work: Work, cancelled: Flag) -> None:
+        tools, job_id = self._tools, work.job_id
+        report = tools.runner.run(work, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms))
         self._tools.slots.leave(job_id)
-        tools.spool.report(tools.receipts.finished(job_id, job.jws, report=report, now_ms=tools.clock()))
+        tools.spool.report(tools.receipts.finished(job_id, work.jws, report=report))
         tools.metrics.finished(report)
         log.info(
             "job.finished",

@@ -3,7 +3,6 @@
 import os
 import platform
 from dataclasses import dataclass
-from uuid import UUID
 
 from provider_agent.errors import AgentError
 from provider_agent.machine.home import Home
@@ -58,11 +57,6 @@ class Config(Place):
     broker_vhost: str
     broker_user: str
     offer: Offer
-
-    @property
-    def id(self) -> UUID:
-        """The provider's id."""
-        return UUID(self.provider_id)
 
 
 def load(home: Home) -> Config:

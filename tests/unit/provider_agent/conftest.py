@@ -76,7 +76,7 @@ class Bench:
             journal=self.journal,
             slots=self.slots,
             spool=self.spool,
-            receipts=ReceiptWriter(self.key),
+            receipts=ReceiptWriter(self.key, self.clock),
             metrics=Metrics(),
             clock=self.clock,
         )
