@@ -14,7 +14,7 @@ from scheduler.loop.live import Live
 from scheduler.specs import ProviderSpec, VersionSpec
 from scheduler.store.ports import JobStore
 from scheduler.tickets import Signer
-from scheduler.transport.ports import Broker
+from scheduler.transport.ports import Orders, Presence, Replies
 from wire.messages import Cancel, ResultAcknowledged
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,9 @@ class Core:
     """One scheduler's memory and tools."""
 
     store: JobStore
-    broker: Broker
+    orders: Orders
+    replies: Replies
+    presence: Presence
     signer: Signer
     clock: Clock
     commit: GroupCommit
@@ -70,7 +72,7 @@ class Core:
         if provider is None:
             return
         try:
-            await self.broker.send_control(provider, message)
+            await self.orders.send_control(provider, message)
         except BrokerUnavailable as error:
             ids = {"job_id": message.job_id, "provider_id": provider_id}
             log.warning("control.not_sent", extra=ids | {"kind": message.kind, "why": str(error)})

@@ -40,7 +40,7 @@ async def reply(core: Core, invocation: LiveInvocation, answer: InvocationReply)
 async def send(core: Core, request: InvocationRequest, answer: InvocationReply) -> None:
     """Send a gateway an answer; a gateway that misses it finds it in the database."""
     try:
-        await core.broker.send_reply(request.replies_to, answer)
+        await core.replies.send_reply(request.replies_to, answer)
     except BrokerUnavailable as error:
         log.warning("reply.not_sent", extra={"invocation_id": request.invocation_id, "why": str(error)})
 

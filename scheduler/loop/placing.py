@@ -88,7 +88,7 @@ async def send_ticket(core: Core, job_id: str) -> None:
     job = found[1]
     ids = {"job_id": job_id, "provider_id": job.provider_id}
     try:
-        await core.broker.send_order(provider, core.signer.order(job.ticket, found[0].request))
+        await core.orders.send_order(provider, core.signer.order(job.ticket, found[0].request))
     except Undeliverable as error:
         log.warning("ticket.undeliverable", extra=ids | {"why": str(error)})
         # Its own queue is the trouble: this provider counts as tried.

@@ -15,7 +15,7 @@ from scheduler.loop.live import LiveInvocation, LiveJob
 from scheduler.loop.results import Arrival
 from scheduler.loop.watch import Watch
 from scheduler.store.ports import OpenJob
-from scheduler.transport.ports import Consumer, Handler
+from scheduler.transport.ports import Consumer, Handler, Requests
 from wire import envelope, names
 from wire.codec import decode
 from wire.errors import Malformed, UnknownMessage, WireError
@@ -35,8 +35,9 @@ _PREFETCH = {names.INVOCATIONS: 256, names.HEARTBEATS: 64, names.PROGRESS: 256, 
 class Scheduler:
     """One scheduler; the newest one leads."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, requests: Requests) -> None:
         self.core = core
+        self.requests = requests
         #: True from the take-over until another scheduler takes over.
         self.leads = False
 
@@ -61,7 +62,7 @@ class Scheduler:
     async def _serve(self, stopped: "asyncio.Task[bool]") -> None:
         work = [
             asyncio.create_task(self.core.commit.run()),
-            asyncio.create_task(self.core.broker.run(self.consumers(), self.connected)),
+            asyncio.create_task(self.requests.run(self.consumers(), self.connected)),
             asyncio.create_task(self._keep_watch()),
         ]
         try:
@@ -128,7 +129,7 @@ class Scheduler:
                 await placing.send_ticket(core, job.job_id)
         with suppress(BrokerUnavailable):
             for provider in core.fleet.unheard(now_ms=now_ms):
-                if await core.broker.has_consumer(provider):
+                if await core.presence.has_consumer(provider):
                     core.fleet.awaited.add(provider.provider_id)
         core.fleet.awaited_until_ms = now_ms + clocks.AWAY_GRACE_MS
 
@@ -145,7 +146,7 @@ class Scheduler:
                 log.exception("watch.broke", extra={"term": self.core.term})
 
     async def _finish_what_is_in_hand(self) -> None:
-        await self.core.broker.stop_consuming()
+        await self.requests.stop_consuming()
         await self.core.settle(_STOP_SECONDS)
         self.core.cancel()
 

@@ -41,7 +41,7 @@ class Watch:
         if slept_ms > _SLEPT_MS:
             log.warning("watch.slept", extra={"milliseconds": slept_ms})
             core.live.extend_silence(now_ms=now_ms, away_ms=slept_ms)
-        if core.broker.connected:
+        if core.presence.connected:
             await self._judge(now_ms)
         if core.fleet.resumed(since_ms=now_ms - slept_ms, now_ms=now_ms):
             placing.place_waiting(core)
@@ -65,7 +65,7 @@ class Watch:
         core, lost = self.core, False
         for provider in self._whom_to_look_for():
             try:
-                there = await core.broker.has_consumer(provider)
+                there = await core.presence.has_consumer(provider)
             except BrokerUnavailable:
                 return
             gone_ms = core.fleet.note_connection(provider.provider_id, connected=there, now_ms=now_ms)

@@ -1,1 +1,1 @@
-"""How messages come to the scheduler and leave it: one port, RabbitMQ behind it, and a stand-in."""
+"""How messages come to the scheduler and leave it: four ports, RabbitMQ behind them, and a stand-in."""

@@ -1,4 +1,4 @@
-"""The broker's port on RabbitMQ."""
+"""The four ports on RabbitMQ."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What the scheduler needs of a broker."""
+"""What the scheduler needs of a broker, in four parts: each step asks for those that it uses."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,8 @@ class Consumer:
     handler: Handler
 
 
-class Broker(Protocol):
-    """RabbitMQ, as the scheduler sees it. Sending an order or a control message returns once it is confirmed."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether messages can be sent and are received now."""
+class Requests(Protocol):
+    """What arrives: gateways' requests and agents' events."""
 
     async def run(self, consumers: Sequence[Consumer], on_connected: Callable[[int], None]) -> None:
         """Stay connected and hand out what arrives, until cancelled.
@@ -37,6 +33,10 @@ class Broker(Protocol):
 
     async def stop_consuming(self) -> None:
         """Take no more deliveries; what is in hand may still be acknowledged."""
+
+
+class Orders(Protocol):
+    """What providers are told. Sending returns once the broker has confirmed."""
 
     async def send_order(self, provider: ProviderSpec, order: JobOrder) -> None:
         """Put a ticket into the provider's jobs queue.
@@ -51,11 +51,23 @@ class Broker(Protocol):
         :raises BrokerUnavailable: as above.
         """
 
+
+class Replies(Protocol):
+    """What gateways are told."""
+
     async def send_reply(self, replies_to: str, reply: InvocationReply) -> None:
         """Tell a gateway how its invocation ended; a gateway that is gone is no error.
 
         :raises BrokerUnavailable: when there is no connection.
         """
+
+
+class Presence(Protocol):
+    """Who is there."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be sent and are received now."""
 
     async def has_consumer(self, provider: ProviderSpec) -> bool:
         """Return whether the provider's agent is connected to its jobs queue.

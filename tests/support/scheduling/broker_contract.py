@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from scheduler.errors import BrokerUnavailable, TermSuperseded, Undeliverable
-from scheduler.transport.ports import Broker, Consumer
+from scheduler.transport.ports import Consumer, Orders, Presence, Replies, Requests
 from tests.support.scheduling.marketplace import REPLIES, FakeProvider, make_request, make_version
 from tests.support.waiting import eventually
 from wire import envelope, names
@@ -17,6 +17,10 @@ from wire.messages import Cancel, InvocationReply, JobOrder, Message, ResultAckn
 
 _SECONDS = 60.0
 ORDER = JobOrder(ticket="ticket", working_key="word", input=b"question")
+
+
+class Broker(Requests, Orders, Replies, Presence, Protocol):
+    """All four ports, as one adapter has them."""
 
 
 class FarSide(Protocol):

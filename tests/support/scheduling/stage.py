@@ -46,12 +46,14 @@ class Stage:
             self.enrol(provider)
         self.core = Core(
             store=self.store,
-            broker=self.broker,
+            orders=self.broker,
+            replies=self.broker,
+            presence=self.broker,
             signer=signer or make_signer(),
             clock=self.clock,
             commit=GroupCommit(self.store),
         )
-        self.scheduler = Scheduler(self.core)
+        self.scheduler = Scheduler(self.core, self.broker)
         self.watch = Watch(self.core)
         self._tasks: list[asyncio.Task[None]] = []
 

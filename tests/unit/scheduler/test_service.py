@@ -34,12 +34,14 @@ def scheduler_on(store: InMemoryStore) -> Scheduler:
     broker = InMemoryBroker()
     core = Core(
         store=store,
-        broker=broker,
+        orders=broker,
+        replies=broker,
+        presence=broker,
         signer=make_signer(),
         clock=now_ms,
         commit=GroupCommit(store),
     )
-    return Scheduler(core)
+    return Scheduler(core, broker)
 
 
 def test_it_waits_for_its_database_and_then_leads() -> None:

@@ -78,13 +78,15 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
     commit = GroupCommit(store)
     core = Core(
         store=store,
-        broker=broker,
+        orders=broker,
+        replies=broker,
+        presence=broker,
         signer=keys.first,
         clock=now_ms,
         commit=commit,
         renewed=keys.renewed,
     )
-    scheduler = Scheduler(core)
+    scheduler = Scheduler(core, broker)
 
     async def checks() -> dict[str, bool]:
         lasts = core.signer.left_ms(now_ms=now_ms()) >= clocks.WORKING_KEY_LEFT_MS
