@@ -7,8 +7,9 @@ from typing import Any
 
 from provider_agent import __version__
 from provider_agent.containers.registries import listed
+from provider_agent.containers.running import ContainerRunner
 from provider_agent.jobs.heartbeat import HeartbeatLoop
-from provider_agent.jobs.intake import Desk, Intake
+from provider_agent.jobs.intake import Intake
 from provider_agent.jobs.journal import Journal, JournalUnusable
 from provider_agent.jobs.metrics import Metrics
 from provider_agent.jobs.policy import Terms
@@ -18,7 +19,7 @@ from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
 from provider_agent.jobs.tickets import TicketVerifier
 from provider_agent.machine.config import Config, architecture
-from provider_agent.ports import Broker, Clock, Runner
+from provider_agent.ports import Broker, Clock
 from wire.messages import Heartbeat
 from wire.signing import PublicKey, SigningKey
 
@@ -38,7 +39,7 @@ class Parts:
     signing_key: SigningKey
     journal: Journal
     broker: Broker
-    runner: Runner
+    runner: ContainerRunner
     clock: Clock
 
 
@@ -55,17 +56,19 @@ class Agent:
         )
         self._slots = Slots(offer.slots, self._heartbeat.beat_soon)
         self._spool = Spool(parts.journal, parts.broker, parts.clock)
-        self._receipts = ReceiptWriter(parts.signing_key)
+        self._receipts = ReceiptWriter(parts.signing_key, parts.clock)
         tools = Tools(
             runner=parts.runner,
             broker=parts.broker,
+            journal=parts.journal,
+            slots=self._slots,
             spool=self._spool,
             receipts=self._receipts,
             metrics=self.metrics,
             clock=parts.clock,
         )
-        self._pool = RunnerPool(self._slots, tools)
-        self._intake = Intake(self._desk(tools))
+        self._pool = RunnerPool(tools)
+        self._intake = self._made_intake(tools)
         self._watch()
 
     def start(self) -> None:
@@ -74,7 +77,7 @@ class Agent:
         open_jobs = self._parts.journal.accepted()
         for entry in open_jobs:
             if entry.ticket:
-                self._spool.report(self._receipts.crashed(entry.job_id, entry.ticket, now_ms=self._parts.clock()))
+                self._spool.report(self._receipts.crashed(entry.job_id, entry.ticket))
         log.info(
             "agent.started",
             extra={
@@ -138,19 +141,14 @@ class Agent:
         """Return whether jobs could come and run."""
         return self._parts.broker.is_connected and self._parts.runner.is_ready()
 
-    def _desk(self, tools: Tools) -> Desk:
+    def _made_intake(self, tools: Tools) -> Intake:
         config = self._parts.config
-        return Desk(
-            terms=Terms(
-                provider_id=config.provider_id,
-                offer=config.offer,
-                allowed_registries=listed(config.allowed_registries),
-            ),
+        registries = listed(config.allowed_registries)
+        return Intake(
+            tools,
+            self._pool,
+            terms=Terms(provider_id=config.provider_id, offer=config.offer, allowed_registries=registries),
             verifier=TicketVerifier(PublicKey.from_pem(config.root_key_pem)),
-            journal=self._parts.journal,
-            slots=self._slots,
-            pool=self._pool,
-            tools=tools,
             tell_offer=self._heartbeat.beat_soon,
         )
 

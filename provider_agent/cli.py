@@ -1,14 +1,12 @@
 """The commands of `chainfaas-agent`: the composition root, the only place where adapters are made."""
 
 import json
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,8 +33,6 @@ from wire.limits import BOUNDS
 if TYPE_CHECKING:
     from provider_agent.claims.peers import PeerLedger
 
-P = ParamSpec("P")
-
 _NOT_RUNNING = 3
 _home = click.option(
     "--home",
@@ -57,20 +53,17 @@ _docker = click.option(
 )
 
 
-def _plainly(command: Callable[P, None]) -> Callable[P, None]:
-    """Show an expected failure as one sentence instead of a traceback."""
+class _Commands(click.Group):
+    """Shows an expected failure of a command as one sentence instead of a traceback."""
 
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            command(*args, **kwargs)
+            return super().invoke(ctx)
         except (AgentError, PortalError) as error:
             raise click.ClickException(str(error)) from error
 
-    return run
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="chainfaas-agent")
 def main() -> None:
     """Run functions on this machine and earn money.
@@ -92,7 +85,9 @@ main.add_command(own_key.key)
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="PEM file with the authority that vouches for the portal and the broker, if it is a private one.",
 )
-@click.option("--price", type=click.IntRange(0, 10**12), help="Nano-credits for a millisecond. [default: 10]")
+@click.option(
+    "--price", "price_nano_per_ms", type=click.IntRange(0, 10**12), help="Nano-credits for a millisecond. [default: 10]"
+)
 @click.option("--slots", type=click.IntRange(1, 256), help="Jobs at one time. [default: one a processor]")
 @click.option(
     "--memory-mb",
@@ -104,7 +99,6 @@ main.add_command(own_key.key)
     type=click.IntRange(*BOUNDS["cpu_millis"]),
     help="The most that one job may use, in thousandths of a processor. [default: all processors]",
 )
-@_plainly
 def enroll(portal_url: str, code: str, *, home: Path, authority: Path | None, **chosen: int | None) -> None:
     """Make this machine a provider.
 
@@ -142,7 +136,6 @@ def enroll(portal_url: str, code: str, *, home: Path, authority: Path | None, **
 @click.option(
     "--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True
 )
-@_plainly
 def run(*, home: Path, docker_host: str, drain_seconds: int, port: int, log_level: str) -> None:
     """Take jobs and run them until stopped.
 
@@ -155,7 +148,6 @@ def run(*, home: Path, docker_host: str, drain_seconds: int, port: int, log_leve
 @main.command()
 @_home
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_plainly
 def status(*, home: Path, as_json: bool) -> None:
     """Show what the running agent does. Exit code 3 when none runs."""
     found = daemon.ask(Home(home))
@@ -173,7 +165,6 @@ def status(*, home: Path, as_json: bool) -> None:
 @_home
 @_docker
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_plainly
 def doctor(*, home: Path, docker_host: str, as_json: bool) -> None:
     """Check whether this machine can run jobs. Exit code 1 when something has to be done first."""
     place = Home(home)
@@ -197,7 +188,6 @@ def doctor(*, home: Path, docker_host: str, as_json: bool) -> None:
     help="Who takes the claim to the ledger. [default: peers where this machine knows some, else portal]",
 )
 @_home
-@_plainly
 def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, through: str | None, home: Path) -> None:
     """Demand the pay for a job that the controller did not confirm.
 
@@ -226,7 +216,6 @@ def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, through: str | N
 @main.command("claim-status")
 @click.argument("job_id")
 @_home
-@_plainly
 def claim_status(job_id: str, *, home: Path) -> None:
     """Ask a peer of the network what became of a job of this machine. Exit code 1 when its claim was refused."""
     place = Home(home)
@@ -240,7 +229,6 @@ def claim_status(job_id: str, *, home: Path) -> None:
 
 @main.command()
 @_home
-@_plainly
 def renew(*, home: Path) -> None:
     """Fetch new certificates for this machine's key, and where the network's peers are.
 
@@ -315,8 +303,7 @@ def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doc
 
 def _offer(chosen: dict[str, int | None]) -> Offer:
     """Return what the owner chose, and the default for the rest."""
-    names = {"price": "price_nano_per_ms"}
-    given: dict[str, Any] = {names.get(name, name): value for name, value in chosen.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     return replace(default_offer(), **given)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -52,7 +53,7 @@ def login(home: Home, config: Config) -> BrokerLogin:
         vhost=config.broker_vhost,
         user=config.broker_user,
         password=password,
-        provider_id=config.id,
+        provider_id=UUID(config.provider_id),
         jobs_queue=config.jobs_queue,
         control_queue=config.control_queue,
         authority=home.own_authority,

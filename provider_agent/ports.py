@@ -1,12 +1,11 @@
-"""What the agent needs from outside: a broker, a runner of containers, a clock."""
+"""What the agent needs from outside: a broker, and a clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event as Flag
 from typing import Protocol, Self
 
 from wire.messages import Accepted, Finished, Heartbeat, Refused, Started, Ticket
-from wire.outcomes import EXIT_SENTENCES, ExitState
+from wire.outcomes import ExitState
 
 #: Milliseconds since 1970 UTC.
 Clock = Callable[[], int]
@@ -62,31 +61,18 @@ class RunReport:
     @classmethod
     def failed(cls, exit_state: ExitState) -> Self:
         """Return the report of a run that this machine could not make or bring to its end."""
-        return cls(exit_state=exit_state, log_tail=EXIT_SENTENCES[exit_state])
+        return cls(exit_state=exit_state, log_tail=exit_state.sentence)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """A ticket that was accepted, and the input that it names."""
+    """A ticket that was accepted, the JWS that it is in, and the input that it names."""
 
     ticket: Ticket
+    jws: str
     input: bytes
 
-
-class Runner(Protocol):
-    """What runs containers, as the agent sees it. A failure is a report, never an exception."""
-
-    def run(self, work: Work, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
-        """Run a ticket's container to its end; `started` is told the milliseconds of the pull once it runs."""
-
-    def remove(self, job_id: str) -> None:
-        """Remove what a run left behind."""
-
-    def remove_leftovers(self) -> int:
-        """Remove what an earlier process of this agent left behind; return how many containers that were."""
-
-    def is_ready(self) -> bool:
-        """Return whether a container could be started now."""
-
-    def images(self) -> tuple[str, ...]:
-        """Return digests of images that need not be pulled."""
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.ticket.job_id

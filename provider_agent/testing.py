@@ -10,8 +10,7 @@ from threading import Event as Flag
 from typing import Any
 
 from provider_agent.containers.ports import Ended, EngineFacts, EngineFailed, ImageAbsent
-from provider_agent.ports import Acknowledge, Event, Inbox, RunReport, Work
-from wire.outcomes import ExitState
+from provider_agent.ports import Acknowledge, Event, Inbox
 
 
 class InMemoryBroker:
@@ -81,54 +80,6 @@ class InMemoryBroker:
         return acknowledge
 
 
-@dataclass
-class InMemoryRunner:
-    """Runs nothing: answers with the input in capitals, or what `answers` has for an input."""
-
-    answers: dict[bytes, RunReport] = field(default_factory=dict)
-    ready: bool = True
-    #: While this is clear, runs last on.
-    gate: Flag = field(default_factory=Flag)
-    runs: list[str] = field(default_factory=list)
-    present: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.gate.set()
-
-    def run(self, work: Work, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
-        """Run a ticket, after its fashion."""
-        with self.lock:
-            self.runs.append(work.ticket.job_id)
-            self.present.add(work.ticket.job_id)
-        started(0)
-        while not self.gate.wait(0.01):
-            if cancelled.is_set():
-                return RunReport(exit_state=ExitState.CRASHED)
-        default = RunReport(exit_state=ExitState.SUCCEEDED, output=work.input.upper(), exit_code=0)
-        return self.answers.get(work.input, default)
-
-    def remove(self, job_id: str) -> None:
-        """Forget a run."""
-        with self.lock:
-            self.present.discard(job_id)
-
-    def remove_leftovers(self) -> int:
-        """Forget all runs."""
-        with self.lock:
-            found = len(self.present)
-            self.present.clear()
-        return found
-
-    def is_ready(self) -> bool:
-        """Return what the test says."""
-        return self.ready
-
-    def images(self) -> tuple[str, ...]:
-        """Return no images."""
-        return ()
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wrote:
     """What a program of an `InMemoryEngine` has written when it ends."""
@@ -136,8 +87,8 @@ class Wrote:
     output: bytes = b""
     errors: bytes = b""
     exit_code: int = 0
-    #: Whether it goes on until it is killed.
-    is_endless: bool = False
+    #: It goes on until this is set, or until it is killed.
+    until: Flag | None = None
 
 
 #: From the standard input to what is written.
@@ -161,8 +112,9 @@ class _Container:
             self.exit_code = wrote.exit_code
             for stream, data in ((1, wrote.output), (2, wrote.errors)):
                 self.far.sendall(bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data)
-            if wrote.is_endless:
-                self.killed.wait()
+            while wrote.until and not self.killed.is_set():
+                if wrote.until.wait(0.01):
+                    break
         if self.killed.is_set():
             self.exit_code = 137
         self.has_ended.set()
@@ -244,6 +196,8 @@ class InMemoryEngine:
         found = self._containers.pop(container, None)
         if found:
             found.killed.set()
+            found.near.close()
+            found.far.close()
 
     def labelled(self, label: str, value: str) -> list[str]:
         """Return the names of all containers with a label."""

@@ -59,11 +59,6 @@ def check_refusal(receipt: Receipt) -> None:
         raise ReceiptRefused(f"job {receipt.job_id}: refused, but the receipt says {receipt.exit_state}")
 
 
-def claimed_ms(receipt: Receipt, *, max_ms: int) -> int:
-    """Return the run time that a receipt may claim."""
-    return min(receipt.run_ms, max_ms)
-
-
-def storable(text: str, limit: int = _LOG_TAIL) -> str:
+def storable(text: str) -> str:
     """Return the end of a provider's text without what no database takes: NUL and lone surrogates."""
-    return text[-limit:].replace("\0", "").encode("utf-8", "replace").decode()
+    return text[-_LOG_TAIL:].replace("\0", "").encode("utf-8", "replace").decode()

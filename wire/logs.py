@@ -2,9 +2,7 @@
 
 import json
 import logging
-import sys
 from datetime import UTC, datetime
-from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -26,9 +24,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send all logs of this process to `stream` (standard error) as JSON lines."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+def configure(*, level: str = "INFO") -> None:
+    """Send all logs of this process to standard error as JSON lines."""
+    handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("pika", "urllib3", "docker", "httpx", "httpcore"):

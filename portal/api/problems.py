@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from portal.errors import PortalError
 from portal.keys import KeyUnusable
 from portal.request_ids import request_id
-from wire.problems import PROBLEMS, Reason, problem_body
+from wire.problems import Reason, problem_body
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _told(error: Exception) -> _Told:
 
 def _status(error: Exception, reason: Reason) -> int:
     exact = isinstance(error, exceptions.UnsupportedMediaType | exceptions.NotAcceptable)
-    return int(getattr(error, "status_code", 0)) if exact else PROBLEMS[reason].http_status
+    return int(getattr(error, "status_code", 0)) if exact else reason.http_status
 
 
 def _headers(told: _Told) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _headers(told: _Told) -> dict[str, str]:
 def plain(request: HttpRequest, reason: Reason, hint: str = "") -> JsonResponse:
     """Return the answer to what never reached a view of the API."""
     body = problem_body(reason, request_id=request_id(request), detail=hint) | {"component": "portal"}
-    return JsonResponse(body, status=PROBLEMS[reason].http_status)
+    return JsonResponse(body, status=reason.http_status)
 
 
 def nothing_here(request: Request) -> Response:

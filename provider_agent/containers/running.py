@@ -64,7 +64,10 @@ class ContainerRunner:
         return len(found)
 
     def run(self, work: Work, *, cancelled: Flag, started: Callable[[int], None]) -> RunReport:
-        """Run a ticket's container to its end."""
+        """Run a ticket's container to its end; `started` is told the milliseconds of the pull once it runs.
+
+        A failure is a report, never an exception.
+        """
         job_id = work.ticket.job_id
         if cancelled.is_set():
             return RunReport(exit_state=ExitState.CRASHED)

@@ -92,39 +92,18 @@ def exchange(
     `until` is a moment of `time.monotonic`.
     """
     connection.setblocking(False)
+    rest, frames = memoryview(stdin), Demultiplexer()
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
-        turns = _Turns(connection, selector, memoryview(stdin), transcript)
         while not cancelled.is_set():
             if (left := until - time.monotonic()) <= 0:
                 return Ending.TIMED_OUT
-            for _, ready in selector.select(min(left, _TICK_SECONDS)):
-                turns.take(ready)
-            if turns.ending:
-                return turns.ending
+            ready = sum(events for _, events in selector.select(min(left, _TICK_SECONDS)))
+            if ready & selectors.EVENT_WRITE and not (rest := _send(connection, rest)):
+                selector.modify(connection, selectors.EVENT_READ)
+            if ready & selectors.EVENT_READ and (ending := _receive(connection, frames, transcript)):
+                return ending
     return Ending.CANCELLED
-
-
-@dataclass(slots=True)
-class _Turns:
-    """Both directions of one exchange, as far as they have come."""
-
-    connection: socket.socket
-    selector: selectors.BaseSelector
-    #: Input that is not sent yet.
-    rest: memoryview
-    transcript: Transcript
-    frames: Demultiplexer = field(default_factory=Demultiplexer)
-    ending: Ending | None = None
-
-    def take(self, ready: int) -> None:
-        """Send and receive what is possible now."""
-        if ready & selectors.EVENT_WRITE:
-            self.rest = _send(self.connection, self.rest)
-            if not self.rest:
-                self.selector.modify(self.connection, selectors.EVENT_READ)
-        if ready & selectors.EVENT_READ:
-            self.ending = _receive(self.connection, self.frames, self.transcript)
 
 
 def _send(connection: socket.socket, rest: memoryview) -> memoryview:

@@ -5,14 +5,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from provider_agent.jobs.journal import Entry, Journal, JournalState, JournalUnusable, digest_of
+from provider_agent.jobs.journal import Entry, JournalState, JournalUnusable, digest_of
 from provider_agent.jobs.policy import Situation, Terms, refusal
-from provider_agent.jobs.pool import Job, RunnerPool, Tools
-from provider_agent.jobs.slots import Slots
+from provider_agent.jobs.pool import RunnerPool, Tools
 from provider_agent.jobs.tickets import TicketVerifier, claimed_job_id, is_its_input
 from provider_agent.ports import Acknowledge, Work
 from wire.envelope import parse, parse_as
@@ -28,20 +26,6 @@ _Step = Callable[[], None]
 _AGAIN_SECONDS = 1.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Desk:
-    """What tickets are judged with."""
-
-    terms: Terms
-    verifier: TicketVerifier
-    journal: Journal
-    slots: Slots
-    pool: RunnerPool
-    tools: Tools
-    #: Called when the controller should hear soon what this machine offers now.
-    tell_offer: Callable[[], None]
-
-
 class Intake:
     """The inbox of the broker. Its thread is the only one that accepts jobs, so that a slot is never given twice.
 
@@ -49,8 +33,15 @@ class Intake:
     stays: without it the controller would soon give up the jobs that run.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(
+        self, tools: Tools, pool: RunnerPool, *, terms: Terms, verifier: TicketVerifier, tell_offer: Callable[[], None]
+    ) -> None:
+        self._tools = tools
+        self._pool = pool
+        self._terms = terms
+        self._verifier = verifier
+        #: Called when the controller should hear soon what this machine offers now.
+        self._tell_offer = tell_offer
         self._steps: SimpleQueue[_Step | None] = SimpleQueue()
         self._waiting: deque[_Step] = deque()
         self._is_stuck = False
@@ -83,8 +74,8 @@ class Intake:
         """Have everything sent that the controller may have missed."""
         # What waits is delivered again to the new connection.
         self._steps.put(self._waiting.clear)
-        self._steps.put(self._desk.tools.spool.connected)
-        self._steps.put(self._desk.tell_offer)
+        self._steps.put(self._tools.spool.connected)
+        self._steps.put(self._tell_offer)
 
     def _take_order(self, body: bytes, acknowledge: Acknowledge) -> None:
         """Accept or refuse an order; it is acknowledged once the journal knows what was decided."""
@@ -95,7 +86,7 @@ class Intake:
             acknowledge()
             return
         try:
-            ticket = self._desk.verifier.ticket(order, now_ms=self._desk.tools.clock())
+            ticket = self._verifier.ticket(order, now_ms=self._tools.clock())
         except BadSignature as error:
             self._turn_down(order, RefusalReason.BAD_SIGNATURE, error)
         except WireError as error:
@@ -113,49 +104,49 @@ class Intake:
             acknowledge()
             return
         if isinstance(message, Cancel):
-            stopped = self._desk.slots.cancel(message.job_id)
+            stopped = self._tools.slots.cancel(message.job_id)
             log.info("job.cancelled", extra={"job_id": message.job_id, "stopped": stopped})
         elif isinstance(message, ResultAcknowledged):
-            self._desk.tools.spool.acknowledged(message.job_id, message.acknowledgement)
+            self._tools.spool.acknowledged(message.job_id, message.acknowledgement)
         acknowledge()
 
     def _decide(self, ticket: Ticket, order: JobOrder) -> None:
-        desk, jws = self._desk, order.ticket
-        known = desk.journal.find(ticket.job_id)
+        tools, jws = self._tools, order.ticket
+        known = tools.journal.find(ticket.job_id)
         if known and known.ticket_digest == digest_of(jws):
             self._tell_again(known)
             return
-        reason = refusal(ticket, desk.terms, self._situation(known, has_its_input=is_its_input(order, ticket)))
-        desk.journal.saw_term(ticket.term)
+        reason = refusal(ticket, self._terms, self._situation(known, has_its_input=is_its_input(order, ticket)))
+        tools.journal.saw_term(ticket.term)
         if reason is None:
-            desk.journal.vouched(key_id_of(jws), order.working_key)
+            tools.journal.vouched(key_id_of(jws), order.working_key)
             self._accept(ticket, order)
         else:
             self._refuse(ticket, jws, reason)
 
     def _situation(self, known: Entry | None, *, has_its_input: bool) -> Situation:
-        desk = self._desk
+        tools = self._tools
         return Situation(
-            now_ms=desk.tools.clock(),
-            newest_term=desk.journal.newest_term,
+            now_ms=tools.clock(),
+            newest_term=tools.journal.newest_term,
             is_repeated=known is not None,
             has_its_input=has_its_input,
-            free_slots=0 if desk.tools.spool.is_full() else desk.slots.free,
-            is_draining=desk.slots.is_draining,
+            free_slots=0 if tools.spool.is_full() else tools.slots.free,
+            is_draining=tools.slots.is_draining,
         )
 
     def _accept(self, ticket: Ticket, order: JobOrder) -> None:
-        desk, now_ms = self._desk, self._desk.tools.clock()
-        desk.journal.accept(ticket.job_id, ticket=order.ticket, pay_until_ms=ticket.pay_until_ms)
+        tools, now_ms = self._tools, self._tools.clock()
+        tools.journal.accept(ticket.job_id, ticket=order.ticket, pay_until_ms=ticket.pay_until_ms)
         # Said first: what its run has to say comes from another thread.
-        desk.tools.broker.publish(Accepted(job_id=ticket.job_id, accepted_at_ms=now_ms))
-        desk.pool.submit(Job(work=Work(ticket=ticket, input=order.input), jws=order.ticket))
+        tools.broker.publish(Accepted(job_id=ticket.job_id, accepted_at_ms=now_ms))
+        self._pool.submit(Work(ticket=ticket, jws=order.ticket, input=order.input))
         log.info("job.accepted", extra={"job_id": ticket.job_id})
 
     def _refuse(self, ticket: Ticket, jws: str, reason: RefusalReason) -> None:
         """Refuse a trusted ticket. A repeated one is not written down: its job's row tells of the first."""
-        tools = self._desk.tools
-        refused = tools.receipts.refused(ticket.job_id, jws, reason=reason, now_ms=tools.clock())
+        tools = self._tools
+        refused = tools.receipts.refused(ticket.job_id, jws, reason=reason)
         log.info("job.refused", extra={"job_id": ticket.job_id, "reason": reason.value})
         tools.metrics.refused(reason)
         if reason is RefusalReason.REPEATED or tools.spool.is_full():
@@ -167,13 +158,13 @@ class Intake:
         """Refuse what cannot be trusted: no receipt, no row, only a word if the job can be told."""
         job_id = claimed_job_id(order)
         log.warning("order.refused", extra={"job_id": job_id, "reason": reason.value, "cause": str(error)})
-        self._desk.tools.metrics.refused(reason)
+        self._tools.metrics.refused(reason)
         if job_id:
-            self._desk.tools.broker.publish(Refused(job_id=job_id, reason=reason))
+            self._tools.broker.publish(Refused(job_id=job_id, reason=reason))
 
     def _tell_again(self, known: Entry) -> None:
         """Answer a ticket that was delivered twice: the broker did not hear that it was taken."""
-        tools = self._desk.tools
+        tools = self._tools
         log.info("order.again", extra={"job_id": known.job_id, "state": known.state.value})
         if known.state is JournalState.ACCEPTED:
             tools.broker.publish(Accepted(job_id=known.job_id, accepted_at_ms=tools.clock()))
@@ -198,7 +189,7 @@ class Intake:
             self._waiting.popleft()
         self._is_stuck = False
         log.info("intake.usable")
-        self._desk.tell_offer()
+        self._tell_offer()
 
     def _did(self, step: _Step) -> bool:
         """Do a step; False when the journal could not be used."""
@@ -209,7 +200,7 @@ class Intake:
             self._again_at = time.monotonic() + _AGAIN_SECONDS
             if not self._is_stuck:
                 self._is_stuck = True
-                self._desk.tell_offer()
+                self._tell_offer()
             return False
         except Exception:
             # Not acknowledged: it is delivered again after the next connection; the next one is not to suffer for it.

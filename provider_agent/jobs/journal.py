@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from provider_agent.errors import AgentError
 from wire.signing import sha256_hex
@@ -109,31 +110,27 @@ class Journal:
     @property
     def newest_term(self) -> int:
         """The newest term of any ticket that was trusted."""
-        with self._transaction() as database:
-            return int(database.execute("SELECT newest FROM term").fetchone()[0])
+        return int(self._make("SELECT newest FROM term")[0][0])
 
     def saw_term(self, term: int) -> None:
         """Remember a term, if it is newer."""
-        with self._transaction() as database:
-            database.execute("UPDATE term SET newest = ? WHERE newest < ?", (term, term))
+        self._make("UPDATE term SET newest = ? WHERE newest < ?", (term, term))
 
     def accept(self, job_id: str, *, ticket: str, pay_until_ms: int) -> None:
         """Note a job that will be run; one that was known before stays as it is."""
-        with self._transaction() as database:
-            database.execute(
-                "INSERT OR IGNORE INTO job (job_id, state, ticket, ticket_digest, pay_until_ms)"
-                " VALUES (?, 'accepted', ?, ?, ?)",
-                (job_id, ticket, digest_of(ticket), pay_until_ms),
-            )
+        self._make(
+            "INSERT OR IGNORE INTO job (job_id, state, ticket, ticket_digest, pay_until_ms)"
+            " VALUES (?, 'accepted', ?, ?, ?)",
+            (job_id, ticket, digest_of(ticket), pay_until_ms),
+        )
 
     def refuse(self, job_id: str, report: bytes, *, ticket: str, pay_until_ms: int, next_at_ms: int) -> None:
         """Note a job that is not taken, with its report, in one step: it is never open."""
-        with self._transaction() as database:
-            database.execute(
-                "INSERT OR IGNORE INTO job (job_id, state, ticket_digest, pay_until_ms, report, attempts, next_at_ms)"
-                " VALUES (?, 'reported', ?, ?, ?, 1, ?)",
-                (job_id, digest_of(ticket), pay_until_ms, report, next_at_ms),
-            )
+        self._make(
+            "INSERT OR IGNORE INTO job (job_id, state, ticket_digest, pay_until_ms, report, attempts, next_at_ms)"
+            " VALUES (?, 'reported', ?, ?, ?, 1, ?)",
+            (job_id, digest_of(ticket), pay_until_ms, report, next_at_ms),
+        )
 
     def vouched(self, key_id: str, statement: str) -> None:
         """Keep the root key's word for a working key that signed a trusted ticket: claims are proved with it."""
@@ -191,24 +188,18 @@ class Journal:
 
     def sent_again(self, job_id: str, *, next_at_ms: int) -> None:
         """Note that a report was sent once more."""
-        with self._transaction() as database:
-            database.execute(
-                "UPDATE job SET attempts = attempts + 1, next_at_ms = ? WHERE job_id = ? AND state = 'reported'",
-                (next_at_ms, job_id),
-            )
+        again = "UPDATE job SET attempts = attempts + 1, next_at_ms = ? WHERE job_id = ? AND state = 'reported'"
+        self._make(again, (next_at_ms, job_id))
 
     def all_due(self) -> None:
         """Make all reports due now: the broker is back."""
-        with self._transaction() as database:
-            database.execute("UPDATE job SET next_at_ms = 0 WHERE state = 'reported'")
+        self._make("UPDATE job SET next_at_ms = 0 WHERE state = 'reported'")
 
     def waiting(self) -> tuple[int, int]:
         """Return how many reports wait for their acknowledgement, and their bytes."""
-        with self._transaction() as database:
-            count, size = database.execute(
-                "SELECT count(*), coalesce(sum(length(report)), 0) FROM job WHERE state = 'reported'"
-            ).fetchone()
-            return int(count), int(size)
+        waiting = "SELECT count(*), coalesce(sum(length(report)), 0) FROM job WHERE state = 'reported'"
+        count, size = self._make(waiting)[0]
+        return int(count), int(size)
 
     def forget(self, *, before_ms: int) -> None:
         """Drop all jobs that could be paid until then at most, reported or not."""
@@ -231,22 +222,15 @@ class Journal:
                 ).rowcount
 
     def _entries(self, where: str, *values: object) -> list[Entry]:
+        columns = "job_id, state, ticket, ticket_digest, report, attempts"
+        rows = self._make(f"SELECT {columns} FROM job WHERE {where}", values)  # noqa: S608 - our own text
+        named = [dict(zip(columns.split(", "), row, strict=True)) for row in rows]
+        return [Entry(**item | {"state": JournalState(item["state"])}) for item in named]
+
+    def _make(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """Make one statement, a transaction of its own, and return its rows."""
         with self._transaction() as database:
-            rows = database.execute(
-                f"SELECT job_id, state, ticket, ticket_digest, report, attempts FROM job WHERE {where}",  # noqa: S608 - our own text
-                values,
-            ).fetchall()
-        return [
-            Entry(
-                job_id=row[0],
-                state=JournalState(row[1]),
-                ticket=row[2],
-                ticket_digest=row[3],
-                report=row[4],
-                attempts=row[5],
-            )
-            for row in rows
-        ]
+            return database.execute(statement, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

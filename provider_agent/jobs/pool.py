@@ -5,35 +5,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event as Flag
 
+from provider_agent.containers.running import ContainerRunner
+from provider_agent.jobs.journal import Journal
 from provider_agent.jobs.metrics import Metrics
 from provider_agent.jobs.receipts import ReceiptWriter
 from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
-from provider_agent.ports import Broker, Clock, Runner, Work
+from provider_agent.ports import Broker, Clock, Work
 from wire.messages import Started
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """What is run, and the JWS of its ticket."""
-
-    work: Work
-    jws: str
-
-    @property
-    def job_id(self) -> str:
-        """The job's id."""
-        return self.work.ticket.job_id
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
-    """What a run works with."""
+    """What tickets are judged and run with."""
 
-    runner: Runner
+    runner: ContainerRunner
     broker: Broker
+    journal: Journal
+    slots: Slots
     spool: Spool
     receipts: ReceiptWriter
     metrics: Metrics
@@ -43,37 +34,36 @@ class Tools:
 class RunnerPool:
     """Runs each job in a thread of its own."""
 
-    def __init__(self, slots: Slots, tools: Tools) -> None:
-        self._slots = slots
+    def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._threads = ThreadPoolExecutor(max_workers=slots.count, thread_name_prefix="job")
+        self._threads = ThreadPoolExecutor(max_workers=tools.slots.count, thread_name_prefix="job")
 
-    def submit(self, job: Job) -> None:
+    def submit(self, work: Work) -> None:
         """Take a slot for a job and run it."""
-        cancelled = self._slots.take(job.job_id)
-        self._threads.submit(self._run, job, cancelled)
+        cancelled = self._tools.slots.take(work.job_id)
+        self._threads.submit(self._run, work, cancelled)
 
     def stop(self) -> None:
         """Wait for what runs; nothing may be submitted any more."""
         self._threads.shutdown(wait=True)
 
-    def _run(self, job: Job, cancelled: Flag) -> None:
+    def _run(self, work: Work, cancelled: Flag) -> None:
         """Run a job to its report. An error nobody foresaw ends the job as crashed: it must not stay open."""
-        job_id = job.job_id
+        job_id = work.job_id
         try:
-            self._finish(job, cancelled)
+            self._finish(work, cancelled)
         except Exception:
             log.exception("job.unforeseen", extra={"job_id": job_id})
-            self._slots.leave(job_id)
-            self._tools.spool.report(self._tools.receipts.crashed(job_id, job.jws, now_ms=self._tools.clock()))
+            self._tools.slots.leave(job_id)
+            self._tools.spool.report(self._tools.receipts.crashed(job_id, work.jws))
         finally:
             self._tools.runner.remove(job_id)
 
-    def _finish(self, job: Job, cancelled: Flag) -> None:
-        tools, job_id = self._tools, job.job_id
-        report = tools.runner.run(job.work, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms))
-        self._slots.leave(job_id)
-        tools.spool.report(tools.receipts.finished(job_id, job.jws, report=report, now_ms=tools.clock()))
+    def _finish(self, work: Work, cancelled: Flag) -> None:
+        tools, job_id = self._tools, work.job_id
+        report = tools.runner.run(work, cancelled=cancelled, started=lambda pull_ms: self._started(job_id, pull_ms))
+        self._tools.slots.leave(job_id)
+        tools.spool.report(tools.receipts.finished(job_id, work.jws, report=report))
         tools.metrics.finished(report)
         log.info(
             "job.finished",

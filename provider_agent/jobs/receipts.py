@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from provider_agent.ports import RunReport
+from provider_agent.ports import Clock, RunReport
 from wire import signing
 from wire.envelope import dump
 from wire.messages import Finished, Receipt, Refused
@@ -15,12 +15,13 @@ class ReceiptWriter:
     """Signs what happened to a ticket with the provider's key. `ticket` is the JWS, byte for byte."""
 
     key: SigningKey
+    clock: Clock
 
-    def finished(self, job_id: str, ticket: str, *, report: RunReport, now_ms: int) -> Finished:
+    def finished(self, job_id: str, ticket: str, *, report: RunReport) -> Finished:
         """Return the event for a run that ended, however it ended."""
         return Finished(
             job_id=job_id,
-            receipt=self._receipt(job_id, ticket, report=report, now_ms=now_ms),
+            receipt=self._receipt(job_id, ticket, report=report),
             ticket=ticket,
             output=report.output,
             exit_code=report.exit_code,
@@ -28,22 +29,22 @@ class ReceiptWriter:
             log_tail=report.log_tail,
         )
 
-    def crashed(self, job_id: str, ticket: str, *, now_ms: int) -> Finished:
+    def crashed(self, job_id: str, ticket: str) -> Finished:
         """Return the event for a job that this agent took and lost."""
-        return self.finished(job_id, ticket, report=RunReport.failed(ExitState.CRASHED), now_ms=now_ms)
+        return self.finished(job_id, ticket, report=RunReport.failed(ExitState.CRASHED))
 
-    def refused(self, job_id: str, ticket: str, *, reason: RefusalReason, now_ms: int) -> Refused:
+    def refused(self, job_id: str, ticket: str, *, reason: RefusalReason) -> Refused:
         """Return the event for a trusted ticket that is not taken."""
-        receipt = self._receipt(job_id, ticket, report=RunReport(exit_state=ExitState.REFUSED), now_ms=now_ms)
+        receipt = self._receipt(job_id, ticket, report=RunReport(exit_state=ExitState.REFUSED))
         return Refused(job_id=job_id, reason=reason, receipt=receipt)
 
-    def _receipt(self, job_id: str, ticket: str, *, report: RunReport, now_ms: int) -> str:
+    def _receipt(self, job_id: str, ticket: str, *, report: RunReport) -> str:
         receipt = Receipt(
             job_id=job_id,
             ticket_digest=sha256_hex(signing.payload_of(ticket)),
             run_ms=report.run_ms,
             exit_state=report.exit_state,
             output_digest=sha256_hex(report.output),
-            finished_at_ms=now_ms,
+            finished_at_ms=self.clock(),
         )
         return self.key.sign(dump(receipt), signing.RECEIPT)

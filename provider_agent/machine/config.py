@@ -3,7 +3,6 @@
 import os
 import platform
 from dataclasses import dataclass
-from uuid import UUID
 
 from provider_agent.errors import AgentError
 from provider_agent.machine.home import Home
@@ -33,30 +32,31 @@ class Offer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
-    """The content of `config.json`; no secret is in it."""
+class Place:
+    """What a machine is told when it is enrolled, and keeps as it was told."""
 
     provider_id: str
     name: str
-    portal_url: str
     certificate_pem: str
     #: The controller's root key, pinned at enrolment.
     root_key_pem: str
-    #: `amqp://host:port` or `amqps://host:port`.
-    broker_url: str
-    broker_vhost: str
-    broker_user: str
     jobs_queue: str
     control_queue: str
     heartbeat_seconds: int
     #: Registries that the administrator allows besides those at public addresses.
-    allowed_registries: tuple[str, ...]
-    offer: Offer
+    allowed_registries: tuple[str, ...] = ()
 
-    @property
-    def id(self) -> UUID:
-        """The provider's id."""
-        return UUID(self.provider_id)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config(Place):
+    """The content of `config.json`; no secret is in it."""
+
+    portal_url: str
+    #: `amqp://host:port` or `amqps://host:port`.
+    broker_url: str
+    broker_vhost: str
+    broker_user: str
+    offer: Offer
 
 
 def load(home: Home) -> Config:

@@ -1,5 +1,6 @@
 """Turning this machine into a provider: keys, a signed statement, and the portal's answer, kept in the home."""
 
+from dataclasses import fields
 from pathlib import Path
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from provider_agent import __version__
 from provider_agent.errors import AgentError
 from provider_agent.machine import config, keys
 from provider_agent.machine import membership as memberships
-from provider_agent.machine.config import Config, Offer
+from provider_agent.machine.config import Config, Offer, Place
 from provider_agent.machine.home import Home
 from provider_agent.machine.portal import EnrolmentAnswer, Portal
 from wire import signing
@@ -71,17 +72,10 @@ def _check(answer: EnrolmentAnswer) -> None:
 
 def _config(answer: EnrolmentAnswer, *, portal_url: str, offer: Offer) -> Config:
     return Config(
-        provider_id=answer.provider_id,
-        name=answer.name,
+        **{field.name: getattr(answer, field.name) for field in fields(Place)},
         portal_url=portal_url,
-        certificate_pem=answer.certificate_pem,
-        root_key_pem=answer.root_key_pem,
         broker_url=answer.broker.url,
         broker_vhost=answer.broker.vhost,
         broker_user=answer.broker.user,
-        jobs_queue=answer.jobs_queue,
-        control_queue=answer.control_queue,
-        heartbeat_seconds=answer.heartbeat_seconds,
-        allowed_registries=answer.allowed_registries,
         offer=offer,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from provider_agent.machine.config import Place
 from wire.enrolment import Membership
 from wire.http.portal import PortalClient
 
@@ -17,18 +18,10 @@ class BrokerAccess:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EnrolmentAnswer:
+class EnrolmentAnswer(Place):
     """What a machine learns when it is enrolled."""
 
-    provider_id: str
-    name: str
-    certificate_pem: str
-    root_key_pem: str
     broker: BrokerAccess
-    jobs_queue: str
-    control_queue: str
-    heartbeat_seconds: int
-    allowed_registries: tuple[str, ...] = ()
     #: None where the ledger is no Fabric network.
     fabric: Membership | None = None
 

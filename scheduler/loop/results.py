@@ -163,7 +163,7 @@ def _finished(arrival: Arrival, receipt: Receipt, *, invocation_id: UUID, job: L
         job_id=receipt.job_id,
         invocation_id=invocation_id,
         receipt=message.receipt,
-        run_ms=receipts.claimed_ms(receipt, max_ms=job.max_ms),
+        run_ms=min(receipt.run_ms, job.max_ms),
         exit_state=receipt.exit_state,
         output=message.output,
         output_digest=receipt.output_digest,

@@ -1,9 +1,10 @@
 """The store in memory; it passes the same suite as the real one (tests/support)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 from scheduler.errors import StoreUnavailable, TermSuperseded
@@ -126,23 +127,16 @@ class InMemoryStore:
             raise TermSuperseded(f"term {term} was followed by {self.term}")
 
     def _make(self, change: Change) -> Verdict:
-        verdict: Verdict
-        match change:
-            case StoreInvocation():
-                verdict = self._store(change)
-            case PlaceJob():
-                verdict = self._place(change)
-            case AcceptJob():
-                verdict = self._move(change.job_id, JobState.ACCEPTED)
-            case StartJob():
-                verdict = self._move(change.job_id, JobState.STARTED)
-            case FinishJob():
-                verdict = self._finish(change)
-            case FailJob():
-                verdict = self._fail(change)
-            case EndInvocation():
-                verdict = self._end(change)
-        return verdict
+        steps: dict[type[Change], Callable[[Any], Verdict]] = {
+            StoreInvocation: self._store,
+            PlaceJob: self._place,
+            AcceptJob: lambda accepted: self._move(accepted.job_id, JobState.ACCEPTED),
+            StartJob: lambda started: self._move(started.job_id, JobState.STARTED),
+            FinishJob: self._finish,
+            FailJob: self._fail,
+            EndInvocation: self._end,
+        }
+        return steps[type(change)](change)
 
     def _store(self, change: StoreInvocation) -> Verdict:
         invocation_id = UUID(change.request.invocation_id)

@@ -63,7 +63,7 @@ def input_of(ticket: Ticket) -> bytes:
 
 def work_of(ticket: Ticket) -> Work:
     """Return what a runner is given."""
-    return Work(ticket=ticket, input=input_of(ticket))
+    return Work(ticket=ticket, jws="", input=input_of(ticket))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from portal.gateway.http.exchange import HttpAnswer
 from portal.gateway.http.routing import status_path
 from wire.codec import canonical_json
 from wire.messages import InvocationReply
-from wire.problems import PROBLEMS, Reason, problem_body
+from wire.problems import Reason, problem_body
 
 #: A version's content type was checked when it was made; it becomes a header here, so it is checked again.
 _MEDIA_TYPE = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]+")
@@ -31,13 +31,13 @@ def accepted(invocation_id: UUID) -> HttpAnswer:
 def refusal(refused: CallRefused, request_id: UUID) -> HttpAnswer:
     """Return a refusal as `{request_id, component, reason, retryable, hint}`."""
     body = problem_body(refused.reason, request_id=str(request_id), detail=refused.detail)
-    return _json(PROBLEMS[refused.reason].http_status, body, refused.headers)
+    return _json(refused.reason.http_status, body, refused.headers)
 
 
 def failure(reply: InvocationReply, reason: Reason) -> HttpAnswer:
     """Return why an invocation that was taken on did not succeed, with its id and what it cost."""
     body = problem_body(reason, request_id=reply.invocation_id) | {"invocation_id": reply.invocation_id}
-    return _json(PROBLEMS[reason].http_status, body, _job_headers(reply))
+    return _json(reason.http_status, body, _job_headers(reply))
 
 
 def no_answer(invocation_id: UUID) -> HttpAnswer:
@@ -46,7 +46,7 @@ def no_answer(invocation_id: UUID) -> HttpAnswer:
     body = problem_body(Reason.NO_ANSWER, request_id=str(invocation_id))
     body |= {"invocation_id": str(invocation_id), "status": where}
     headers = {"X-Invocation-Id": str(invocation_id), "Location": where}
-    return _json(PROBLEMS[Reason.NO_ANSWER].http_status, body, headers)
+    return _json(Reason.NO_ANSWER.http_status, body, headers)
 
 
 def ok(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpAnswer:

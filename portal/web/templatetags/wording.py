@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 
 from portal.web.costs import amount_text
 from wire.money import credits_text
-from wire.outcomes import EXIT_SENTENCES, REFUSAL_SENTENCES, ExitState, RefusalReason
-from wire.problems import PROBLEMS, Reason
+from wire.outcomes import ExitState, RefusalReason
+from wire.problems import Reason
 
 register = template.Library()
 
@@ -25,6 +25,9 @@ KEY_ROLES = {
     "owner": "Account: moves its own money",
     "operator": "Peer: attests what its node has",
 }
+_REASONS: dict[str, str] = {item: item.hint for item in Reason}
+_ENDINGS: dict[str, str] = {item: item.sentence for item in ExitState}
+_REFUSALS: dict[str, str] = {item: item.sentence for item in RefusalReason}
 _NOTHING = "\N{EN DASH}"
 _SECOND = 1000
 _MINUTE = 60 * _SECOND
@@ -156,19 +159,19 @@ def badge(state: str) -> SafeString:
 @register.filter
 def why(reason: str) -> str:
     """Return the sentence of an invocation's reason."""
-    return PROBLEMS[Reason(reason)].hint if reason in set(Reason) else reason
+    return _REASONS.get(reason, reason)
 
 
 @register.filter
 def ending(exit_state: str) -> str:
     """Return the sentence of how a container ended."""
-    return EXIT_SENTENCES[ExitState(exit_state)] if exit_state in set(ExitState) else exit_state
+    return _ENDINGS.get(exit_state, exit_state)
 
 
 @register.filter
 def refusing(reason: str) -> str:
     """Return the sentence of why an agent did not take a ticket."""
-    return REFUSAL_SENTENCES[RefusalReason(reason)] if reason in set(RefusalReason) else reason
+    return _REFUSALS.get(reason, reason)
 
 
 @register.filter

@@ -11,7 +11,6 @@ from portal.custody.ownership import SignatureNeeded
 from portal.errors import PortalError
 from portal.request_ids import request_id
 from portal.web.views.asking_to_sign import signing_page
-from wire.problems import PROBLEMS
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ def refusal(request: HttpRequest, refused: PortalError) -> HttpResponse:
     """Return the page of what an operation refused; where the owner's signature is missing, the page to sign on."""
     if isinstance(refused, SignatureNeeded):
         return signing_page(request, refused.fields["operation"][0])
-    told = _Told(status=PROBLEMS[refused.reason].http_status, hint=refused.detail)
+    told = _Told(status=refused.reason.http_status, hint=refused.detail)
     response = _page(request, told)
     if refused.retry_after:
         response.headers["Retry-After"] = str(refused.retry_after)

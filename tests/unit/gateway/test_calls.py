@@ -15,7 +15,7 @@ from scheduler.states import InvocationState
 from tests.support.waiting import eventually
 from tests.unit.gateway.conftest import ALICE, Marketplace, impatient
 from wire.messages import InvocationReply, InvocationRequest
-from wire.problems import PROBLEMS, Reason
+from wire.problems import Reason
 
 pytestmark = pytest.mark.anyio
 
@@ -149,7 +149,7 @@ async def test_the_database_is_asked_once_for_calls_at_the_same_moment(
     assert marketplace.records.asked == ["alice/echo", "token"]
 
 
-@pytest.mark.parametrize("reason", [item for item in Reason if PROBLEMS[item].component in {"scheduler", "function"}])
+@pytest.mark.parametrize("reason", [item for item in Reason if item.component in {"scheduler", "function"}])
 async def test_why_a_call_failed_is_said_with_the_status_that_fits(
     marketplace: Marketplace, client: httpx.AsyncClient, reason: Reason
 ) -> None:
@@ -158,7 +158,7 @@ async def test_why_a_call_failed_is_said_with_the_status_that_fits(
 
     answer = await client.post("/f/alice/echo")
 
-    assert answer.status_code == PROBLEMS[reason].http_status
+    assert answer.status_code == reason.http_status
     assert answer.json()["reason"] == reason.value
     assert answer.json()["invocation_id"] == answer.headers["x-invocation-id"]
 

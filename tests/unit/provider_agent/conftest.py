@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from provider_agent.jobs.intake import Desk, Intake
+from provider_agent.jobs.intake import Intake
 from provider_agent.jobs.journal import Journal
 from provider_agent.jobs.metrics import Metrics
 from provider_agent.jobs.policy import Terms
@@ -18,7 +18,8 @@ from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
 from provider_agent.jobs.tickets import TicketVerifier
 from provider_agent.machine.config import Offer
-from provider_agent.testing import InMemoryBroker, InMemoryRunner
+from provider_agent.testing import InMemoryBroker
+from tests.support.agent.containers import Machine
 from tests.support.tickets import PROVIDER_ID, Controller, now_ms
 from tests.support.waiting import wait_for
 from wire.envelope import dump
@@ -50,7 +51,7 @@ TERMS = Terms(
 
 
 class Bench:
-    """Everything between the broker and the runner, for real; both ends are fakes."""
+    """Everything between the broker and the container engine, for real; both ends are fakes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,7 +59,8 @@ class Bench:
         self.controller = Controller()
         self.key = SigningKey.generate()
         self.broker = InMemoryBroker()
-        self.runner = InMemoryRunner()
+        self.machine = Machine(self.clock)
+        self.function, self.runner = self.machine.function, self.machine.runner
         #: Whether the intake was stuck, each time that this had changed when an offer was told.
         self.told: list[bool] = []
         self.open()
@@ -71,28 +73,30 @@ class Bench:
         tools = Tools(
             runner=self.runner,
             broker=self.broker,
+            journal=self.journal,
+            slots=self.slots,
             spool=self.spool,
-            receipts=ReceiptWriter(self.key),
+            receipts=ReceiptWriter(self.key, self.clock),
             metrics=Metrics(),
             clock=self.clock,
         )
-        self.pool = RunnerPool(self.slots, tools)
-        self.intake = Intake(
-            Desk(
-                terms=TERMS,
-                verifier=TicketVerifier(self.controller.root.public),
-                journal=self.journal,
-                slots=self.slots,
-                pool=self.pool,
-                tools=tools,
-                tell_offer=self._tell_offer,
-            )
-        )
-        self.intake.start()
+        self.tools, self.pool = tools, RunnerPool(tools)
+        self.open_intake()
         self.broker.start(self.intake)
 
+    def open_intake(self) -> None:
+        """Begin to take in what is delivered."""
+        self.intake = Intake(
+            self.tools,
+            self.pool,
+            terms=TERMS,
+            verifier=TicketVerifier(self.controller.root.public),
+            tell_offer=self._tell_offer,
+        )
+        self.intake.start()
+
     def close(self) -> None:
-        self.runner.gate.set()
+        self.function.gate.set()
         self.intake.stop()
         self.pool.stop()
         self.journal.close()

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from provider_agent.agent import Agent, Parts
+from provider_agent.containers import sandbox
 from provider_agent.jobs.heartbeat import HeartbeatLoop
 from provider_agent.jobs.journal import Journal
-from provider_agent.testing import InMemoryBroker, InMemoryRunner
+from provider_agent.testing import InMemoryBroker
 from tests.support.agent.broker import a_heartbeat
+from tests.support.agent.containers import Machine
 from tests.support.tickets import Controller, a_ticket, now_ms
 from tests.support.waiting import wait_for
 from wire.envelope import dump, parse_as
@@ -26,7 +28,8 @@ class Rig:
     """An agent of fakes."""
 
     def __init__(self, path: Path) -> None:
-        self.broker, self.runner, self.controller = InMemoryBroker(), InMemoryRunner(), Controller()
+        self.broker, self.machine, self.controller = InMemoryBroker(), Machine(now_ms), Controller()
+        self.function = self.machine.function
         self.key = SigningKey.generate()
         self.path = path
         self.make()
@@ -41,7 +44,7 @@ class Rig:
                 signing_key=self.key,
                 journal=self.journal,
                 broker=self.broker,
-                runner=self.runner,
+                runner=self.machine.runner,
                 clock=now_ms,
             )
         )
@@ -54,14 +57,14 @@ class Rig:
 def rig(tmp_path: Path) -> Iterator[Rig]:
     made = Rig(tmp_path)
     yield made
-    made.runner.gate.set()
+    made.function.gate.set()
     made.journal.close()
 
 
 def test_a_heartbeat_goes_out_at_once_and_after_a_change(rig: Rig) -> None:
     rig.agent.start()
     wait_for("the first heartbeat", rig.heartbeats, SECONDS)
-    rig.runner.gate.clear()
+    rig.function.gate.clear()
     rig.broker.send_order(dump(rig.controller.order(ticket := a_ticket())))
 
     wait_for("one that tells of the job", lambda: rig.heartbeats()[-1].running == (ticket.job_id,), SECONDS)
@@ -69,12 +72,12 @@ def test_a_heartbeat_goes_out_at_once_and_after_a_change(rig: Rig) -> None:
     first, last = rig.heartbeats()[0], rig.heartbeats()[-1]
     assert (first.slots, first.free_slots, first.memory_mb, first.price_nano_per_ms) == (2, 2, 256, 10)
     assert last.free_slots == 1
-    rig.runner.gate.set()
+    rig.function.gate.set()
     rig.agent.stop()
 
 
 def test_a_machine_without_docker_offers_no_slot(rig: Rig) -> None:
-    rig.runner.ready = False
+    rig.machine.engine.ready = False
 
     rig.agent.start()
 
@@ -100,7 +103,7 @@ def test_a_machine_whose_journal_takes_nothing_offers_no_slot_until_it_does(rig:
 def test_what_an_earlier_process_left_open_is_reported_as_crashed(rig: Rig) -> None:
     order = rig.controller.order(ticket := a_ticket())
     rig.journal.accept(ticket.job_id, ticket=order.ticket, pay_until_ms=ticket.pay_until_ms)
-    rig.runner.present.add(ticket.job_id)
+    rig.machine.engine.create(sandbox.container(ticket), name=sandbox.container_name(ticket.job_id))
 
     rig.agent.start()
 
@@ -110,16 +113,16 @@ def test_what_an_earlier_process_left_open_is_reported_as_crashed(rig: Rig) -> N
     event = wait_for("the report", reported, SECONDS)[0]
     receipt = parse_as(Receipt, payload_of(event.receipt))
     assert (event.job_id, receipt.exit_state) == (ticket.job_id, ExitState.CRASHED)
-    assert rig.runner.present == set()
+    assert rig.machine.containers() == []
     rig.broker.send_control(dump(ResultAcknowledged(job_id=ticket.job_id)))
     assert rig.agent.stop()
 
 
 def test_stopping_ends_what_runs_and_keeps_what_is_not_acknowledged(rig: Rig) -> None:
     rig.agent.start()
-    rig.runner.gate.clear()
+    rig.function.gate.clear()
     rig.broker.send_order(dump(rig.controller.order(ticket := a_ticket())))
-    wait_for("it to run", lambda: rig.runner.runs, SECONDS)
+    wait_for("it to run", lambda: rig.function.runs, SECONDS)
 
     assert rig.agent.stop()
 

@@ -110,8 +110,10 @@ def test_an_acknowledgement_that_would_spoil_the_claim_is_left_out(bench: Bench,
     assert arguments(claim(bench, ticket.job_id))["acknowledgement"] is None
 
 
-def test_nothing_is_due_for_a_job_that_ended_by_this_machines_fault(bench: Bench) -> None:
-    bench.runner.answers[b"hello"] = RunReport(exit_state=ExitState.CRASHED)
+def test_nothing_is_due_for_a_job_that_ended_by_this_machines_fault(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.runner, "run", lambda *_, **__: RunReport(exit_state=ExitState.CRASHED))
     finished = run(bench, a_ticket())
 
     with pytest.raises(NothingToSend, match="nothing is due"):

@@ -5,6 +5,7 @@ import pytest
 
 from provider_agent.jobs.journal import Journal, JournalState
 from provider_agent.ports import RunReport
+from provider_agent.testing import Wrote
 from tests.support.tickets import Controller, a_ticket
 from tests.support.waiting import wait_for
 from wire import signing
@@ -36,7 +37,7 @@ def test_a_good_ticket_is_accepted_run_and_reported(bench: Bench) -> None:
     assert event.output == b"ABC"
     assert event.ticket == order.ticket
     assert {Accepted, Started} <= {type(item) for item in bench.broker.events}
-    wait_for("its container to be removed", lambda: not bench.runner.present, SECONDS)
+    wait_for("its container to be removed", lambda: not bench.machine.containers(), SECONDS)
     assert bench.slots.free == 2
 
 
@@ -52,10 +53,11 @@ def test_the_controller_hears_of_a_job_in_the_order_in_which_it_goes_on(
     assert [type(event) for event in bench.broker.events] == [Accepted, Started, Finished]
 
 
-def test_the_receipt_binds_ticket_output_and_exit_state(bench: Bench) -> None:
-    bench.runner.answers[b"bad"] = RunReport(exit_state=ExitState.FUNCTION_ERROR, run_ms=7, exit_code=3)
+def test_the_receipt_binds_ticket_output_and_exit_state(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = RunReport(exit_state=ExitState.FUNCTION_ERROR, run_ms=7, exit_code=3)
+    monkeypatch.setattr(bench.runner, "run", lambda *_, **__: report)
 
-    order = bench.send(a_ticket(input=b"bad"))
+    order = bench.send(a_ticket())
 
     receipt = parse_as(Receipt, bench.key.public.verify(bench.finished()[0].receipt, signing.RECEIPT))
     assert receipt.ticket_digest == sha256_hex(signing.payload_of(order.ticket))
@@ -97,7 +99,7 @@ def test_a_refused_ticket_is_answered_with_a_signed_receipt_kept_until_acknowled
     bench.tell(ResultAcknowledged(job_id=ticket.job_id))
     bench.settled()
     assert bench.journal.waiting()[0] == 0
-    assert bench.runner.runs == []
+    assert bench.function.runs == []
 
 
 def test_an_older_epoch_is_refused_for_ever_even_by_the_next_process(bench: Bench) -> None:
@@ -127,32 +129,32 @@ def test_a_replayed_ticket_runs_once_and_its_result_is_told_again(bench: Bench) 
     bench.send_order(order)
 
     assert bench.finished(2) == [first, first]
-    assert len(bench.runner.runs) == 1
+    assert len(bench.function.runs) == 1
 
 
 def test_a_ticket_delivered_again_while_it_runs_is_accepted_again_and_runs_once(bench: Bench) -> None:
-    bench.runner.gate.clear()
+    bench.function.gate.clear()
     order = bench.send(a_ticket())
-    wait_for("it to run", lambda: bench.runner.runs, SECONDS)
+    wait_for("it to run", lambda: bench.function.runs, SECONDS)
 
     bench.send_order(order)
 
     bench.settled()
     assert len([item for item in bench.broker.events if isinstance(item, Accepted)]) == 2
-    bench.runner.gate.set()
+    bench.function.gate.set()
     bench.finished()
-    assert len(bench.runner.runs) == 1
+    assert len(bench.function.runs) == 1
 
 
 def test_another_ticket_for_a_known_job_is_refused_and_does_not_disturb_the_first(bench: Bench) -> None:
-    bench.runner.gate.clear()
+    bench.function.gate.clear()
     ticket = a_ticket()
     bench.send(ticket)
 
     bench.send(dataclasses.replace(a_ticket(input=b"other"), job_id=ticket.job_id))
 
     assert bench.refused()[0].reason is RefusalReason.REPEATED
-    bench.runner.gate.set()
+    bench.function.gate.set()
     assert bench.finished()[0].output == b"HELLO"
 
 
@@ -164,23 +166,23 @@ def test_an_input_that_the_broker_altered_is_refused_and_never_runs(bench: Bench
 
     assert bench.refused()[0].reason is RefusalReason.INPUT_ALTERED
     bench.settled()
-    assert bench.runner.runs == []
+    assert bench.function.runs == []
 
 
 def test_an_input_altered_on_its_second_delivery_does_not_disturb_the_first(bench: Bench) -> None:
-    bench.runner.gate.clear()
+    bench.function.gate.clear()
     order = bench.send(a_ticket(input=b"hello"))
 
     bench.send_order(dataclasses.replace(order, input=b"other"))
 
     bench.settled()
-    bench.runner.gate.set()
+    bench.function.gate.set()
     assert [event.output for event in bench.finished()] == [b"HELLO"]
-    assert len(bench.runner.runs) == 1
+    assert len(bench.function.runs) == 1
 
 
 def test_more_than_the_slots_is_refused(bench: Bench) -> None:
-    bench.runner.gate.clear()
+    bench.function.gate.clear()
 
     for _ in range(3):
         bench.send(a_ticket())
@@ -197,10 +199,10 @@ def test_a_draining_agent_refuses(bench: Bench) -> None:
 
 
 def test_a_cancelled_job_is_stopped(bench: Bench) -> None:
-    bench.runner.gate.clear()
+    bench.function.gate.clear()
     ticket = a_ticket()
     bench.send(ticket)
-    wait_for("it to run", lambda: bench.runner.runs, SECONDS)
+    wait_for("it to run", lambda: bench.function.runs, SECONDS)
 
     bench.tell(Cancel(job_id=ticket.job_id))
 
@@ -244,7 +246,7 @@ def test_a_ticket_by_a_stranger_is_refused_without_a_receipt_and_without_a_trace
     assert bench.refused() == [Refused(job_id=ticket.job_id, reason=RefusalReason.BAD_SIGNATURE)]
     bench.settled()
     assert bench.journal.find(ticket.job_id) is None
-    assert bench.runner.runs == []
+    assert bench.function.runs == []
 
 
 def test_a_ticket_under_an_expired_working_key_is_refused(bench: Bench) -> None:
@@ -316,7 +318,7 @@ def test_a_signed_ticket_whose_job_id_is_no_job_id_is_put_aside(bench: Bench, jo
 
     bench.settled()
     assert bench.broker.events == []
-    assert bench.runner.runs == []
+    assert bench.function.runs == []
 
 
 def test_a_signed_payload_that_is_no_ticket_is_refused_as_malformed(bench: Bench) -> None:
@@ -337,12 +339,11 @@ def test_a_full_journal_disk_leaves_the_ticket_with_the_broker(bench: Bench, tmp
     bench.intake.stop()
 
     assert bench.broker.unacknowledged == 1
-    assert bench.runner.runs == []
+    assert bench.function.runs == []
     reopened = Journal(tmp_path / "journal.sqlite3")
     assert [entry for entry in reopened.accepted() if entry.state is JournalState.ACCEPTED] == []
     reopened.close()
-    bench.intake = type(bench.intake)(bench.intake._desk)
-    bench.intake.start()
+    bench.open_intake()
 
 
 def test_what_the_journal_could_not_take_is_tried_again_until_it_can(bench: Bench) -> None:
@@ -370,11 +371,11 @@ def test_a_ticket_that_waited_for_the_journal_and_came_again_runs_once(bench: Be
     bench.finished()
     bench.settled()
     wait_for("the intake to be free", lambda: not bench.intake.is_stuck, SECONDS)
-    assert len(bench.runner.runs) == 1
+    assert len(bench.function.runs) == 1
 
 
 def test_a_dump_of_what_was_sent_holds_no_input(bench: Bench) -> None:
-    bench.runner.answers[b"secret-input"] = RunReport(exit_state=ExitState.SUCCEEDED, output=b"out", exit_code=0)
+    bench.function.answers[b"secret-input"] = Wrote(output=b"out")
 
     bench.send(a_ticket(input=b"secret-input"))
 
@@ -393,6 +394,6 @@ def test_a_job_has_one_report_even_when_something_fails_after_it(bench: Bench, m
     bench.send(a_ticket())
 
     receipts = [parse_as(Receipt, signing.payload_of(event.receipt)) for event in bench.finished(2)]
-    wait_for("both containers to be removed", lambda: not bench.runner.present, SECONDS)
+    wait_for("both containers to be removed", lambda: not bench.machine.containers(), SECONDS)
     assert [receipt.exit_state for receipt in receipts] == [ExitState.SUCCEEDED] * 2
     assert len(bench.finished()) == 2

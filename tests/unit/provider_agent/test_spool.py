@@ -37,19 +37,18 @@ def test_the_pause_has_an_end_and_some_chance(bench: Bench) -> None:
 
 
 def test_all_that_waits_is_sent_when_the_broker_is_back(bench: Bench) -> None:
-    bench.runner.gate.clear()
+    bench.function.gate.clear()
     bench.send(a_ticket())
     bench.settled()
     bench.broker.drop_connection()
-    bench.runner.gate.set()
+    bench.function.gate.set()
     bench.slots.wait_until_empty(5)
     bench.pool.stop()
     assert bench.journal.waiting()[0] == 1
 
     bench.broker.reconnect()
     bench.intake.stop()
-    bench.intake = type(bench.intake)(bench.intake._desk)
-    bench.intake.start()
+    bench.open_intake()
     bench.spool.send_due()
 
     assert len(bench.finished()) == 1

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from threading import Event as Flag
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ PROGRAMS: Mapping[str, Program] = {
     "upper": lambda given: Wrote(output=given.upper()),
     "copy": lambda given: Wrote(output=given),
     "fail": lambda _: Wrote(errors=b"x" * 9000 + b"the end", exit_code=3),
-    "endless": lambda _: Wrote(is_endless=True),
+    "endless": lambda _: Wrote(until=Flag()),
 }
 
 
