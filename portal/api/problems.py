@@ -8,7 +8,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.errors import PortalError
@@ -93,8 +92,3 @@ def plain(request: HttpRequest, reason: Reason, hint: str = "") -> JsonResponse:
     """Return the answer to what never reached a view of the API."""
     body = problem_body(reason, request_id=request_id(request), detail=hint) | {"component": "portal"}
     return JsonResponse(body, status=PROBLEMS[reason].http_status)
-
-
-def nothing_here(request: Request) -> Response:
-    """Return the answer of an address that does not exist."""
-    return handle(exceptions.NotFound(), {"request": request})
