@@ -58,17 +58,10 @@ class Results:
         if invocation.state == InvocationState.FAILED:
             reply = InvocationReply(invocation_id=str(invocation.invocation_id))
             return failure(reply, Reason(invocation.reason))
-        result = await self._records.result(invocation.invocation_id)
-        if result is None:
+        kept = await self._records.result(invocation.invocation_id)
+        if kept is None:
             raise CallRefused(Reason.NOT_FOUND, "The result is no longer kept.")
-        reply = InvocationReply(
-            invocation_id=str(invocation.invocation_id),
-            job_id=result.job_id,
-            output=result.output,
-            run_ms=result.run_ms,
-            cost_micro=result.cost_micro,
-        )
-        return success(reply, invocation.output_type)
+        return success(kept, invocation.output_type)
 
 
 def _status(invocation: StoredInvocation) -> dict[str, object]:
