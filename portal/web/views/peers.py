@@ -11,7 +11,7 @@ from portal import composition
 from portal.accounts import queries as accounts
 from portal.accounts.models import Role
 from portal.accounts.operations import require_role
-from portal.peers import expelling, operations, queries
+from portal.peers import operations, queries
 from portal.web.forms.base import PageForm
 from portal.web.views.acting import account_of, action, attempt, for_administrators, form_page, page
 
@@ -62,6 +62,6 @@ def expel_operator(request: HttpRequest, account_id: UUID) -> HttpResponse:
     attempt(
         request,
         f"{owner.username} is expelled. Propose under Keys to end its key on the ledger as well.",
-        lambda: expelling.expel(owner, by=account_of(request), registrar=composition.registrar(), now=timezone.now()),
+        lambda: operations.expel(owner, by=account_of(request), registrar=composition.registrar(), now=timezone.now()),
     )
     return redirect("web:all_peers")
