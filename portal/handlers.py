@@ -28,7 +28,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
     """Answer what is not there."""
     if _is_program(request):
-        return problems.plain(request, Reason.NOT_FOUND)
+        return problems.plain(request, Reason.NOT_FOUND, problems.NOTHING_HERE)
     return errors.page(request, 404, "Check the address. It may also be another account's.")
 
 

@@ -29,13 +29,14 @@ class _Told:
     retry_after: int | None = None
 
 
+NOTHING_HERE = "There is nothing here. Check the address and the page."
 #: What Django and REST framework raise, most special first.
 _REASONS: tuple[tuple[type[Exception], Reason, str], ...] = (
     (Http404, Reason.NOT_FOUND, ""),
     (RequestDataTooBig, Reason.INPUT_TOO_LARGE, "The body is larger than 1 MiB."),
     (exceptions.NotAuthenticated, Reason.UNAUTHENTICATED, ""),
     (exceptions.AuthenticationFailed, Reason.UNAUTHENTICATED, ""),
-    (exceptions.NotFound, Reason.NOT_FOUND, "There is nothing here. Check the address and the page."),
+    (exceptions.NotFound, Reason.NOT_FOUND, NOTHING_HERE),
     (exceptions.MethodNotAllowed, Reason.METHOD_NOT_ALLOWED, "This address does not take this method."),
     (exceptions.UnsupportedMediaType, Reason.INVALID, "Send JSON with 'Content-Type: application/json'."),
     (exceptions.NotAcceptable, Reason.INVALID, "Answers are JSON; accept application/json."),
