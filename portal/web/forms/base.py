@@ -39,6 +39,14 @@ class PageForm(forms.Form):
             self.add_error(None, refused.detail)
 
 
+class PasswordField(forms.CharField):
+    """A password; `autocomplete` says which."""
+
+    def __init__(self, *, autocomplete: str = "current-password", **kwargs: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+        super().__init__(max_length=256, strip=False, widget=widget, **kwargs)
+
+
 class CreditsField(forms.CharField):
     """An amount in credits; its value is micro-credits."""
 

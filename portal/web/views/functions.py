@@ -104,6 +104,8 @@ def function(request: HttpRequest, name: str) -> HttpResponse:
     """Show a function: its address, versions, calls and today's spending."""
     found = queries.function_of(account_of(request), name)
     live, versions = found.live_version, queries.versions_of(found)
+    # A meter ends at 1 or more.
+    most = max(1, live.budget_micro_per_day) if live else 1
     shown = {
         "function": found,
         "address": f"{settings.FUNCTIONS_URL}/f/{found.owner.username}/{found.name}",
@@ -112,6 +114,8 @@ def function(request: HttpRequest, name: str) -> HttpResponse:
         "newest": versions.first(),
         "invocations": invocations.invocations_of_function(found)[:_LATEST],
         "spent": invocations.spent_on(found, timezone.now().astimezone(UTC).date()),
+        "most": most,
+        "scarce": most * 4 // 5,
         "delete_form": DeleteForm(),
     }
     return render(request, "web/function.html", shown)
