@@ -11,21 +11,25 @@ def _is_program(request: HttpRequest) -> bool:
     return request.path_info.startswith("/api/")
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
     """Answer what makes no sense: a foreign host name, a header or path that cannot be read."""
     if _is_program(request):
         return problems.plain(request, Reason.INVALID, "The request cannot be read: check its address and host name.")
-    return errors.bad_request(request, exception)
+    return errors.page(request, 400, "Go back, reload the page and try again.")
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
     """Answer what nobody may do so."""
-    return problems.plain(request, Reason.FORBIDDEN) if _is_program(request) else errors.forbidden(request, exception)
+    if _is_program(request):
+        return problems.plain(request, Reason.FORBIDDEN)
+    return errors.page(request, 403, "This account may not do that.")
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
     """Answer what is not there."""
-    return problems.plain(request, Reason.NOT_FOUND) if _is_program(request) else errors.not_found(request, exception)
+    if _is_program(request):
+        return problems.plain(request, Reason.NOT_FOUND, problems.NOTHING_HERE)
+    return errors.page(request, 404, "Check the address. It may also be another account's.")
 
 
 def failed(request: HttpRequest) -> HttpResponse:

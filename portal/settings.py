@@ -51,7 +51,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.web.middleware.PageHeaders",
     "portal.web.middleware.Pages",
 ]
 ROOT_URLCONF = "portal.urls"

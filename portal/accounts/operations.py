@@ -127,18 +127,18 @@ def make_administrator(
     return account
 
 
-def change_password(account: Account, *, old: str, new: str) -> None:
+def change_password(account: Account, *, old_password: str, new_password: str) -> None:
     """Give an account another password; the caller keeps its own session alive.
 
     :raises Invalid: when the old one is wrong or the new one is not good enough.
     """
-    if not account.check_password(old):
+    if not account.check_password(old_password):
         raise Invalid.field("old_password", "This is not your password.")
     try:
-        validate_password(new, account)
+        validate_password(new_password, account)
     except ValidationError as error:
         raise Invalid(fields={"new_password": error.messages}) from error
-    account.set_password(new)
+    account.set_password(new_password)
     account.save(update_fields=["password"])
 
 

@@ -1,5 +1,6 @@
 """Lists: a page at a time, with a cursor, so that no answer grows without bound."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -31,6 +32,8 @@ class AccountList(generics.ListAPIView[M]):
     pagination_class = Pages
     #: What the list holds.
     model: ClassVar[type[Model]]
+    #: Returns what an account may see, in order.
+    rows: ClassVar[Callable[[Account], QuerySet[Any]]]
 
     def get_queryset(self) -> QuerySet[M]:
         """Return what the account may see."""
@@ -40,4 +43,4 @@ class AccountList(generics.ListAPIView[M]):
 
     def visible_to(self, account: Account) -> QuerySet[M]:
         """Return what this account may see, in order."""
-        raise NotImplementedError
+        return type(self).rows(account)

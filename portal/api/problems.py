@@ -8,7 +8,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.errors import PortalError
@@ -30,13 +29,14 @@ class _Told:
     retry_after: int | None = None
 
 
+NOTHING_HERE = "There is nothing here. Check the address and the page."
 #: What Django and REST framework raise, most special first.
 _REASONS: tuple[tuple[type[Exception], Reason, str], ...] = (
     (Http404, Reason.NOT_FOUND, ""),
     (RequestDataTooBig, Reason.INPUT_TOO_LARGE, "The body is larger than 1 MiB."),
     (exceptions.NotAuthenticated, Reason.UNAUTHENTICATED, ""),
     (exceptions.AuthenticationFailed, Reason.UNAUTHENTICATED, ""),
-    (exceptions.NotFound, Reason.NOT_FOUND, "There is nothing here. Check the address and the page."),
+    (exceptions.NotFound, Reason.NOT_FOUND, NOTHING_HERE),
     (exceptions.MethodNotAllowed, Reason.METHOD_NOT_ALLOWED, "This address does not take this method."),
     (exceptions.UnsupportedMediaType, Reason.INVALID, "Send JSON with 'Content-Type: application/json'."),
     (exceptions.NotAcceptable, Reason.INVALID, "Answers are JSON; accept application/json."),
@@ -93,8 +93,3 @@ def plain(request: HttpRequest, reason: Reason, hint: str = "") -> JsonResponse:
     """Return the answer to what never reached a view of the API."""
     body = problem_body(reason, request_id=request_id(request), detail=hint) | {"component": "portal"}
     return JsonResponse(body, status=reason.http_status)
-
-
-def nothing_here(request: Request) -> Response:
-    """Return the answer of an address that does not exist."""
-    return handle(exceptions.NotFound(), {"request": request})

@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from portal.api import schema  # noqa: F401 - makes the OpenAPI extensions known
 from portal.api.views import (
     accounts,
     decisions,
@@ -15,7 +16,6 @@ from portal.api.views import (
     peers,
     providers,
 )
-from portal.api.views.nowhere import Nowhere
 
 app_name = "api"
 urlpatterns = [
@@ -73,5 +73,4 @@ urlpatterns = [
     path("mismatches/<slug:job_id>", governing.Mismatch.as_view()),
     path("mismatches/<slug:job_id>/decision", governing.MismatchDecision.as_view()),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    re_path(r"^", Nowhere.as_view()),
 ]

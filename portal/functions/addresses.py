@@ -2,13 +2,14 @@
 
 import ipaddress
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
 
 from portal.functions.errors import RegistryFailed, RegistryNotAllowed
 
+#: From host and port to the host's addresses; an OSError when it has none.
+Resolver = Callable[[str, int], Sequence[str]]
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 #: All that the internet routes of IPv6, and what of it is a tunnel to an IPv4 address somewhere else.
@@ -40,16 +41,6 @@ class Target:
         return f"{self.scheme}://{host}:{self.port}"
 
 
-class Resolver(Protocol):
-    """Looks names up."""
-
-    def __call__(self, host: str, port: int, /) -> Sequence[str]:
-        """Return the addresses of a host.
-
-        :raises OSError: when it has none.
-        """
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegistryList:
     """The registries that the administrator allows, wherever they are: `host:port` to scheme."""
@@ -64,15 +55,6 @@ class RegistryList:
             scheme, separator, authority = item.rpartition("://")
             schemes[authority.rstrip("/")] = scheme if separator else "https"
         return cls(schemes=schemes)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The registries as agents are told of them: `host:port`."""
-        return tuple(self.schemes)
-
-    def scheme_of(self, authority: str) -> str | None:
-        """Return how to talk to a registry on the list; None for one that is not."""
-        return self.schemes.get(authority)
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
@@ -105,7 +87,7 @@ def locate(scheme: str, authority: str, *, allowed: RegistryList, resolve: Resol
     :raises RegistryFailed: when its name has no address.
     """
     host, _, port_text = authority.partition(":")
-    listed = allowed.scheme_of(authority)
+    listed = allowed.schemes.get(authority)
     if scheme != (listed or "https"):
         raise RegistryNotAllowed(f"{scheme}://{authority} is not used: only HTTPS, or what the administrator allows.")
     port = int(port_text) if port_text else {"https": 443, "http": 80}[scheme]

@@ -32,11 +32,6 @@ class ImageLink:
         """What a registry is asked for."""
         return self.digest or self.tag
 
-    @property
-    def host(self) -> str:
-        """The registry's host name."""
-        return self.registry.partition(":")[0]
-
     def pinned(self, digest: str) -> str:
         """Return the link of exactly this content: what providers run."""
         return f"{self.registry}/{self.repository}@{digest}"

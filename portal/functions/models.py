@@ -6,7 +6,7 @@ from django.db import models
 
 from portal.accounts.models import Account
 from portal.accounts.names import validate_name
-from wire.limits import Limits
+from wire.limits import BOUNDS, Limits
 
 
 class FunctionState(models.TextChoices):
@@ -100,11 +100,4 @@ class FunctionVersion(models.Model):
     @property
     def limits(self) -> Limits:
         """The version's limits as they travel in a ticket."""
-        return Limits(
-            memory_mb=self.memory_mb,
-            cpu_millis=self.cpu_millis,
-            timeout_ms=self.timeout_ms,
-            processes=self.processes,
-            input_bytes=self.input_bytes,
-            output_bytes=self.output_bytes,
-        )
+        return Limits(**{name: getattr(self, name) for name in BOUNDS})

@@ -70,23 +70,10 @@ def add_version(function: Function, *, draft: VersionDraft, registry: Registry, 
 def _create_version(
     function: Function, *, draft: VersionDraft, pinned: PinnedImage, number: int, now: datetime
 ) -> FunctionVersion:
-    columns: dict[str, Any] = {
-        "image_link": draft.image_link,
-        "image": pinned.image,
-        "image_bytes": pinned.size,
-        "architecture": pinned.architecture,
-        "mode": draft.mode,
-        "environment": dict(draft.environment),
-        "output_type": draft.output_type,
-        "price_ceiling_nano_per_ms": draft.price_ceiling_nano_per_ms,
-        "access": draft.access,
-        "get_allowed": draft.get_allowed,
-        "rate_per_minute": draft.rate_per_minute,
-        "budget_micro_per_day": draft.budget_micro_per_day,
-    }
-    return FunctionVersion.objects.create(
-        function=function, number=number, created_at=now, **columns, **asdict(draft.limits)
-    )
+    columns = asdict(draft)
+    columns |= columns.pop("limits")
+    columns |= {"image": pinned.image, "image_bytes": pinned.size, "architecture": pinned.architecture}
+    return FunctionVersion.objects.create(function=function, number=number, created_at=now, **columns)
 
 
 def publish(function: Function, *, version: FunctionVersion) -> Function:

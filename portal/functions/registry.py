@@ -36,10 +36,6 @@ class HttpRegistry:
         self._seconds = seconds
 
     def pin(self, link: ImageLink, architecture: str) -> PinnedImage:
-        """Return the image behind a link for an architecture.
-
-        :raises ImageRefused: of the kind that says what is wrong.
-        """
         return asyncio.run(self._pin_in_time(link, architecture))
 
     async def _pin_in_time(self, link: ImageLink, architecture: str) -> PinnedImage:
@@ -95,7 +91,7 @@ class _Session:
 
     async def get(self, path: str) -> _Answer:
         authority = _API_HOSTS.get(self.link.registry, self.link.registry)
-        scheme = self.allowed.scheme_of(authority) or "https"
+        scheme = self.allowed.schemes.get(authority, "https")
         url = f"{scheme}://{authority}/v2/{self.link.repository}/{path}"
         answer = await self._follow(url)
         if answer.status == HTTPStatus.UNAUTHORIZED and not self.token:

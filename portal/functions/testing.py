@@ -18,7 +18,6 @@ class FakeRegistry:
             self._images.setdefault((name, reference), {})[architecture] = image
 
     def pin(self, link: ImageLink, architecture: str) -> PinnedImage:
-        """Return the image behind a link for an architecture."""
         found = self._images.get((f"{link.registry}/{link.repository}", link.reference))
         if found is None:
             raise ImageMissing("The registry has no such image, or does not show it without a login.")

@@ -32,16 +32,6 @@ class StoredInvocation:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredResult:
-    """An output that is still kept, and the job that made it."""
-
-    job_id: str
-    output: bytes
-    run_ms: int
-    cost_micro: int
-
-
 class Records(Protocol):
     """The database, as the gateway sees it. Each call may raise `CallRefused`: overloaded or unavailable."""
 
@@ -54,8 +44,8 @@ class Records(Protocol):
     async def invocation(self, invocation_id: UUID) -> StoredInvocation | None:
         """Return an invocation; None when there is none."""
 
-    async def result(self, invocation_id: UUID) -> StoredResult | None:
-        """Return an invocation's result; None when it has none, or none any more."""
+    async def result(self, invocation_id: UUID) -> InvocationReply | None:
+        """Return the reply of an invocation that succeeded; None when it has none, or none any more."""
 
     async def close(self) -> None:
         """Close all connections."""

@@ -27,20 +27,16 @@ class RabbitBroker:
 
     @property
     def replies_to(self) -> str:
-        """The queue on which this gateway hears replies."""
         return self._replies_to
 
     @property
     def ready(self) -> bool:
-        """Whether an invocation can be sent now."""
         return self._connection.connected and not self._connection.here.blocked
 
     async def start(self) -> None:
-        """Begin to connect, and stay connected until stopped; does not wait for it."""
         self._task = asyncio.create_task(self._connection.stay(self._prepare, lambda _: BROKER_READY.set(1)))
 
     async def stop(self) -> None:
-        """Close the connection."""
         if self._task is None:
             return
         self._task.cancel()
@@ -48,7 +44,6 @@ class RabbitBroker:
         self._task = None
 
     async def send(self, request: InvocationRequest, *, expires_ms: int) -> None:
-        """Put a request into the invocations queue; return once the broker has it."""
         session = self._connection.here
         if session.blocked:
             raise BrokerUnavailable("the broker is blocked")

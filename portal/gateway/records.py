@@ -15,9 +15,11 @@ from portal.accounts.operations import authenticate_token
 from portal.functions.models import Access
 from portal.functions.queries import Endpoint, find_endpoint
 from portal.gateway.errors import CallRefused
-from portal.gateway.ports import StoredInvocation, StoredResult
-from portal.invocations.queries import find_invocation, find_result
+from portal.gateway.ports import StoredInvocation
+from portal.invocations.models import Invocation
+from portal.invocations.queries import find_result
 from scheduler.states import InvocationState
+from wire.messages import InvocationReply
 from wire.money import bill
 from wire.problems import Reason
 
@@ -36,19 +38,15 @@ class DatabaseRecords:
         self._pending = 0
 
     async def endpoint(self, address: tuple[str, str]) -> Endpoint | None:
-        """Return what answers at `/f/<developer>/<function>`; None when nothing does."""
         return await self._read(lambda: find_endpoint(*address))
 
     async def account_of(self, token: str) -> UUID | None:
-        """Return the account that a token acts for; None when it acts for nobody."""
         return await self._read(lambda: _account_of(token))
 
     async def invocation(self, invocation_id: UUID) -> StoredInvocation | None:
-        """Return an invocation; None when there is none."""
         return await self._read(lambda: _invocation(invocation_id))
 
-    async def result(self, invocation_id: UUID) -> StoredResult | None:
-        """Return an invocation's result; None when it has none, or none any more."""
+    async def result(self, invocation_id: UUID) -> InvocationReply | None:
         return await self._read(lambda: _result(invocation_id))
 
     async def close(self) -> None:
@@ -91,7 +89,8 @@ def _account_of(token: str) -> UUID | None:
 
 
 def _invocation(invocation_id: UUID) -> StoredInvocation | None:
-    invocation = find_invocation(invocation_id)
+    found = Invocation.objects.filter(id=invocation_id).defer("input")
+    invocation = found.select_related("version__function").first()
     if invocation is None:
         return None
     return StoredInvocation(
@@ -107,11 +106,16 @@ def _invocation(invocation_id: UUID) -> StoredInvocation | None:
     )
 
 
-def _result(invocation_id: UUID) -> StoredResult | None:
+def _result(invocation_id: UUID) -> InvocationReply | None:
     found = find_result(invocation_id)
     if found is None:
         return None
     result, job = found
     owed = bill(job, claimed_ms=job.claimed_ms, observed_ms=job.observed_ms)
-    cost = owed if job.cost_micro is None else job.cost_micro
-    return StoredResult(job_id=job.id, output=bytes(result.output), run_ms=job.claimed_ms or 0, cost_micro=cost)
+    return InvocationReply(
+        invocation_id=str(invocation_id),
+        job_id=job.id,
+        output=bytes(result.output),
+        run_ms=job.claimed_ms or 0,
+        cost_micro=owed if job.cost_micro is None else job.cost_micro,
+    )

@@ -7,7 +7,7 @@ from portal.gateway.callers import Callers
 from portal.gateway.errors import CallRefused
 from portal.gateway.http.answers import failure, ok, success
 from portal.gateway.http.exchange import HttpAnswer, Request
-from portal.gateway.http.routing import AskResult, AskStatus, status_path
+from portal.gateway.http.routing import AskInvocation, status_path
 from portal.gateway.ports import Records, StoredInvocation
 from scheduler.states import InvocationState
 from wire.messages import InvocationReply
@@ -21,7 +21,7 @@ class Results:
         self._records = records
         self._callers = callers
 
-    async def answer(self, request: Request, route: AskStatus | AskResult) -> HttpAnswer:
+    async def answer(self, request: Request, route: AskInvocation) -> HttpAnswer:
         """Return status or result to who may have it.
 
         :raises CallRefused: to everybody else, and when there is none.
@@ -32,9 +32,7 @@ class Results:
         if invocation is None:
             raise CallRefused(Reason.NOT_FOUND)
         await self._check_access(request, invocation)
-        if isinstance(route, AskStatus):
-            return ok(_status(invocation))
-        return await self._result(invocation)
+        return await self._result(invocation) if route.wants_result else ok(_status(invocation))
 
     async def late(self, invocation_id: UUID) -> HttpAnswer | None:
         """Return how an invocation ended whose reply did not come; None while it is pending."""
@@ -58,17 +56,10 @@ class Results:
         if invocation.state == InvocationState.FAILED:
             reply = InvocationReply(invocation_id=str(invocation.invocation_id))
             return failure(reply, Reason(invocation.reason))
-        result = await self._records.result(invocation.invocation_id)
-        if result is None:
+        kept = await self._records.result(invocation.invocation_id)
+        if kept is None:
             raise CallRefused(Reason.NOT_FOUND, "The result is no longer kept.")
-        reply = InvocationReply(
-            invocation_id=str(invocation.invocation_id),
-            job_id=result.job_id,
-            output=result.output,
-            run_ms=result.run_ms,
-            cost_micro=result.cost_micro,
-        )
-        return success(reply, invocation.output_type)
+        return success(kept, invocation.output_type)
 
 
 def _status(invocation: StoredInvocation) -> dict[str, object]:

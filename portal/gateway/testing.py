@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from portal.functions.queries import Endpoint
-from portal.gateway.ports import OnReply, StoredInvocation, StoredResult
+from portal.gateway.ports import OnReply, StoredInvocation
 from scheduler.errors import BrokerUnavailable, QueueFull
 from wire import names
 from wire.messages import InvocationReply, InvocationRequest
@@ -37,15 +37,12 @@ class InMemoryBroker:
     sent: list[InvocationRequest] = field(default_factory=list)
 
     async def start(self) -> None:
-        """Begin to connect."""
         self.ready = True
 
     async def stop(self) -> None:
-        """Close the connection."""
         self.ready = False
 
     async def send(self, request: InvocationRequest, *, expires_ms: int) -> None:
-        """Put a request into the invocations queue; return once the broker has it."""
         if not self.ready or expires_ms <= 0:
             raise BrokerUnavailable
         if len(self.sent) >= self.capacity:
@@ -62,26 +59,22 @@ class InMemoryRecords:
     endpoints: dict[tuple[str, str], Endpoint] = field(default_factory=dict)
     accounts: dict[str, UUID] = field(default_factory=dict)
     invocations: dict[UUID, StoredInvocation] = field(default_factory=dict)
-    results: dict[UUID, StoredResult] = field(default_factory=dict)
+    results: dict[UUID, InvocationReply] = field(default_factory=dict)
     #: Every look-up that was made.
     asked: list[str] = field(default_factory=list)
 
     async def endpoint(self, address: tuple[str, str]) -> Endpoint | None:
-        """Return what answers at `/f/<developer>/<function>`; None when nothing does."""
         self.asked.append("/".join(address))
         return self.endpoints.get(address)
 
     async def account_of(self, token: str) -> UUID | None:
-        """Return the account that a token acts for; None when it acts for nobody."""
         self.asked.append("token")
         return self.accounts.get(token)
 
     async def invocation(self, invocation_id: UUID) -> StoredInvocation | None:
-        """Return an invocation; None when there is none."""
         return self.invocations.get(invocation_id)
 
-    async def result(self, invocation_id: UUID) -> StoredResult | None:
-        """Return an invocation's result; None when it has none, or none any more."""
+    async def result(self, invocation_id: UUID) -> InvocationReply | None:
         return self.results.get(invocation_id)
 
     async def close(self) -> None:

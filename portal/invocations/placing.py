@@ -15,7 +15,7 @@ from portal.moments import moment
 from portal.outbox.operations import Outgoing, enqueue_all
 from scheduler.states import OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import PlaceJob, StoreInvocation, Verdict
-from wire.ledger.operations import CreateJob, operation_id_of
+from wire.ledger.operations import ConfirmResult, CreateJob, SubmitReceipt, SupersedeJob, operation_id_of
 
 K = TypeVar("K")
 
@@ -31,6 +31,12 @@ class Budget(NamedTuple):
 def day_of(at: datetime) -> date:
     """Return the day (UTC) on whose budget a job placed at this time counts."""
     return at.astimezone(UTC).date()
+
+
+def of_job(arguments: CreateJob | SubmitReceipt | ConfirmResult | SupersedeJob) -> Outgoing:
+    """Return what goes to the ledger about a job, once of each kind."""
+    job_id = arguments.job_id
+    return Outgoing(operation_id=operation_id_of(type(arguments), job_id), arguments=arguments, subject=job_id)
 
 
 def store_invocations(changes: Sequence[StoreInvocation]) -> list[Verdict]:
@@ -186,18 +192,19 @@ def _job(change: PlaceJob, term: int) -> Job:
 
 
 def _creation(change: PlaceJob) -> Outgoing:
-    arguments = CreateJob(
-        job_id=change.job_id,
-        invocation_id=str(change.invocation_id),
-        replicas=1,
-        developer_id=str(change.version.developer_id),
-        provider_id=str(change.provider_id),
-        version_id=str(change.version.version_id),
-        price_nano_per_ms=change.price_nano_per_ms,
-        max_ms=change.max_ms,
-        max_cost_micro=change.max_cost_micro,
-        ticket_digest=change.ticket_digest,
-        pay_until_ms=change.pay_until_ms,
-        placed_at_ms=change.placed_at_ms,
+    return of_job(
+        CreateJob(
+            job_id=change.job_id,
+            invocation_id=str(change.invocation_id),
+            replicas=1,
+            developer_id=str(change.version.developer_id),
+            provider_id=str(change.provider_id),
+            version_id=str(change.version.version_id),
+            price_nano_per_ms=change.price_nano_per_ms,
+            max_ms=change.max_ms,
+            max_cost_micro=change.max_cost_micro,
+            ticket_digest=change.ticket_digest,
+            pay_until_ms=change.pay_until_ms,
+            placed_at_ms=change.placed_at_ms,
+        )
     )
-    return Outgoing(operation_id=operation_id_of(CreateJob, change.job_id), arguments=arguments, subject=change.job_id)

@@ -11,12 +11,12 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portal.invocations.models import Invocation, Job, Result
-from portal.invocations.placing import give_back
+from portal.invocations.placing import give_back, of_job
 from portal.moments import moment
 from portal.outbox.operations import Outgoing, enqueue_all
 from scheduler.states import JOB_MOVES, OPEN_JOB_STATES, InvocationState, JobState
 from scheduler.store.changes import AcceptJob, EndInvocation, FailJob, FinishJob, StartJob, Verdict
-from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob, operation_id_of
+from wire.ledger.operations import ConfirmResult, SubmitReceipt, SupersedeJob
 from wire.money import bill
 from wire.problems import Reason
 
@@ -190,27 +190,14 @@ def _result(change: FinishJob, now: datetime) -> Result:
 
 
 def _proof(change: FinishJob) -> tuple[Outgoing, Outgoing]:
-    confirmation = ConfirmResult(
-        job_id=change.job_id, output_digest=change.output_digest, observed_ms=change.observed_ms
-    )
-    return _receipt(change.job_id, change.receipt), Outgoing(
-        operation_id=operation_id_of(ConfirmResult, change.job_id), arguments=confirmation, subject=change.job_id
-    )
-
-
-def _receipt(job_id: str, receipt: str) -> Outgoing:
-    return Outgoing(
-        operation_id=operation_id_of(SubmitReceipt, job_id),
-        arguments=SubmitReceipt(job_id=job_id, receipt=receipt),
-        subject=job_id,
-    )
+    job_id = change.job_id
+    confirmation = ConfirmResult(job_id=job_id, output_digest=change.output_digest, observed_ms=change.observed_ms)
+    return of_job(SubmitReceipt(job_id=job_id, receipt=change.receipt)), of_job(confirmation)
 
 
 def _release(change: FailJob) -> list[Outgoing]:
     """Release what a job holds: by its receipt, and should the ledger refuse that one, by superseding all the same."""
-    superseded = Outgoing(
-        operation_id=operation_id_of(SupersedeJob, change.job_id),
-        arguments=SupersedeJob(job_id=change.job_id),
-        subject=change.job_id,
-    )
-    return [_receipt(change.job_id, change.receipt), superseded] if change.receipt else [superseded]
+    superseded = of_job(SupersedeJob(job_id=change.job_id))
+    if not change.receipt:
+        return [superseded]
+    return [of_job(SubmitReceipt(job_id=change.job_id, receipt=change.receipt)), superseded]

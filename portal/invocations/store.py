@@ -34,16 +34,24 @@ from wire.messages import InvocationReply
 
 SCHEDULER = "scheduler"
 
-#: Changes of one kind are made together. In this order, which is the one in which they follow each other in the life
-#: of an invocation.
-_ORDER: tuple[type[Any], ...] = (StoreInvocation, FailJob, PlaceJob, AcceptJob, StartJob, FinishJob, EndInvocation)
+#: Changes of one kind are made together, by the scheduler's term. In this order, which is the one in which they follow
+#: each other in the life of an invocation.
+_MAKERS: dict[type[Any], Callable[[Sequence[Any], int], Sequence[Verdict]]] = {
+    StoreInvocation: lambda changes, _: placing.store_invocations(changes),
+    FailJob: lambda changes, _: progress.fail_jobs(changes),
+    PlaceJob: lambda changes, term: placing.place_jobs(changes, term=term),
+    AcceptJob: lambda changes, _: progress.accept_jobs(changes),
+    StartJob: lambda changes, _: progress.start_jobs(changes),
+    FinishJob: lambda changes, _: progress.finish_jobs(changes),
+    EndInvocation: lambda changes, _: progress.end_invocations(changes),
+}
+_ORDER = tuple(_MAKERS)
 
 
 class DjangoStore:
     """Jobs and invocations in the database; every write holds the scheduler's term."""
 
     def take_over(self, *, now_ms: int) -> TakeOver:
-        """Begin a new term and return what is open."""
         with _reachable(), transaction.atomic():
             term = leadership.take_over(SCHEDULER, now=moment(now_ms))
             return TakeOver(
@@ -51,13 +59,11 @@ class DjangoStore:
             )
 
     def version(self, version_id: UUID) -> VersionSpec | None:
-        """Return a version that is live or was."""
         with _reachable():
             found = FunctionVersion.objects.filter(id=version_id).select_related("function").first()
             return _version(found) if found else None
 
     def providers(self) -> Sequence[ProviderSpec]:
-        """Return all providers that are not revoked."""
         fields = ("id", "owner_id", "signing_key_pem", "queue_secret")
         with _reachable():
             rows = Provider.objects.filter(state=ProviderState.ACTIVE).values_list(*fields)
@@ -67,36 +73,31 @@ class DjangoStore:
             ]
 
     def apply(self, term: int, changes: Sequence[Change]) -> Sequence[Verdict]:
-        """Make all changes in one database transaction."""
         verdicts: dict[int, Verdict] = {}
         with self._writing(term):
             lock_balances(str(change.version.developer_id) for change in changes if isinstance(change, PlaceJob))
             for group in groups(changes):
-                for kind in _ORDER:
+                for kind, make in _MAKERS.items():
                     positions = [position for position in group if type(changes[position]) is kind]
-                    made = _make(kind, [changes[position] for position in positions], term) if positions else []
+                    made = make([changes[position] for position in positions], term) if positions else []
                     verdicts |= dict(zip(positions, made, strict=True))
         return [verdicts[position] for position in range(len(changes))]
 
     def job_invocation(self, job_id: str) -> UUID | None:
-        """Return whose job this is, whatever its state."""
         with _reachable():
             return Job.objects.filter(id=job_id).values_list("invocation_id", flat=True).first()
 
     def outcome(self, invocation_id: UUID) -> InvocationReply | None:
-        """Return how an invocation ended."""
         with _reachable():
             return open_work.outcome(invocation_id)
 
     def seen(self, term: int, providers: Sequence[SeenProvider]) -> None:
-        """Store what heartbeats said, for people to see."""
         with self._writing(term):
             for item in providers:
                 provider = Provider.objects.filter(id=item.provider_id)
                 provider.update(last_seen_at=moment(item.seen_at_ms), **asdict(item.report))
 
     def clean_up(self, term: int, *, now_ms: int) -> int:
-        """Delete some results that have expired."""
         with self._writing(term):
             return operations.delete_expired_results(moment(now_ms))
 
@@ -125,22 +126,6 @@ def groups(changes: Sequence[Change]) -> Iterator[list[int]]:
         group.append(position)
         latest[subject] = rank
     yield group
-
-
-def _make(kind: type[Change], changes: Sequence[Any], term: int) -> Sequence[Verdict]:
-    if kind is PlaceJob:
-        return placing.place_jobs(changes, term=term)
-    return _MAKERS[kind](changes)
-
-
-_MAKERS: dict[type[Any], Callable[[Sequence[Any]], Sequence[Verdict]]] = {
-    StoreInvocation: placing.store_invocations,
-    AcceptJob: progress.accept_jobs,
-    StartJob: progress.start_jobs,
-    FinishJob: progress.finish_jobs,
-    FailJob: progress.fail_jobs,
-    EndInvocation: progress.end_invocations,
-}
 
 
 def _invocation_of(change: Change) -> UUID:

@@ -46,18 +46,13 @@ class Registrar(Protocol):
     def root_pem(self) -> str:
         """The root certificate of the organisation's authority."""
 
-    def certify(self, member: Member, request_pem: str) -> str:
+    def certify(self, member: Member, request_pem: str, *, hosts: tuple[str, ...] = ()) -> str:
         """Return a certificate in PEM for the key of a certificate request; a repeat returns another one.
+
+        With hosts it is a TLS certificate, for a node that answers at these.
 
         :raises RequestInvalid: when the request is not by a P-256 key, for this name and for nothing else.
         :raises MemberExpelled: when the member was expelled.
-        """
-
-    def certify_server(self, member: Member, request_pem: str, hosts: tuple[str, ...]) -> str:
-        """Return a TLS certificate in PEM for a node that answers at these hosts.
-
-        :raises RequestInvalid: as `certify`.
-        :raises MemberExpelled: as `certify`.
         """
 
     def expel(self, member: Member) -> None:

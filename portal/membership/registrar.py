@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from fabric_client.authority import NO_SUCH_NAME, NOT_AUTHENTICATED, REVOKED, AuthorityClient, Registration
 from fabric_client.errors import AuthorityRefused, AuthorityUnavailable, BadIdentity
@@ -17,19 +16,12 @@ from portal.membership.errors import MemberExpelled, RegistrarRefused, Registrar
 from portal.membership.ports import Kind, Member
 from portal.membership.requests import checked
 
-
-class _Place(NamedTuple):
-    """What a kind of members is at the CA."""
-
-    kind: str
-    affiliation: str
-
-
-_PLACES: Mapping[Kind, _Place] = {
-    Kind.PROVIDER: _Place("client", "participants"),
-    Kind.OPERATOR: _Place("client", "participants.readers"),
-    # Not of the type `peer`: it has the ledger and attests, and its endorsement counts for nobody.
-    Kind.NODE: _Place("client", "participants.readers"),
+#: Of every member. A node is not of the type `peer`: it has the ledger and attests, its endorsement counts for nobody.
+_TYPE = "client"
+_AFFILIATIONS: Mapping[Kind, str] = {
+    Kind.PROVIDER: "participants",
+    Kind.OPERATOR: "participants.readers",
+    Kind.NODE: "participants.readers",
 }
 _EXPELLED = frozenset({NOT_AUTHENTICATED, REVOKED})
 
@@ -45,36 +37,18 @@ class FabricRegistrar:
 
     @property
     def msp_id(self) -> str:
-        """What Fabric calls the organisation."""
         return self.profile.msp_id
 
     @cached_property
     def root_pem(self) -> str:
-        """The root certificate of the organisation's authority."""
         with _in_our_words():
             return _read(self.profile.tls_root)
 
-    def certify(self, member: Member, request_pem: str) -> str:
-        """Return a certificate in PEM for the key of a certificate request."""
-        return self._certified(member, request_pem)
-
-    def certify_server(self, member: Member, request_pem: str, hosts: tuple[str, ...]) -> str:
-        """Return a TLS certificate in PEM for a node that answers at these hosts."""
-        return self._certified(member, request_pem, hosts=hosts, profile="tls")
-
-    def expel(self, member: Member) -> None:
-        """Revoke all of a member's certificates, for good; harmless when it has none."""
-        with _in_our_words(), self._authority() as authority:
-            try:
-                authority.revoke(self._identity, member.name)
-            except AuthorityRefused as refused:
-                if NO_SUCH_NAME not in refused.codes:
-                    raise
-
-    def _certified(self, member: Member, request_pem: str, *, hosts: tuple[str, ...] = (), profile: str = "") -> str:
+    def certify(self, member: Member, request_pem: str, *, hosts: tuple[str, ...] = ()) -> str:
         checked(member, request_pem)
-        place, password = _PLACES[member.kind], self._password(member)
-        wanted = Registration(name=member.name, kind=place.kind, password=password, affiliation=place.affiliation)
+        affiliation, password = _AFFILIATIONS[member.kind], self._password(member)
+        profile = "tls" if hosts else ""
+        wanted = Registration(name=member.name, kind=_TYPE, password=password, affiliation=affiliation)
         with _in_our_words(), self._authority() as authority:
             authority.register(self._identity, wanted)
             try:
@@ -83,6 +57,14 @@ class FabricRegistrar:
                 if refused.codes & _EXPELLED:
                     raise MemberExpelled from refused
                 raise
+
+    def expel(self, member: Member) -> None:
+        with _in_our_words(), self._authority() as authority:
+            try:
+                authority.revoke(self._identity, member.name)
+            except AuthorityRefused as refused:
+                if NO_SUCH_NAME not in refused.codes:
+                    raise
 
     def _authority(self) -> AuthorityClient:
         return AuthorityClient(self.profile.address, Path(self.profile.tls_root))

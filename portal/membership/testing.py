@@ -30,29 +30,19 @@ class InMemoryRegistrar:
 
     @property
     def root_pem(self) -> str:
-        """The root certificate of the organisation's authority."""
         request = x509.CertificateSigningRequestBuilder().subject_name(_ROOT).sign(self.key.key, hashes.SHA256())
         return self._issued(request, is_authority=True)
 
-    def certify(self, member: Member, request_pem: str) -> str:
-        """Return a certificate in PEM for the key of a certificate request."""
-        return self._certified(member, request_pem)
-
-    def certify_server(self, member: Member, request_pem: str, hosts: tuple[str, ...]) -> str:
-        """Return a TLS certificate in PEM for a node that answers at these hosts."""
-        return self._certified(member, request_pem, hosts)
-
-    def expel(self, member: Member) -> None:
-        """Revoke all of a member's certificates, for good; harmless when it has none."""
-        self._answer()
-        self.expelled.add(member.name)
-
-    def _certified(self, member: Member, request_pem: str, hosts: tuple[str, ...] = ()) -> str:
+    def certify(self, member: Member, request_pem: str, *, hosts: tuple[str, ...] = ()) -> str:
         request = checked(member, request_pem)
         self._answer()
         if member.name in self.expelled:
             raise MemberExpelled
         return self._issued(request, hosts)
+
+    def expel(self, member: Member) -> None:
+        self._answer()
+        self.expelled.add(member.name)
 
     def _issued(
         self, request: x509.CertificateSigningRequest, hosts: tuple[str, ...] = (), *, is_authority: bool = False

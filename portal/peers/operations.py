@@ -1,5 +1,6 @@
 """Writes on peers and join codes."""
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import uuid5
 
@@ -7,19 +8,23 @@ from django.db import IntegrityError, transaction
 
 from portal.accounts import throttle
 from portal.accounts.models import Account, Role
-from portal.accounts.operations import require_role
+from portal.accounts.operations import require_administrator, require_role, withdraw_role
 from portal.accounts.throttle import Attempt
 from portal.books.records import record
-from portal.governance.operators import ask_to_be_operator
-from portal.peers import hosts
-from portal.peers.errors import AnotherOperatorKey, OperatorKeyKnown
+from portal.governance import approving
+from portal.governance.errors import RequestMovedOn
+from portal.governance.operators import ask_to_be_operator, open_request
+from portal.membership.ports import Kind, Member, Registrar
+from portal.peers.errors import AnotherOperatorKey, JoinStatementInvalid, NoNetwork, OperatorKeyKnown
 from portal.peers.models import JoinCode, Peer
 from portal.peers.network import KnownNetwork
 from portal.peers.statements import JoinApplication
 from portal.providers.codes import NewCode, claim_code, make_code
-from wire.joining import JoinKit, plain_host
+from wire.joining import JoinKit, is_loopback, operator_name, plain_host
 from wire.ledger import keys
 from wire.ledger.records import Operator, PinnedKey
+
+_EXPELLED = "Expelled from the network."
 
 
 def create_join_code(owner: Account, *, now: datetime) -> NewCode[JoinCode]:
@@ -49,14 +54,26 @@ def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) 
     """
     key = application.key
     with throttle.failures(Attempt.ENROLMENT, application.address, now), transaction.atomic():
-        code = claim_code(JoinCode.objects.all(), digest=application.code_digest, key_id=key.key_id, now=now)
+        code = claim_code(JoinCode.objects.all(), digest=application.said.code_digest, key_id=key.key_id, now=now)
         owner = code.owner
         require_role(owner, Role.PEER)
-        hosts.require_own(plain_host(application.said.host), owner=owner, network=network)
+        _require_own_host(plain_host(application.said.host), owner=owner, network=network)
         peer = _joined(application, owner, now)
         JoinCode.objects.filter(id=code.pk).update(peer=peer)
         ask_to_be_operator(owner, public_key_pem=key.pem, request_id=uuid5(owner.id, f"join {code.pk}"), now=now)
     return _kit(application, peer, network)
+
+
+def _require_own_host(host: str, *, owner: Account, network: KnownNetwork) -> None:
+    """Go on only with a host at which neither the network's own nodes nor another operator's answer.
+
+    A TLS certificate for such a one would let its holder answer in the other's place. A machine's name for itself is
+    nobody's: there all can be tried out on one machine.
+    """
+    others = Peer.objects.exclude(owner=owner).filter(host=host)
+    if not is_loopback(host) and (host in network.hosts or others.exists()):
+        problem = "host: another node of the network answers there. Use a name or address of this machine alone."
+        raise JoinStatementInvalid(fields={"statement": [problem]})
 
 
 def _joined(application: JoinApplication, owner: Account, now: datetime) -> Peer:
@@ -102,8 +119,33 @@ def _kit(application: JoinApplication, peer: Peer, network: KnownNetwork) -> Joi
         root_pem=registrar.root_pem,
         operator_certificate_pem=registrar.certify(application.operator, said.operator_request),
         peer_certificate_pem=registrar.certify(application.peer, said.peer_request),
-        tls_certificate_pem=registrar.certify_server(application.peer, said.tls_request, (peer.host,)),
+        tls_certificate_pem=registrar.certify(application.peer, said.tls_request, hosts=(peer.host,)),
         genesis=network.genesis,
         peers=network.peers,
         orderer_roots=network.orderer_roots,
     )
+
+
+def expel(owner: Account, *, by: Account, registrar: Registrar | None, now: datetime) -> None:
+    """Take an account's role as peer, and revoke the certificates of all its machines, for good; safe to repeat.
+
+    The network goes by it once the revocation list is published. It is let in again with other keys only.
+
+    :raises AdministratorsOnly: when `by` is none.
+    :raises OwnMoney: when it is the administrator's own account that waits to be taken in.
+    :raises NoNetwork: when nobody admits or expels here.
+    :raises RegistrarUnavailable: when the network's authority does not answer; repeat it.
+    """
+    require_administrator(by)
+    if registrar is None:
+        raise NoNetwork
+    if waiting := open_request(owner):
+        # One that is decided goes on; the ledger's operator has no certificate then.
+        with suppress(RequestMovedOn):
+            approving.refuse(waiting, by=by, reason=_EXPELLED, now=now)
+    # First, so that no machine joins meanwhile.
+    withdraw_role(owner, role=Role.PEER, by=by, now=now)
+    for peer in Peer.objects.filter(owner=owner):
+        registrar.expel(Member(kind=Kind.OPERATOR, name=operator_name(peer.operator_key_id)))
+        registrar.expel(Member(kind=Kind.NODE, name=peer.name))
+        peer.delete()

@@ -64,16 +64,6 @@ class OperatorView:
         return sum(line.share_micro for line in self.epochs)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Alarm:
-    """An operator whose peer has other blocks than the controller."""
-
-    account_id: str
-    epoch: int
-    at: datetime
-    block_hash: str
-
-
 def peers_of(owner: Account) -> QuerySet[Peer]:
     """Return an owner's peers, newest first."""
     return Peer.objects.filter(owner=owner).order_by("-joined_at")
@@ -114,14 +104,10 @@ def operators() -> list[OperatorView]:
     return [operator(account) for account in accounts[:_MOST_OPERATORS]]
 
 
-def alarms() -> list[Alarm]:
-    """Return the newest contradictions of the controller's checkpoints: for administrators."""
+def alarms() -> QuerySet[LedgerEvent]:
+    """Return where operators' peers had other blocks than the controller, newest first: for administrators."""
     owners = [str(owner) for owner in Peer.objects.values_list("owner_id", flat=True).distinct()[:_MOST_OPERATORS]]
-    events = LedgerEvent.objects.filter(subject__in=owners, name=EPOCH_CONTRADICTED).order_by("-id")[:_MOST_ALARMS]
-    return [
-        Alarm(account_id=event.subject, epoch=event.body["epoch"], at=event.at, block_hash=event.body["block_hash"])
-        for event in events
-    ]
+    return LedgerEvent.objects.filter(subject__in=owners, name=EPOCH_CONTRADICTED).order_by("-id")[:_MOST_ALARMS]
 
 
 def _state(account: Account, registered: Operator | None, newest: Epoch | None, epochs: Sequence[EpochLine]) -> str:

@@ -24,7 +24,6 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 class JoinApplication:
     """A verified statement: its sender holds the code and the operator's key."""
 
-    code_digest: str
     key: PublicKey
     operator: Member
     peer: Member
@@ -57,9 +56,7 @@ def read_join_application(code: str, statement: str, *, address: str) -> JoinApp
         checked(member, request)
     if _key_id(said.operator_request) != key.key_id:
         raise _invalid("operator_request: expected a request by the key that signs the statement")
-    return JoinApplication(
-        code_digest=said.code_digest, key=key, operator=operator, peer=peer, said=said, address=address
-    )
+    return JoinApplication(key=key, operator=operator, peer=peer, said=said, address=address)
 
 
 def _key_id(request_pem: str) -> str:

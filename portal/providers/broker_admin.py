@@ -85,7 +85,6 @@ class RabbitAdmin:
         )
 
     def set_up(self) -> None:
-        """Make the virtual host, the exchange and the controller's queues."""
         self._put(f"vhosts/{self._vhost}")
         everything = {"configure": _EVERYTHING, "write": _EVERYTHING, "read": _EVERYTHING}
         self._put(f"permissions/{self._vhost}/{quote(self._user, safe='')}", everything)
@@ -94,7 +93,6 @@ class RabbitAdmin:
             self._declare(queue)
 
     def grant(self, access: ProviderAccess) -> None:
-        """Make a provider's queues and its user, who may do exactly what an agent has to."""
         user = names.broker_user(access.provider_id)
         for queue in provider_queues(access.queue_secret):
             self._declare(queue)
@@ -117,7 +115,6 @@ class RabbitAdmin:
         self._put(f"permissions/{self._vhost}/{user}", rights)
 
     def revoke(self, provider_id: UUID, queue_secret: str) -> None:
-        """Remove a provider's user, connections and queues."""
         user = names.broker_user(provider_id)
         self._delete(f"users/{user}")
         for connection in self._call("GET", f"connections/username/{user}").json():
@@ -126,7 +123,6 @@ class RabbitAdmin:
             self._delete(f"queues/{self._vhost}/{queue.name}")
 
     def granted(self) -> frozenset[UUID]:
-        """Return the providers that have a user."""
         found = set()
         for user in self._call("GET", "users/?columns=name").json():
             with suppress(ValueError):

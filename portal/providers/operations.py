@@ -76,7 +76,7 @@ def enrol(
     password = secrets.token_urlsafe(32)
     with throttle.failures(Attempt.ENROLMENT, application.address, now), transaction.atomic():
         codes = EnrolmentCode.objects.select_related("provider")
-        code = claim_code(codes, digest=application.code_digest, key_id=application.key.key_id, now=now)
+        code = claim_code(codes, digest=application.said.code_digest, key_id=application.key.key_id, now=now)
         provider = code.provider or _create_provider(application, code=code, authority=authority, now=now)
         if provider.state != ProviderState.ACTIVE:
             raise ProviderRevoked
@@ -102,12 +102,12 @@ def _create_provider(
                 name=code.name,
                 signing_key_pem=application.key.pem,
                 signing_key_id=application.key.key_id,
-                sealing_key=application.sealing_key,
+                sealing_key=application.said.sealing_key,
                 certificate_pem=provider_certificate(authority, provider_id, application.key, now),
                 queue_secret=secrets.token_hex(16),
                 enrolled_at=now,
-                architecture=application.architecture,
-                agent_version=application.agent_version,
+                architecture=application.said.architecture,
+                agent_version=application.said.agent_version,
             )
     except IntegrityError as error:
         _refuse_enrolled_key(application)

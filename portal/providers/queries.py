@@ -46,10 +46,8 @@ class AskedPrices:
 
 def asked_prices(now: datetime) -> AskedPrices:
     """Return what providers that are online ask."""
-    asked = online_providers(now).aggregate(Count("id"), Min("price_nano_per_ms"), Max("price_nano_per_ms"))
-    return AskedPrices(
-        count=asked["id__count"], lowest=asked["price_nano_per_ms__min"], highest=asked["price_nano_per_ms__max"]
-    )
+    prices = {"lowest": Min("price_nano_per_ms"), "highest": Max("price_nano_per_ms")}
+    return AskedPrices(**online_providers(now).aggregate(count=Count("id"), **prices))
 
 
 def provider_for(viewer: Account, provider_id: UUID) -> Provider:

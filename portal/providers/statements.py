@@ -22,11 +22,8 @@ _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,32}")
 class Application:
     """A verified statement: its sender holds both the code and the key."""
 
-    code_digest: str
     key: PublicKey
-    sealing_key: str
-    architecture: str
-    agent_version: str
+    said: EnrolmentStatement
     #: The network address it came from.
     address: str
 
@@ -61,11 +58,4 @@ def read_application(code: str, statement: str, *, address: str) -> Application:
         raise StatementInvalid(fields={"statement": [f"architecture: expected {' or '.join(ARCHITECTURES)}"]})
     if not _VERSION.fullmatch(said.agent_version):
         raise StatementInvalid(fields={"statement": ["agent_version: expected 1 to 32 of letters, digits, . + -"]})
-    return Application(
-        code_digest=said.code_digest,
-        key=key,
-        sealing_key=said.sealing_key,
-        architecture=said.architecture,
-        agent_version=said.agent_version,
-        address=address,
-    )
+    return Application(key=key, said=said, address=address)

@@ -16,26 +16,22 @@ class InMemoryBrokerAdmin:
         self.access: dict[UUID, ProviderAccess] = {}
 
     def set_up(self) -> None:
-        """Make the virtual host, the exchange and the controller's queues."""
         self._answer()
         self.is_set_up = True
 
     def grant(self, access: ProviderAccess) -> None:
-        """Make a provider's queues and its user."""
         self._answer()
         if not self.is_set_up:
             raise BrokerRefused
         self.access[access.provider_id] = access
 
     def revoke(self, provider_id: UUID, queue_secret: str) -> None:
-        """Remove a provider's user and queues."""
         self._answer()
         found = self.access.get(provider_id)
         if found and found.queue_secret == queue_secret:
             del self.access[provider_id]
 
     def granted(self) -> frozenset[UUID]:
-        """Return the providers that have a user."""
         self._answer()
         return frozenset(self.access)
 

@@ -18,32 +18,21 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-class PageHeaders:
-    """Tells browsers what a page may do, and to keep no copy of what only its account may see."""
+class Pages:
+    """Tells browsers what a page may do, shows times in the account's zone, and what was refused as a page."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the page with its headers."""
-        response = self._get_response(request)
+        """Return the page, its times in the zone of the account that asks; who is signed in keeps no copy."""
+        with timezone.override(zone_of(request.user)):
+            response = self._get_response(request)
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         if request.user.is_authenticated:
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
-
-
-class Pages:
-    """Shows times in the account's zone, and what an operation refused as a page."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the page, its times in the zone of the account that asks."""
-        with timezone.override(zone_of(request.user)):
-            return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Return the page of a refusal; anything else is Django's to handle."""

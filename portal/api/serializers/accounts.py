@@ -5,32 +5,26 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from portal.accounts.models import Account, ApiToken, Role, RoleGrant
-from portal.api.serializers.base import Order
+from portal.api.serializers.base import Order, RowView
 
 
-class RoleView(serializers.ModelSerializer[RoleGrant]):
+class RoleView(RowView[RoleGrant]):
     """A role of the account."""
 
     class Meta:
-        """What is shown."""
-
         model = RoleGrant
         fields: ClassVar[tuple[str, ...]] = ("id", "role", "state", "asked_at", "decided_at")
-        read_only_fields = fields
 
 
-class AccountView(serializers.ModelSerializer[Account]):
+class AccountView(RowView[Account]):
     """The account that asks."""
 
     roles = RoleView(many=True, read_only=True)
     is_administrator = serializers.BooleanField(source="is_staff", read_only=True)
 
     class Meta:
-        """What is shown."""
-
         model = Account
         fields = ("id", "username", "email", "time_zone", "is_administrator", "roles", "date_joined")
-        read_only_fields = fields
 
 
 class RoleRequestView(RoleView):
@@ -39,10 +33,7 @@ class RoleRequestView(RoleView):
     username = serializers.CharField(source="account.username", read_only=True)
 
     class Meta(RoleView.Meta):
-        """What is shown."""
-
         fields = (*RoleView.Meta.fields, "username")
-        read_only_fields = fields
 
 
 class RoleOrder(Order):
@@ -57,15 +48,12 @@ class DecisionOrder(Order):
     approve = serializers.BooleanField()
 
 
-class TokenView(serializers.ModelSerializer[ApiToken]):
+class TokenView(RowView[ApiToken]):
     """An API token, without its text."""
 
     class Meta:
-        """What is shown."""
-
         model = ApiToken
         fields = ("id", "name", "prefix", "created_at", "expires_at", "last_used_at")
-        read_only_fields = fields
 
 
 class TokenOrder(Order):

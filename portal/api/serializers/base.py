@@ -1,11 +1,22 @@
-"""What all request forms have in common: they are strict."""
+"""What serializers have in common: rows are only read, and request forms are strict."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
+from django.db.models import Model
 from rest_framework import serializers
 from rest_framework.request import Request
+
+M = TypeVar("M", bound=Model)
+
+
+class RowView(serializers.ModelSerializer[M]):
+    """A row as it is shown: nobody writes through it."""
+
+    def get_extra_kwargs(self) -> dict[str, Any]:
+        """Return what REST framework cannot see in the model."""
+        return {name: {"read_only": True} for name in self.Meta.fields}
 
 
 class Order(serializers.Serializer[Any]):

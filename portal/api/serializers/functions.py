@@ -6,7 +6,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from portal.api.serializers.base import Order
+from portal.api.serializers.base import Order, RowView
 from portal.functions.drafts import ARCHITECTURES, MAX_DESCRIPTION, FunctionDraft, VersionDraft
 from portal.functions.images import MAX_LINK
 from portal.functions.models import Access, Function, FunctionVersion, Mode
@@ -15,24 +15,20 @@ from wire.limits import BOUNDS, Limits
 _LIMITS = Limits()
 
 
+def _limit(name: str, help_text: str) -> serializers.IntegerField:
+    low, high = BOUNDS[name]
+    return serializers.IntegerField(default=getattr(_LIMITS, name), min_value=low, max_value=high, help_text=help_text)
+
+
 class LimitsOrder(Order):
     """What one run may use."""
 
-    memory_mb = serializers.IntegerField(default=_LIMITS.memory_mb, help_text="Memory, without swap.")
-    cpu_millis = serializers.IntegerField(default=_LIMITS.cpu_millis, help_text="Thousandths of a processor.")
-    timeout_ms = serializers.IntegerField(default=_LIMITS.timeout_ms, help_text="Wall time of one run.")
-    processes = serializers.IntegerField(default=_LIMITS.processes, help_text="Processes and threads.")
-    input_bytes = serializers.IntegerField(default=_LIMITS.input_bytes, help_text="Largest request body.")
-    output_bytes = serializers.IntegerField(default=_LIMITS.output_bytes, help_text="Largest output.")
-
-    def get_fields(self) -> dict[str, Any]:
-        """Return the fields, each with its bounds."""
-        found = super().get_fields()
-        for name, (low, high) in BOUNDS.items():
-            found[name] = serializers.IntegerField(
-                default=getattr(_LIMITS, name), min_value=low, max_value=high, help_text=found[name].help_text
-            )
-        return found
+    memory_mb = _limit("memory_mb", "Memory, without swap.")
+    cpu_millis = _limit("cpu_millis", "Thousandths of a processor.")
+    timeout_ms = _limit("timeout_ms", "Wall time of one run.")
+    processes = _limit("processes", "Processes and threads.")
+    input_bytes = _limit("input_bytes", "Largest request body.")
+    output_bytes = _limit("output_bytes", "Largest output.")
 
 
 class VersionOrder(Order):
@@ -78,12 +74,10 @@ class NumberOrder(Order):
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="The version's number.")
 
 
-class VersionView(serializers.ModelSerializer[FunctionVersion]):
+class VersionView(RowView[FunctionVersion]):
     """A version."""
 
     class Meta:
-        """What is shown."""
-
         model = FunctionVersion
         fields = (
             "id",
@@ -103,21 +97,17 @@ class VersionView(serializers.ModelSerializer[FunctionVersion]):
             "budget_micro_per_day",
             "created_at",
         )
-        read_only_fields = fields
 
 
-class FunctionView(serializers.ModelSerializer[Function]):
+class FunctionView(RowView[Function]):
     """A function and the version that callers get."""
 
     live_version = VersionView(read_only=True, allow_null=True)
     address = serializers.SerializerMethodField(help_text="Where it is called.")
 
     class Meta:
-        """What is shown."""
-
         model = Function
         fields = ("id", "name", "description", "state", "address", "live_version", "created_at")
-        read_only_fields = fields
 
     @extend_schema_field(serializers.URLField())
     def get_address(self, function: Function) -> str:

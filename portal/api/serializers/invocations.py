@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from portal.api.serializers.base import RowView
 from portal.invocations.models import Invocation, Job
 from portal.invocations.times import FiveTimes, five_times
 
@@ -18,14 +19,12 @@ class TimesView(serializers.Serializer[FiveTimes]):
     end_to_paid_ms = serializers.IntegerField(allow_null=True, help_text="T_bil")
 
 
-class JobView(serializers.ModelSerializer[Job]):
+class JobView(RowView[Job]):
     """One attempt on one provider."""
 
     times = serializers.SerializerMethodField()
 
     class Meta:
-        """What is shown."""
-
         model = Job
         fields = (
             "id",
@@ -51,14 +50,13 @@ class JobView(serializers.ModelSerializer[Job]):
             "paid_at",
             "times",
         )
-        read_only_fields = fields
 
     def get_times(self, job: Job) -> TimesView:
         """Return the five times."""
         return TimesView(five_times(job, job.invocation.requested_at)).data  # type: ignore[return-value] # the hint is for the schema
 
 
-class InvocationView(serializers.ModelSerializer[Invocation]):
+class InvocationView(RowView[Invocation]):
     """One request of an end user."""
 
     developer = serializers.CharField(source="version.function.owner.username")
@@ -66,8 +64,6 @@ class InvocationView(serializers.ModelSerializer[Invocation]):
     version = serializers.IntegerField(source="version.number")
 
     class Meta:
-        """What is shown."""
-
         model = Invocation
         fields: ClassVar[tuple[str, ...]] = (
             "id",
@@ -79,7 +75,6 @@ class InvocationView(serializers.ModelSerializer[Invocation]):
             "requested_at",
             "ended_at",
         )
-        read_only_fields = fields
 
 
 class InvocationWithJobsView(InvocationView):
@@ -89,10 +84,7 @@ class InvocationWithJobsView(InvocationView):
     log_tail = serializers.SerializerMethodField(help_text="What the function wrote last, for its developer only.")
 
     class Meta(InvocationView.Meta):
-        """What is shown."""
-
         fields = (*InvocationView.Meta.fields, "jobs", "log_tail")
-        read_only_fields = fields
 
     def get_log_tail(self, invocation: Invocation) -> str:
         """Return the last attempt's log, to the developer."""

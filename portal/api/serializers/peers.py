@@ -5,31 +5,25 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from portal.api.serializers.base import Order
+from portal.api.serializers.base import Order, RowView
 from portal.api.serializers.providers import GatewayPeerView
 from portal.peers.models import JoinCode, Peer
 
 
-class PeerView(serializers.ModelSerializer[Peer]):
+class PeerView(RowView[Peer]):
     """A peer that joined."""
 
     class Meta:
-        """What is shown."""
-
         model = Peer
         fields = ("id", "name", "host", "operator_key_id", "joined_at")
-        read_only_fields = fields
 
 
-class JoinCodeView(serializers.ModelSerializer[JoinCode]):
+class JoinCodeView(RowView[JoinCode]):
     """A join code, without its text."""
 
     class Meta:
-        """What is shown."""
-
         model = JoinCode
         fields = ("id", "created_at", "expires_at")
-        read_only_fields = fields
 
 
 class NewJoinCodeView(serializers.Serializer[Any]):

@@ -1,11 +1,12 @@
 """Providers, enrolment codes and enrolments."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
 
-from portal.api.serializers.base import Order
+from portal.api.serializers.base import Order, RowView
 from portal.environment import setting
 from portal.providers.models import EnrolmentCode, Provider
 from portal.providers.operations import Enrolment
@@ -16,14 +17,12 @@ from wire.messages import REPORT_FIELDS
 HEARTBEAT_SECONDS = 15
 
 
-class ProviderView(serializers.ModelSerializer[Provider]):
+class ProviderView(RowView[Provider]):
     """A provider, with what its last heartbeat said."""
 
     owner = serializers.CharField(source="owner.username", read_only=True)
 
     class Meta:
-        """What is shown."""
-
         model = Provider
         fields = (
             "id",
@@ -35,7 +34,6 @@ class ProviderView(serializers.ModelSerializer[Provider]):
             "last_seen_at",
             *REPORT_FIELDS,
         )
-        read_only_fields = fields
 
 
 class CodeOrder(Order):
@@ -44,15 +42,12 @@ class CodeOrder(Order):
     name = serializers.CharField(max_length=64, help_text="What the machine will be called.")
 
 
-class CodeView(serializers.ModelSerializer[EnrolmentCode]):
+class CodeView(RowView[EnrolmentCode]):
     """An enrolment code, without its text."""
 
     class Meta:
-        """What is shown."""
-
         model = EnrolmentCode
         fields = ("id", "name", "created_at", "expires_at")
-        read_only_fields = fields
 
 
 class NewCodeView(serializers.Serializer[Any]):
@@ -138,7 +133,7 @@ class EnrolmentView(serializers.Serializer[Any]):
     fabric = MembershipView(allow_null=True, help_text="null where the ledger is no Fabric network.")
 
 
-def enrolment_answer(made: Enrolment, *, root_key_pem: str, registries: tuple[str, ...]) -> dict[str, Any]:
+def enrolment_answer(made: Enrolment, *, root_key_pem: str, registries: Iterable[str]) -> dict[str, Any]:
     """Return what the agent is told."""
     provider = made.provider
     broker = {

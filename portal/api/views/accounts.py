@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from portal.accounts import operations, queries
 from portal.accounts.models import Account, ApiToken, Role, RoleGrant
-from portal.api.authentication import account_of
+from portal.api.authentication import account_of, administrator_of
 from portal.api.pages import AccountList
 from portal.api.serializers.accounts import (
     AccountView,
@@ -26,8 +26,6 @@ from portal.api.serializers.accounts import (
 
 
 class Me(APIView):
-    """The account that asks."""
-
     @extend_schema(responses=AccountView)
     def get(self, request: Request) -> Response:
         """Show the account that asks."""
@@ -39,10 +37,7 @@ class Roles(AccountList[RoleGrant]):
 
     model = RoleGrant
     serializer_class = RoleView
-
-    def visible_to(self, account: Account) -> QuerySet[RoleGrant]:
-        """Return its roles."""
-        return queries.roles_of(account)
+    rows = queries.roles_of
 
     @extend_schema(request=RoleOrder, responses={201: RoleView})
     def post(self, request: Request) -> Response:
@@ -65,17 +60,13 @@ class RoleRequests(AccountList[RoleGrant]):
 
 
 class RoleDecision(APIView):
-    """An administrator's decision on a role."""
-
     @extend_schema(request=DecisionOrder, responses=RoleRequestView)
     def post(self, request: Request, grant_id: int) -> Response:
         """Approve or refuse a role."""
-        operations.require_administrator(account_of(request))
-        order = DecisionOrder.read(request)
-        grant = operations.decide_role(
-            queries.role_request(grant_id), approve=order["approve"], by=account_of(request), now=timezone.now()
-        )
-        return Response(RoleRequestView(grant).data)
+        by, order = administrator_of(request), DecisionOrder.read(request)
+        grant = queries.role_request(grant_id)
+        decided = operations.decide_role(grant, approve=order["approve"], by=by, now=timezone.now())
+        return Response(RoleRequestView(decided).data)
 
 
 class Tokens(AccountList[ApiToken]):
@@ -83,10 +74,7 @@ class Tokens(AccountList[ApiToken]):
 
     model = ApiToken
     serializer_class = TokenView
-
-    def visible_to(self, account: Account) -> QuerySet[ApiToken]:
-        """Return its tokens."""
-        return queries.tokens_of(account)
+    rows = queries.tokens_of
 
     @extend_schema(request=TokenOrder, responses={201: NewTokenView})
     def post(self, request: Request) -> Response:
@@ -97,8 +85,6 @@ class Tokens(AccountList[ApiToken]):
 
 
 class Token(APIView):
-    """One API token."""
-
     @extend_schema(responses={204: None})
     def delete(self, request: Request, token_id: UUID) -> Response:
         """Revoke the token."""

@@ -22,10 +22,7 @@ class Functions(AccountList[Function]):
 
     model = Function
     serializer_class = FunctionView
-
-    def visible_to(self, account: Account) -> QuerySet[Function]:
-        """Return its functions."""
-        return queries.functions_of(account)
+    rows = queries.functions_of
 
     @extend_schema(request=FunctionOrder, responses={201: FunctionView})
     def post(self, request: Request) -> Response:
@@ -38,8 +35,6 @@ class Functions(AccountList[Function]):
 
 
 class OneFunction(APIView):
-    """One function."""
-
     @extend_schema(responses=FunctionView)
     def get(self, request: Request, name: str) -> Response:
         """Show the function."""
@@ -72,8 +67,6 @@ class Versions(AccountList[FunctionVersion]):
 
 
 class Version(APIView):
-    """One version."""
-
     @extend_schema(responses=VersionView)
     def get(self, request: Request, name: str, number: int) -> Response:
         """Show the version."""
@@ -82,8 +75,6 @@ class Version(APIView):
 
 
 class Publish(APIView):
-    """What callers get."""
-
     @extend_schema(request=NumberOrder, responses=FunctionView)
     def post(self, request: Request, name: str) -> Response:
         """Let callers get a version."""
@@ -93,8 +84,6 @@ class Publish(APIView):
 
 
 class RollBack(APIView):
-    """What callers got before."""
-
     @extend_schema(request=NumberOrder, responses=FunctionView)
     def post(self, request: Request, name: str) -> Response:
         """Let callers get an earlier version again."""
@@ -104,8 +93,6 @@ class RollBack(APIView):
 
 
 class Stop(APIView):
-    """A pause."""
-
     @extend_schema(request=None, responses=FunctionView)
     def post(self, request: Request, name: str) -> Response:
         """Let nobody call the function."""
@@ -114,8 +101,6 @@ class Stop(APIView):
 
 
 class Start(APIView):
-    """The end of a pause."""
-
     @extend_schema(request=None, responses=FunctionView)
     def post(self, request: Request, name: str) -> Response:
         """Let callers get the live version again."""

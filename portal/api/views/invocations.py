@@ -2,13 +2,11 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.accounts.models import Account
 from portal.api.authentication import account_of
 from portal.api.pages import AccountList
 from portal.api.serializers.invocations import InvocationView, InvocationWithJobsView
@@ -21,15 +19,10 @@ class Invocations(AccountList[Invocation]):
 
     model = Invocation
     serializer_class = InvocationView
-
-    def visible_to(self, account: Account) -> QuerySet[Invocation]:
-        """Return what the account may see."""
-        return queries.invocations_of(account)
+    rows = queries.invocations_of
 
 
 class OneInvocation(APIView):
-    """One invocation."""
-
     @extend_schema(responses=InvocationWithJobsView)
     def get(self, request: Request, invocation_id: UUID) -> Response:
         """Show the invocation, its jobs and their five times."""

@@ -22,10 +22,7 @@ class Peers(AccountList[Peer]):
 
     model = Peer
     serializer_class = PeerView
-
-    def visible_to(self, account: Account) -> QuerySet[Peer]:
-        """Return the account's peers."""
-        return queries.peers_of(account)
+    rows = queries.peers_of
 
 
 class JoinCodes(AccountList[JoinCode]):
@@ -46,8 +43,6 @@ class JoinCodes(AccountList[JoinCode]):
 
 
 class Joins(APIView):
-    """Where a machine joins as a peer: its code is its permission."""
-
     authentication_classes = ()
     permission_classes = ()
 

@@ -62,8 +62,6 @@ class Providers(AccountList[Provider]):
 
 
 class OneProvider(APIView):
-    """One provider."""
-
     @extend_schema(responses=ProviderView)
     def get(self, request: Request, provider_id: UUID) -> Response:
         """Show the provider."""
@@ -71,8 +69,6 @@ class OneProvider(APIView):
 
 
 class Revoke(APIView):
-    """The end of a provider."""
-
     @extend_schema(request=None, responses=ProviderView)
     def post(self, request: Request, provider_id: UUID) -> Response:
         """Take the provider out for good."""
@@ -84,8 +80,6 @@ class Revoke(APIView):
 
 
 class Enrolments(APIView):
-    """Where a machine becomes a provider: its code is its permission."""
-
     authentication_classes = ()
     permission_classes = ()
 
@@ -107,14 +101,12 @@ class Enrolments(APIView):
         )
         membership = _membership(made.provider, wanted) if wanted else None
         answer = enrolment_answer(
-            made, root_key_pem=composition.root_key_pem(), registries=composition.registry_list().names
+            made, root_key_pem=composition.root_key_pem(), registries=composition.registry_list().schemes
         )
         return Response(EnrolmentView({**answer, "fabric": membership}).data)
 
 
 class Renewals(APIView):
-    """Where an enrolled machine keeps its certificates in force: its key's signature is its permission."""
-
     authentication_classes = ()
     permission_classes = ()
 

@@ -14,17 +14,11 @@ class CallFunction:
 
 
 @dataclass(frozen=True, slots=True)
-class AskStatus:
-    """`/i/<invocation id>`."""
+class AskInvocation:
+    """`/i/<invocation id>`, or its `/result`."""
 
     invocation_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class AskResult:
-    """`/i/<invocation id>/result`."""
-
-    invocation_id: UUID
+    wants_result: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +26,7 @@ class AskHealth:
     """`/healthz`."""
 
 
-Route = CallFunction | AskStatus | AskResult | AskHealth
+Route = CallFunction | AskInvocation | AskHealth
 
 _NAME = "[a-z0-9][a-z0-9-]{0,38}"
 _CALL = re.compile(f"/f/({_NAME})/({_NAME})")
@@ -45,7 +39,7 @@ def route(path: str) -> Route | None:
     if call := _CALL.fullmatch(path):
         return CallFunction(call[1], call[2])
     if invocation := _INVOCATION.fullmatch(path):
-        return (AskResult if invocation[2] else AskStatus)(UUID(invocation[1]))
+        return AskInvocation(UUID(invocation[1]), wants_result=invocation[2] is not None)
     return AskHealth() if path == "/healthz" else None
 
 

@@ -5,13 +5,15 @@ import zoneinfo
 from django import forms
 
 from portal.accounts.models import Role
-from portal.web.forms.base import PageForm
+from portal.web.forms.base import PageForm, PasswordField
 
 _ROLE_HELP = {
     Role.DEVELOPER: "Publish functions and pay for their runs.",
     Role.PROVIDER: "Let your machines run functions and earn credits.",
     Role.PEER: "Operate a node of the ledger and earn a commission. An administrator approves it.",
 }
+
+_PASSWORD_HELP = "At least 10 characters, not a common one, not like your name."  # noqa: S105 - a sentence
 
 
 def role_choices() -> list[tuple[str, str]]:
@@ -29,12 +31,7 @@ class SignUpForm(PageForm):
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
-    password = forms.CharField(
-        max_length=256,
-        strip=False,
-        help_text="At least 10 characters, not a common one, not like your name.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    password = PasswordField(autocomplete="new-password", help_text=_PASSWORD_HELP)
     roles = forms.MultipleChoiceField(
         label="What would you like to do?",
         choices=role_choices,
@@ -53,27 +50,14 @@ class SignInForm(PageForm):
         max_length=39,
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
-    password = forms.CharField(
-        max_length=256, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
+    password = PasswordField()
 
 
 class PasswordForm(PageForm):
     """Another password."""
 
-    old_password = forms.CharField(
-        label="Password now",
-        max_length=256,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
-    new_password = forms.CharField(
-        label="New password",
-        max_length=256,
-        strip=False,
-        help_text="At least 10 characters, not a common one, not like your name.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    old_password = PasswordField(label="Password now")
+    new_password = PasswordField(label="New password", autocomplete="new-password", help_text=_PASSWORD_HELP)
 
 
 def _zones() -> list[tuple[str, str]]:

@@ -1,13 +1,15 @@
 """What every form has in common."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 
 from portal.errors import PortalError
 from wire.errors import Malformed
 from wire.money import credits_text, micro_from_text
+
+T = TypeVar("T")
 
 
 class PageForm(forms.Form):
@@ -20,6 +22,14 @@ class PageForm(forms.Form):
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
 
+    def submit(self, act: Callable[[], T]) -> T | None:
+        """Act if the form was sent and is right, and show what the operation refused; None: it was not done."""
+        try:
+            return act() if self.is_valid() else None
+        except PortalError as refused:
+            self.show(refused)
+            return None
+
     def show(self, refused: PortalError) -> None:
         """Add what an operation refused to the fields that it names, and to the top what names none."""
         for name, problems in refused.fields.items():
@@ -27,6 +37,14 @@ class PageForm(forms.Form):
             self.add_error(field if field in self.fields else None, list(problems))
         if not refused.fields:
             self.add_error(None, refused.detail)
+
+
+class PasswordField(forms.CharField):
+    """A password; `autocomplete` says which."""
+
+    def __init__(self, *, autocomplete: str = "current-password", **kwargs: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+        super().__init__(max_length=256, strip=False, widget=widget, **kwargs)
 
 
 class CreditsField(forms.CharField):

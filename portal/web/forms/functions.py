@@ -27,6 +27,8 @@ DEFAULT_CEILING_NANO_PER_MS = 20
 DEFAULT_BUDGET_MICRO = 1_000_000
 #: A budget that is proposed pays for so many runs at the full timeout.
 _PROPOSED_RUNS = 100
+#: What the form, a draft and a version call and count alike.
+_SAME = ("image_link", "architecture", "output_type", "price_ceiling_nano_per_ms", "get_allowed", "rate_per_minute")
 _ACCESS = [
     (Access.OWNER.value, "Only me: with one of my tokens"),
     (Access.TOKEN.value, "Accounts: with a token of any account"),
@@ -132,8 +134,7 @@ class VersionForm(PageForm):
         """Return what was asked for."""
         values = self.cleaned_data
         return VersionDraft(
-            image_link=values["image_link"],
-            price_ceiling_nano_per_ms=values["price_ceiling_nano_per_ms"],
+            **{name: values[name] for name in _SAME},
             budget_micro_per_day=values["budget_per_day"],
             limits=Limits(
                 memory_mb=values["memory_mb"],
@@ -143,27 +144,19 @@ class VersionForm(PageForm):
                 input_bytes=values["input_kib"] * KIB,
                 output_bytes=values["output_kib"] * KIB,
             ),
-            architecture=values["architecture"],
             environment=values["environment"],
-            output_type=values["output_type"],
             access=Access(values["access"]),
-            get_allowed=values["get_allowed"],
-            rate_per_minute=values["rate_per_minute"],
         )
 
 
 def initial_of(version: FunctionVersion) -> dict[str, Any]:
     """Return a version as the form shows it: the next one begins with what the last one said."""
-    same = ("image_link", "architecture", "output_type", "memory_mb", "cpu_millis", "processes", "access")
-    return {name: getattr(version, name) for name in same} | {
+    return {name: getattr(version, name) for name in (*_SAME, "memory_mb", "cpu_millis", "processes", "access")} | {
         "environment": "".join(f"{name}={value}\n" for name, value in sorted(version.environment.items())),
         "timeout_seconds": f"{version.timeout_ms / 1000:g}",
         "input_kib": version.input_bytes // KIB,
         "output_kib": max(1, version.output_bytes // KIB),
-        "price_ceiling_nano_per_ms": version.price_ceiling_nano_per_ms,
         "budget_per_day": version.budget_micro_per_day,
-        "get_allowed": version.get_allowed,
-        "rate_per_minute": version.rate_per_minute,
     }
 
 

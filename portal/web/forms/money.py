@@ -96,10 +96,6 @@ class TopUpForm(MoneyForm):
     note = forms.CharField(max_length=200, help_text="How it was paid.", initial="paid outside")
     field_order = ("username", "amount", "reference", "note")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("initial", {"move_id": uuid4(), "note": "paid outside"})
-        super().__init__(*args, **kwargs)
-
 
 class FeesForm(PageForm):
     """Another fee policy, in percent."""

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from portal.web.forms.base import PageForm
+from portal.web.forms.base import PageForm, PasswordField
 from wire.ledger.operations import MAX_OPERATION_CHARS
 
 _PLAIN = {"spellcheck": "false", "autocomplete": "off", "autocapitalize": "none"}
@@ -28,13 +28,7 @@ class OwnKeyForm(PageForm):
         help_text="Without the file nobody can move your money, neither we nor you.",
         error_messages={"required": "Make a copy first."},
     )
-    password = forms.CharField(
-        label="Your password",
-        max_length=256,
-        strip=False,
-        help_text="Once more: this cannot be taken back here.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
+    password = PasswordField(label="Your password", help_text="Once more: this cannot be taken back here.")
 
 
 class SignedForm(PageForm):

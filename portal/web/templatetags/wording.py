@@ -31,43 +31,15 @@ _REFUSALS: dict[str, str] = {item: item.sentence for item in RefusalReason}
 _NOTHING = "\N{EN DASH}"
 _SECOND = 1000
 _MINUTE = 60 * _SECOND
-#: How a state is coloured: good, on its way, or not.
+#: How states are coloured: good, on their way, or not.
+_GOOD = "active, published, succeeded, finished, settled, committed, online, done, attested, shared, well"
+_BUSY = (
+    "pending, placed, accepted, started, submitted, created, receipted, confirmed, draft, claimed, "
+    "opening, asked, approved_once, approved, proposed, refusing, waiting, open, mismatch"
+)
+_BAD = "failed, lost, refused, set_aside, expired, look here, contradicted, disputed, silent"
 _TONES = {
-    "good": {
-        "active",
-        "published",
-        "succeeded",
-        "finished",
-        "settled",
-        "committed",
-        "online",
-        "done",
-        "attested",
-        "shared",
-        "well",
-    },
-    "busy": {
-        "pending",
-        "placed",
-        "accepted",
-        "started",
-        "submitted",
-        "created",
-        "receipted",
-        "confirmed",
-        "draft",
-        "claimed",
-        "opening",
-        "asked",
-        "approved_once",
-        "approved",
-        "proposed",
-        "refusing",
-        "waiting",
-        "open",
-        "mismatch",
-    },
-    "bad": {"failed", "lost", "refused", "set_aside", "expired", "look here", "contradicted", "disputed", "silent"},
+    state: tone for tone, states in (("good", _GOOD), ("busy", _BUSY), ("bad", _BAD)) for state in states.split(", ")
 }
 
 
@@ -152,8 +124,7 @@ def size(count: int) -> str:
 @register.filter
 def badge(state: str) -> SafeString:
     """Return a state as a coloured word."""
-    tone = next((tone for tone, states in _TONES.items() if state in states), "plain")
-    return format_html('<span class="badge {}">{}</span>', tone, state.replace("_", " "))
+    return format_html('<span class="badge {}">{}</span>', _TONES.get(state, "plain"), state.replace("_", " "))
 
 
 @register.filter
@@ -182,12 +153,6 @@ def short(identifier: object) -> str:
 
 
 @register.filter
-def whole(text: str) -> int:
-    """Return the whole number that a header says."""
-    return int(text)
-
-
-@register.filter
 def key_role(role: str) -> str:
     """Return what a key of a role may do."""
     return KEY_ROLES.get(role, role)
@@ -203,21 +168,3 @@ def spaced(word: str) -> str:
 def begins(path: str, prefix: str) -> bool:
     """Return whether a path lies under a prefix."""
     return path == prefix or path.startswith(f"{prefix}/")
-
-
-@register.filter
-def begins_with(name: str, prefix: str) -> bool:
-    """Return whether a name begins with a prefix."""
-    return name.startswith(prefix)
-
-
-@register.filter
-def at_least_one(amount: int) -> int:
-    """Return an amount that a meter can end at."""
-    return max(1, amount)
-
-
-@register.filter
-def most_of(amount: int) -> int:
-    """Return where a budget becomes scarce: four fifths of it."""
-    return max(1, amount) * 4 // 5

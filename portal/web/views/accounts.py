@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts import operations, passwords, queries
 from portal.accounts.models import Account, Role, RoleState
-from portal.errors import PortalError
 from portal.web.forms.accounts import PasswordForm, RoleForm, SignInForm, SignUpForm, TimeZoneForm, TokenForm
 from portal.web.views.acting import account_of, action, attempt, form_page, page
 
@@ -28,15 +27,10 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("web:start")
     form = SignUpForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            account = _made(request, form)
-        except PortalError as refused:
-            form.show(refused)
-        else:
-            login(request, account, backend=_BACKEND)
-            messages.success(request, f"Welcome, {account.username}. Your account is ready.")
-            return redirect("web:start")
+    if account := form.submit(lambda: _made(request, form)):
+        login(request, account, backend=_BACKEND)
+        messages.success(request, f"Welcome, {account.username}. Your account is ready.")
+        return redirect("web:start")
     return render(request, "web/sign_up.html", {"form": form}, status=422 if form.errors else 200)
 
 
@@ -60,17 +54,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(goal)
     form = SignInForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        values, address = form.cleaned_data, request.META.get("REMOTE_ADDR", "")
-        try:
-            account = passwords.sign_in(
-                values["username"], password=values["password"], address=address, now=timezone.now()
-            )
-        except PortalError as refused:
-            form.show(refused)
-        else:
-            login(request, account, backend=_BACKEND)
-            return redirect(goal)
+    address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
+    if account := form.submit(lambda: passwords.sign_in(**form.cleaned_data, address=address, now=now)):
+        login(request, account, backend=_BACKEND)
+        return redirect(goal)
     shown = {"form": form, "next": goal}
     return render(request, "web/sign_in.html", shown, status=422 if form.errors else 200)
 
@@ -116,18 +103,12 @@ def _account_page(
 def change_password(request: HttpRequest) -> HttpResponse:
     """Give the account another password; other sessions end."""
     form, owner = PasswordForm(request.POST), account_of(request)
-    if form.is_valid():
-        try:
-            operations.change_password(
-                owner, old=form.cleaned_data["old_password"], new=form.cleaned_data["new_password"]
-            )
-        except PortalError as refused:
-            form.show(refused)
-        else:
-            update_session_auth_hash(request, owner)
-            messages.success(request, "Your password is changed. Other browsers are signed out.")
-            return redirect("web:account")
-    return _account_page(request, password=form)
+    form.submit(lambda: operations.change_password(owner, **form.cleaned_data))
+    if form.errors:
+        return _account_page(request, password=form)
+    update_session_auth_hash(request, owner)
+    messages.success(request, "Your password is changed. Other browsers are signed out.")
+    return redirect("web:account")
 
 
 @action
@@ -160,18 +141,16 @@ def ask_role(request: HttpRequest) -> HttpResponse:
 @form_page
 def tokens(request: HttpRequest) -> HttpResponse:
     """Show the account's tokens; make one, whose text is shown this once."""
-    form, owner, made = TokenForm(request.POST or None), account_of(request), None
-    if request.method == "POST" and form.is_valid():
-        now, days = timezone.now(), form.cleaned_data["days"]
-        expires_at = now + timedelta(days=days) if days else None
-        try:
-            made = operations.make_token(owner, name=form.cleaned_data["name"], now=now, expires_at=expires_at)
-        except PortalError as refused:
-            form.show(refused)
-        else:
-            form = TokenForm()
-    shown = {"form": form, "tokens": queries.tokens_of(owner), "made": made}
+    form, owner = TokenForm(request.POST or None), account_of(request)
+    made = form.submit(lambda: _new_token(owner, form))
+    shown = {"form": TokenForm() if made else form, "tokens": queries.tokens_of(owner), "made": made}
     return render(request, "web/tokens.html", shown, status=422 if form.errors else 200)
+
+
+def _new_token(owner: Account, form: TokenForm) -> operations.NewToken:
+    now, days = timezone.now(), form.cleaned_data["days"]
+    expires_at = now + timedelta(days=days) if days else None
+    return operations.make_token(owner, name=form.cleaned_data["name"], now=now, expires_at=expires_at)
 
 
 @action

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -26,48 +25,27 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Told:
-    status: int
-    hint: str
-
-
-def _page(request: HttpRequest, told: _Told) -> HttpResponse:
-    title = _TITLES.get(told.status, "That did not work")
-    shown = {"title": title, "hint": told.hint, "request_id": request_id(request)}
-    return render(request, "web/problem.html", shown, status=told.status)
+def page(request: HttpRequest, status: int, hint: str) -> HttpResponse:
+    """Return the page of a status, with what to do."""
+    title = _TITLES.get(status, "That did not work")
+    shown = {"title": title, "hint": hint, "request_id": request_id(request)}
+    return render(request, "web/problem.html", shown, status=status)
 
 
 def refusal(request: HttpRequest, refused: PortalError) -> HttpResponse:
     """Return the page of what an operation refused; where the owner's signature is missing, the page to sign on."""
     if isinstance(refused, SignatureNeeded):
         return signing_page(request, refused.fields["operation"][0])
-    told = _Told(status=refused.reason.http_status, hint=refused.detail)
-    response = _page(request, told)
+    response = page(request, refused.reason.http_status, refused.detail)
     if refused.retry_after:
         response.headers["Retry-After"] = str(refused.retry_after)
     return response
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
-    """Return the page of a request that makes no sense."""
-    return _page(request, _Told(status=400, hint="Go back, reload the page and try again."))
-
-
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
-    """Return the page of what this account may not do."""
-    return _page(request, _Told(status=403, hint="This account may not do that."))
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's name
-    """Return the page of an address that does not exist."""
-    return _page(request, _Told(status=404, hint="Check the address. It may also be another account's."))
-
-
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's CSRF_FAILURE_VIEW
     """Return the page of a form that was not sent from one of our pages, or too old."""
     hint = "The form was too old or did not come from this page. Go back, reload the page and send it again."
-    return _page(request, _Told(status=403, hint=hint))
+    return page(request, 403, hint)
 
 
 def failed(request: HttpRequest) -> HttpResponse:

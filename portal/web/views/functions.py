@@ -14,9 +14,8 @@ from portal import composition
 from portal.accounts.models import Role
 from portal.accounts.operations import require_role
 from portal.custody import publishing
-from portal.errors import PortalError
 from portal.functions import operations, queries
-from portal.functions.models import Function, FunctionVersion
+from portal.functions.models import Function
 from portal.invocations import queries as invocations
 from portal.providers.queries import asked_prices
 from portal.web.costs import cost_example
@@ -40,16 +39,14 @@ def new_function(request: HttpRequest) -> HttpResponse:
     owner = account_of(request)
     require_role(owner, Role.DEVELOPER)
     form = FunctionForm(request.POST or None, initial=first_prices(asked_prices(timezone.now())))
-    if request.method == "POST" and form.is_valid():
-        try:
-            function = operations.register_function(
-                owner, draft=form.function_draft(), registry=composition.registry(), now=timezone.now()
-            )
-        except PortalError as refused:
-            form.show(refused)
-        else:
-            messages.success(request, "The function is registered. Nobody can call it until you publish it.")
-            return redirect("web:function", function.name)
+    function = form.submit(
+        lambda: operations.register_function(
+            owner, draft=form.function_draft(), registry=composition.registry(), now=timezone.now()
+        )
+    )
+    if function:
+        messages.success(request, "The function is registered. Nobody can call it until you publish it.")
+        return redirect("web:function", function.name)
     return _form_page(request, form, None)
 
 
@@ -59,16 +56,14 @@ def new_version(request: HttpRequest, name: str) -> HttpResponse:
     function = queries.function_of(account_of(request), name)
     newest = queries.versions_of(function).first()
     form = VersionForm(request.POST or None, initial=initial_of(newest) if newest else {})
-    if request.method == "POST" and form.is_valid():
-        try:
-            version = operations.add_version(
-                function, draft=form.draft(), registry=composition.registry(), now=timezone.now()
-            )
-        except PortalError as refused:
-            form.show(refused)
-        else:
-            messages.success(request, f"Version {version.number} is there. Callers get it once you publish it.")
-            return redirect("web:function", name)
+    version = form.submit(
+        lambda: operations.add_version(
+            function, draft=form.draft(), registry=composition.registry(), now=timezone.now()
+        )
+    )
+    if version:
+        messages.success(request, f"Version {version.number} is there. Callers get it once you publish it.")
+        return redirect("web:function", name)
     return _form_page(request, form, function)
 
 
@@ -109,6 +104,8 @@ def function(request: HttpRequest, name: str) -> HttpResponse:
     """Show a function: its address, versions, calls and today's spending."""
     found = queries.function_of(account_of(request), name)
     live, versions = found.live_version, queries.versions_of(found)
+    # A meter ends at 1 or more.
+    most = max(1, live.budget_micro_per_day) if live else 1
     shown = {
         "function": found,
         "address": f"{settings.FUNCTIONS_URL}/f/{found.owner.username}/{found.name}",
@@ -117,6 +114,8 @@ def function(request: HttpRequest, name: str) -> HttpResponse:
         "newest": versions.first(),
         "invocations": invocations.invocations_of_function(found)[:_LATEST],
         "spent": invocations.spent_on(found, timezone.now().astimezone(UTC).date()),
+        "most": most,
+        "scarce": most * 4 // 5,
         "delete_form": DeleteForm(),
     }
     return render(request, "web/function.html", shown)
@@ -130,35 +129,25 @@ def version(request: HttpRequest, name: str, number: int) -> HttpResponse:
     return render(request, "web/version.html", shown)
 
 
-def _change(
-    request: HttpRequest, name: str, change: Callable[[Function, FunctionVersion], Function], done: str
-) -> HttpResponse:
+def _change(request: HttpRequest, name: str, change: Callable[..., object], done: str) -> HttpResponse:
     form = NumberForm(request.POST)
     if form.is_valid():
         found = queries.function_of(account_of(request), name)
         chosen = queries.version_of(found, form.cleaned_data["version"])
-        attempt(request, done.format(chosen.number), lambda: change(found, chosen))
+        attempt(request, done.format(chosen.number), lambda: change(found, version=chosen, now=timezone.now()))
     return redirect("web:function", name)
 
 
 @action
 def publish(request: HttpRequest, name: str) -> HttpResponse:
     """Let callers get a version."""
-
-    def change(found: Function, chosen: FunctionVersion) -> Function:
-        return publishing.publish(found, version=chosen, now=timezone.now())
-
-    return _change(request, name, change, "Version {} is live: callers get it from now on.")
+    return _change(request, name, publishing.publish, "Version {} is live: callers get it from now on.")
 
 
 @action
 def roll_back(request: HttpRequest, name: str) -> HttpResponse:
     """Let callers get an earlier version again."""
-
-    def change(found: Function, chosen: FunctionVersion) -> Function:
-        return publishing.roll_back(found, version=chosen, now=timezone.now())
-
-    return _change(request, name, change, "Rolled back: callers get version {} again.")
+    return _change(request, name, publishing.roll_back, "Rolled back: callers get version {} again.")
 
 
 @action

@@ -11,7 +11,6 @@ from django.views.decorators.debug import sensitive_post_parameters
 from portal.accounts import passwords
 from portal.custody import handing_over, submissions
 from portal.custody.ownership import own_key_of
-from portal.errors import PortalError
 from portal.governance import asking, queries
 from portal.outbox import queries as ledger
 from portal.web.forms.owning import OwnKeyForm, SignedForm
@@ -58,12 +57,8 @@ def payout_to_sign(request: HttpRequest, request_id: UUID) -> HttpResponse:
 def send_signed(request: HttpRequest) -> HttpResponse:
     """Send an operation to the ledger that the account's own key signed."""
     owner, form = account_of(request), SignedForm(request.POST)
-    kind = ""
-    if form.is_valid():
-        try:
-            kind = submissions.send_own(owner.id, form.cleaned_data["operation"].strip(), now=timezone.now())
-        except PortalError as refused:
-            form.show(refused)
+    now = timezone.now()
+    kind = form.submit(lambda: submissions.send_own(owner.id, form.cleaned_data["operation"].strip(), now=now))
     if form.errors:
         return signing_page(request, form.data.get("text", ""), form)
     if kind == PublishVersion.kind:

@@ -11,8 +11,7 @@ from portal import composition
 from portal.accounts import queries as accounts
 from portal.accounts.models import Role
 from portal.accounts.operations import require_role
-from portal.errors import PortalError
-from portal.peers import expelling, operations, queries
+from portal.peers import operations, queries
 from portal.web.forms.base import PageForm
 from portal.web.views.acting import account_of, action, attempt, for_administrators, form_page, page
 
@@ -34,14 +33,10 @@ def peers(request: HttpRequest) -> HttpResponse:
 @form_page
 def new_peer(request: HttpRequest) -> HttpResponse:
     """Make a one-time code for a peer; its text is shown this once."""
-    owner, made = account_of(request), None
+    owner = account_of(request)
     require_role(owner, Role.PEER)
     form = PageForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = operations.create_join_code(owner, now=timezone.now())
-        except PortalError as refused:
-            form.show(refused)
+    made = form.submit(lambda: operations.create_join_code(owner, now=timezone.now()))
     shown = {"form": form, "made": made, "portal_url": settings.PORTAL_URL}
     return render(request, "web/peers/new.html", shown, status=422 if form.errors else 200)
 
@@ -67,6 +62,6 @@ def expel_operator(request: HttpRequest, account_id: UUID) -> HttpResponse:
     attempt(
         request,
         f"{owner.username} is expelled. Propose under Keys to end its key on the ledger as well.",
-        lambda: expelling.expel(owner, by=account_of(request), registrar=composition.registrar(), now=timezone.now()),
+        lambda: operations.expel(owner, by=account_of(request), registrar=composition.registrar(), now=timezone.now()),
     )
     return redirect("web:all_peers")

@@ -11,7 +11,6 @@ from portal import composition
 from portal.accounts.models import Role
 from portal.accounts.operations import require_role
 from portal.books import earnings as ledger
-from portal.errors import PortalError
 from portal.invocations import queries as invocations
 from portal.providers import operations, queries
 from portal.web.forms.providers import MachineForm
@@ -37,14 +36,9 @@ def providers(request: HttpRequest) -> HttpResponse:
 @form_page
 def new_machine(request: HttpRequest) -> HttpResponse:
     """Make a one-time code for a machine; its text is shown this once."""
-    owner, made = account_of(request), None
+    owner, now, form = account_of(request), timezone.now(), MachineForm(request.POST or None)
     require_role(owner, Role.PROVIDER)
-    form = MachineForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = operations.create_code(owner, name=form.cleaned_data["name"].strip(), now=timezone.now())
-        except PortalError as refused:
-            form.show(refused)
+    made = form.submit(lambda: operations.create_code(owner, name=form.cleaned_data["name"].strip(), now=now))
     shown = {"form": form, "made": made, "portal_url": settings.PORTAL_URL}
     return render(request, "web/new_machine.html", shown, status=422 if form.errors else 200)
 

@@ -49,7 +49,7 @@ def _told(answer: HttpAnswer) -> dict[str, Any]:
         "status": answer.status,
         "invocation_id": answer.headers.get("X-Invocation-Id"),
         "run_ms": answer.headers.get("X-Run-Ms"),
-        "cost_micro": answer.headers.get("X-Cost-Micro"),
+        "cost_micro": int(answer.headers.get("X-Cost-Micro", 0)),
     }
     if answer.status == 200:  # noqa: PLR2004 - HTTP's own
         return told | {"size": len(answer.body), "text": shown_text(answer.body), "content_type": answer.content_type}

@@ -329,7 +329,7 @@ def test_what_fails_unexpectedly_says_so_and_no_more(
     def broken(*_: object) -> None:
         raise ZeroDivisionError(PASSWORD)
 
-    monkeypatch.setattr("portal.functions.queries.functions_of", broken)
+    monkeypatch.setattr("portal.api.views.functions.Functions.rows", broken)
 
     answer = api.call(people.developer, "GET", "functions")
 

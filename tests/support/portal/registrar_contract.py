@@ -55,7 +55,7 @@ class RegistrarContract:
     def test_a_node_gets_a_tls_certificate_for_its_hosts(self, registrar: Registrar) -> None:
         member, key = newcomer(Kind.NODE)
 
-        made = registrar.certify_server(member, certificate_request(member.name, key), ("peer.example",))
+        made = registrar.certify(member, certificate_request(member.name, key), hosts=("peer.example",))
 
         names = x509.load_pem_x509_certificate(made.encode()).extensions.get_extension_for_class(
             x509.SubjectAlternativeName

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from portal.functions.models import Access, FunctionState
-from portal.gateway.ports import StoredInvocation, StoredResult
+from portal.gateway.ports import StoredInvocation
 from scheduler.errors import BrokerSilent
 from scheduler.states import InvocationState
 from tests.support.waiting import eventually
@@ -252,7 +252,9 @@ async def test_a_reply_that_was_lost_is_made_up_for_by_the_database(
     def commit_and_lose_the_reply(request: InvocationRequest) -> list[InvocationReply]:
         invocation_id = UUID(request.invocation_id)
         marketplace.records.invocations[invocation_id] = stored(invocation_id, access=endpoint.access)
-        marketplace.records.results[invocation_id] = StoredResult(job_id="job", output=b"late", run_ms=7, cost_micro=9)
+        marketplace.records.results[invocation_id] = InvocationReply(
+            invocation_id=str(invocation_id), job_id="job", output=b"late", run_ms=7, cost_micro=9
+        )
         return []
 
     marketplace.broker.scheduler = commit_and_lose_the_reply

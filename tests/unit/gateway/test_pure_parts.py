@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.gateway.errors import CallRefused
-from portal.gateway.http.routing import AskHealth, AskResult, AskStatus, CallFunction, Route, route
+from portal.gateway.http.routing import AskHealth, AskInvocation, CallFunction, Route, route
 from portal.gateway.waiting import WaitingCallers
 from portal.invocations.rates import Rates
 from wire.messages import InvocationReply
@@ -22,8 +22,8 @@ def test_a_path_of_two_names_calls_a_function() -> None:
 
 
 def test_an_invocation_is_asked_for_by_its_id() -> None:
-    assert route(f"/i/{ID}") == AskStatus(UUID(ID))
-    assert route(f"/i/{ID}/result") == AskResult(UUID(ID))
+    assert route(f"/i/{ID}") == AskInvocation(UUID(ID), wants_result=False)
+    assert route(f"/i/{ID}/result") == AskInvocation(UUID(ID), wants_result=True)
     assert route("/healthz") == AskHealth()
 
 
@@ -61,10 +61,8 @@ def spelt(found: Route) -> str:
     match found:
         case CallFunction(developer, function):
             return f"/f/{developer}/{function}"
-        case AskStatus(invocation_id):
-            return f"/i/{invocation_id}"
-        case AskResult(invocation_id):
-            return f"/i/{invocation_id}/result"
+        case AskInvocation(invocation_id, wants_result):
+            return f"/i/{invocation_id}/result" if wants_result else f"/i/{invocation_id}"
         case AskHealth():
             return "/healthz"
 

@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from portal.functions.models import Access
-from portal.gateway.ports import StoredInvocation, StoredResult
+from portal.gateway.ports import StoredInvocation
 from scheduler.states import InvocationState
 from tests.unit.gateway.conftest import ALICE, STRANGER, Marketplace
+from wire.messages import InvocationReply
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +34,9 @@ def keep(marketplace: Marketplace, **columns: object) -> UUID:
     invocation = replace(invocation, **columns)  # type: ignore[arg-type]
     marketplace.records.accounts["bobs-token"] = BOB
     marketplace.records.invocations[invocation.invocation_id] = invocation
-    result = StoredResult(job_id="job-1", output=b"<b>out</b>", run_ms=5, cost_micro=2)
-    marketplace.records.results[invocation.invocation_id] = result
+    marketplace.records.results[invocation.invocation_id] = InvocationReply(
+        invocation_id=str(invocation.invocation_id), job_id="job-1", output=b"<b>out</b>", run_ms=5, cost_micro=2
+    )
     return invocation.invocation_id
 
 

@@ -12,7 +12,7 @@ from portal.books.models import WorldState
 from portal.governance.models import GovernedRequest, RequestState
 from portal.membership.errors import MemberExpelled, RegistrarUnavailable
 from portal.membership.testing import InMemoryRegistrar
-from portal.peers import expelling, operations
+from portal.peers import operations
 from portal.peers.errors import AnotherOperatorKey, OperatorKeyKnown
 from portal.peers.models import Peer
 from portal.peers.statements import read_join_application
@@ -64,21 +64,21 @@ def test_all_names_of_an_operator_end_and_so_do_its_role_and_its_request(
     joins(people.peer, first, registrar)
     joins(people.peer, second, registrar)
 
-    expelling.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
+    operations.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
 
     assert registrar.expelled == names(first) | names(second)
     assert not Peer.objects.exists()
     assert GovernedRequest.objects.get().state == RequestState.REFUSED
     with pytest.raises(RoleMissing):
         joins(people.peer, first, registrar)
-    expelling.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
+    operations.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
 
 
 def test_only_an_administrator_expels(people: People, registrar: InMemoryRegistrar) -> None:
     joins(people.peer, JoiningMachine(), registrar)
 
     with pytest.raises(AdministratorsOnly):
-        expelling.expel(people.peer, by=people.peer, registrar=registrar, now=NOW)
+        operations.expel(people.peer, by=people.peer, registrar=registrar, now=NOW)
 
     assert not registrar.expelled
 
@@ -90,13 +90,13 @@ def test_what_failed_at_the_authority_is_repeated_and_nobody_joins_meanwhile(
     joins(people.peer, machine, registrar)
     registrar.is_away = True
     with pytest.raises(RegistrarUnavailable):
-        expelling.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
+        operations.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
     assert Peer.objects.count() == 1
     with pytest.raises(RoleMissing):
         joins(people.peer, machine, registrar)
 
     registrar.is_away = False
-    expelling.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
+    operations.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
 
     assert registrar.expelled == names(machine)
 
@@ -106,13 +106,13 @@ def test_who_was_expelled_may_be_let_in_again_with_other_keys_only(
 ) -> None:
     machine = JoiningMachine()
     joins(people.peer, machine, registrar)
-    expelling.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
+    operations.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
     becomes_a_peer_again(people)
 
     with pytest.raises(MemberExpelled):
         joins(people.peer, machine, registrar)
     # What that try left behind is no hindrance either.
-    expelling.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
+    operations.expel(people.peer, by=people.administrator, registrar=registrar, now=NOW)
     becomes_a_peer_again(people)
 
     assert joins(people.peer, JoiningMachine(), registrar).operator_id == str(people.peer.id)

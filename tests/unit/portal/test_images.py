@@ -159,7 +159,7 @@ def test_one_private_address_is_enough_to_refuse(addresses: tuple[str, ...]) -> 
 def test_the_administrators_list_allows_one_place_and_its_scheme() -> None:
     allowed = RegistryList.parse("http://localhost:5000, registry.lan ")
 
-    assert allowed.names == ("localhost:5000", "registry.lan")
+    assert tuple(allowed.schemes) == ("localhost:5000", "registry.lan")
     assert locate("http", "localhost:5000", allowed=allowed, resolve=answering("127.0.0.1")).port == 5000
     assert locate("https", "registry.lan", allowed=allowed, resolve=answering("10.0.0.9")).port == 443
     for scheme, authority in [("https", "localhost:5000"), ("http", "registry.lan"), ("http", "localhost:5001")]:

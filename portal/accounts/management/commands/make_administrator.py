@@ -17,7 +17,6 @@ class Command(BaseCommand):
     help = "Make an administrator. A repeat with the same name and address changes nothing but the password."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take name, address and the password's file."""
         parser.add_argument("username")
         parser.add_argument("email")
         parser.add_argument("--password-file", type=Path, help="read the password from the first line of this file")
@@ -29,7 +28,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Make the administrator."""
         password = _password(options["password_file"])
         try:
             account = operations.make_administrator(

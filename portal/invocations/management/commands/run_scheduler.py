@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -37,40 +36,27 @@ EXIT_SUPERSEDED = 3
 _CHECK_SECONDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """The working key at the start, and its files."""
-
-    files: WorkingKeyFiles
-    first: Signer
-
-    def renewed(self) -> Signer | None:
-        """Return the working key if its files have changed."""
-        return self.files.changed(now_ms=now_ms())
-
-
 class Command(BaseCommand):
     """Take over as the scheduler and serve until stopped or replaced."""
 
     help = "Run the scheduler until SIGTERM. The newest scheduler leads; an older one exits with code 3."
 
     def handle(self, *_args: object, **_options: Any) -> None:
-        """Run it."""
         logs.configure(level=setting("CHAINFAAS_LOG_LEVEL"))
         try:
-            keys = WorkingKeyFiles(keys_directory())
-            signer, login = keys.load(now_ms=now_ms()), broker_login()
+            files = WorkingKeyFiles(keys_directory())
+            signer, login = files.load(now_ms=now_ms()), broker_login()
             address = http_address_setting("CHAINFAAS_SCHEDULER_HTTP")
         except (KeyUnusable, SettingError) as error:
             raise CommandError(str(error)) from error
         try:
-            uvloop.run(_run(_Keys(keys, signer), login, address))
+            uvloop.run(_run(files, signer, login, address))
         except TermSuperseded as error:
             log.error("scheduler.superseded", extra={"why": str(error)})  # noqa: TRY400 - expected, no traceback
             sys.exit(EXIT_SUPERSEDED)
 
 
-async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> None:
+async def _run(files: WorkingKeyFiles, signer: Signer, login: BrokerLogin, address: tuple[str, int]) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -81,10 +67,10 @@ async def _run(keys: _Keys, login: BrokerLogin, address: tuple[str, int]) -> Non
         orders=broker,
         replies=broker,
         presence=broker,
-        signer=keys.first,
+        signer=signer,
         clock=now_ms,
         commit=commit,
-        renewed=keys.renewed,
+        renewed=lambda: files.changed(now_ms=now_ms()),
     )
     scheduler = Scheduler(core, broker)
 

@@ -15,7 +15,6 @@ class Command(BaseCommand):
     help = "Make the broker's users, rights and queues what the database says. A repeat is harmless."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Rebuild."""
         try:
             count = operations.rebuild_broker(RabbitAdmin.from_settings())
         except PortalError as error:

@@ -14,7 +14,6 @@ class Command(BaseCommand):
     help = "Make the virtual host, exchange and queues of this marketplace on the broker."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Make them."""
         try:
             RabbitAdmin.from_settings().set_up()
         except PortalError as error:
