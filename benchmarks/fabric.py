@@ -22,11 +22,11 @@ import click
 from benchmarks.document import conditions, report, reporting, say, today
 from benchmarks.processes import memory_mib, processor_ms
 from benchmarks.summary import Machine, machine
-from deploy.commands import SETTINGS, Command
+from deploy.commands import SETTINGS, OperatorCommand
 from deploy.fabric import topology
 from deploy.fabric.network import plan
-from deploy.fabric.operator import Operator
-from deploy.fabric.tools import Tools
+from deploy.fabric.operator import NetworkOperator
+from deploy.fabric.tools import FabricTools
 from deploy.paths import FABRIC, FABRIC_BINARIES
 from deploy.servers.ports import free_ports
 from deploy.servers.postgresql import PostgreSQL
@@ -93,9 +93,9 @@ class Outbox:
 
 
 @contextmanager
-def network(directory: Path, genesis: Path, *, small: bool) -> Iterator[Operator]:
+def network(directory: Path, genesis: Path, *, small: bool) -> Iterator[NetworkOperator]:
     """Yield a new network whose ledger has begun."""
-    operator = Operator(directory, Tools(directory=FABRIC_BINARIES), say)
+    operator = NetworkOperator(directory, FabricTools(directory=FABRIC_BINARIES), say)
     wanted = topology.read(FABRIC / "topology.toml", small=small)
     try:
         operator.up(lambda: plan(wanted, free_ports), genesis)
@@ -156,7 +156,7 @@ def measure(wanted: Plan) -> Measured:
 
 
 def _figures(
-    installation: LedgerInstallation, operator: Operator, servers: Mapping[str, int], wanted: Plan
+    installation: LedgerInstallation, operator: NetworkOperator, servers: Mapping[str, int], wanted: Plan
 ) -> dict[str, Any]:
     with installation.ledger_process() as ledger, outbox(installation) as feeder:
         ledger.wait_well()
@@ -231,7 +231,7 @@ def table(found: Measured) -> str:
     return "\n".join(lines)
 
 
-@click.command(cls=Command, context_settings=SETTINGS)
+@click.command(cls=OperatorCommand, context_settings=SETTINGS)
 @click.option("--small", is_flag=True, help="One orderer, and one peer an organisation.")
 @click.option("--database", type=click.Choice(["postgresql", "sqlite"]), default="postgresql", show_default=True)
 @click.option("--seconds", type=click.IntRange(5, 3_600), default=60, show_default=True, help="Under load.")

@@ -18,7 +18,7 @@ import click
 
 from benchmarks.document import conditions, report, reporting, say, today
 from benchmarks.summary import Machine, Summary, machine, summary
-from deploy.commands import SETTINGS, Command
+from deploy.commands import SETTINGS, OperatorCommand
 from deploy.demo.function import NAME, expected_answer
 from deploy.demo.people import ADMINISTRATORS, DEVELOPER
 from deploy.demo.story import Story
@@ -183,7 +183,7 @@ def table(found: Outcome) -> str:
     return "\n".join(lines)
 
 
-@click.command(cls=Command, context_settings=SETTINGS)
+@click.command(cls=OperatorCommand, context_settings=SETTINGS)
 @click.option("--rounds", type=click.IntRange(1, 50), default=3, show_default=True)
 @reporting
 def main(*, rounds: int, **told: bool) -> None:

@@ -16,7 +16,7 @@ import click
 from benchmarks.document import conditions, report, reporting, say, today
 from benchmarks.processes import memory_mib
 from benchmarks.summary import Machine, machine
-from deploy.commands import SETTINGS, Command
+from deploy.commands import SETTINGS, OperatorCommand
 from ledger.embedded.ledger import EmbeddedReader
 from ledger.embedded.verification import verify
 from tests.support.embedded import Recorded
@@ -163,7 +163,7 @@ def table(found: Measured) -> str:
     return "\n".join(lines)
 
 
-@click.command(cls=Command, context_settings=SETTINGS)
+@click.command(cls=OperatorCommand, context_settings=SETTINGS)
 @click.option("--jobs", type=click.IntRange(1_000, 2_000_000), default=20_000, show_default=True)
 @click.option("--stretches", type=click.IntRange(1, 50), default=5, show_default=True, help="Rows of the table.")
 @reporting

@@ -14,14 +14,14 @@ from deploy.errors import DeployError
 from deploy.paths import FABRIC_BINARIES
 from deploy.servers.supervisor import Supervisor
 from fabric_client.errors import FabricError
-from wire.http.portal import PortalError
+from wire.http.portal import PortalFailed
 
 F = TypeVar("F", bound=Callable[..., Any])
 SETTINGS: Mapping[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _STARTED = time.monotonic()
 
 
-class Command(click.Command):
+class OperatorCommand(click.Command):
     """A command that ends with a sentence where something expected is wrong."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -30,11 +30,11 @@ class Command(click.Command):
             return super().invoke(ctx)
         except DeployError as error:
             raise click.ClickException(error.explained()) from error
-        except (FabricError, PortalError) as error:
+        except (FabricError, PortalFailed) as error:
             raise click.ClickException(str(error)) from error
 
 
-class Commands(Command, click.Group):
+class Commands(OperatorCommand, click.Group):
     """A group of such commands."""
 
 

@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 from fabric_client.endorsing import endorse
 from fabric_client.errors import (
     ChaincodeRefused,
+    CommitConflict,
     CommitRefused,
     CommitStatusUnknown,
     EndorseFailed,
     EndorsementsDiffer,
     FabricError,
     PeerUnavailable,
-    ReadConflict,
     SubmitUnknown,
 )
 from fabric_client.gateway import Gateway
-from fabric_client.peers import Peers
-from fabric_client.proposals import Proposal
+from fabric_client.peers import PeerRing
+from fabric_client.proposals import SignedProposal
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 _BEHIND_SECONDS = (0.05, 0.25)
 
 
-def commit(peers: Peers, proposal: Proposal) -> Any:
+def commit(peers: PeerRing, proposal: SignedProposal) -> Any:
     """Return the transaction as it was committed, an `Envelope` of Fabric's.
 
     Known peers of all organisations endorse at the same time. Where they are not known, or one cannot, the Gateway
@@ -58,7 +58,7 @@ def commit(peers: Peers, proposal: Proposal) -> Any:
             lambda gateway: gateway.commit_status(proposal.transaction_id, proposal.channel, seconds=CALL_SECONDS),
             CommitStatusUnknown,
         )
-    except ReadConflict:
+    except CommitConflict:
         raise
     except CommitRefused:
         if at_once:
@@ -69,14 +69,14 @@ def commit(peers: Peers, proposal: Proposal) -> Any:
     return prepared
 
 
-def _distrust(peers: Peers) -> None:
+def _distrust(peers: PeerRing) -> None:
     """Leave all peers that endorsed: the word of one of them counted for nothing, and which one nobody tells."""
     for organisation in peers.organisations:
         organisation.leave(organisation.current)
     peers.respite.failed(spoilt=True)
 
 
-def _endorsed(peers: Peers, proposal: Proposal) -> tuple[Any, bool]:
+def _endorsed(peers: PeerRing, proposal: SignedProposal) -> tuple[Any, bool]:
     """Return the endorsed transaction, and whether known peers endorsed it.
 
     A refusal or a difference counts when it is repeated: one peer may be a block behind for some milliseconds.
@@ -90,7 +90,7 @@ def _endorsed(peers: Peers, proposal: Proposal) -> tuple[Any, bool]:
     return _by_gateway(peers, proposal), False
 
 
-def _at_once(peers: Peers, proposal: Proposal) -> tuple[Any, bool]:
+def _at_once(peers: PeerRing, proposal: SignedProposal) -> tuple[Any, bool]:
     """Let all organisations endorse at the same time, if their peers are known and can; else ask the Gateway."""
     if len(peers.organisations) > 1 and not peers.respite.lasts:
         try:
@@ -101,7 +101,7 @@ def _at_once(peers: Peers, proposal: Proposal) -> tuple[Any, bool]:
     return _by_gateway(peers, proposal), False
 
 
-def _by_gateway(peers: Peers, proposal: Proposal) -> Any:
+def _by_gateway(peers: PeerRing, proposal: SignedProposal) -> Any:
     return _patiently(
         peers,
         lambda gateway: gateway.endorse(proposal, seconds=CALL_SECONDS),
@@ -110,7 +110,7 @@ def _by_gateway(peers: Peers, proposal: Proposal) -> Any:
     )
 
 
-def _patiently(peers: Peers, question: Callable[[Gateway], T], *unknown: type[FabricError]) -> T:
+def _patiently(peers: PeerRing, question: Callable[[Gateway], T], *unknown: type[FabricError]) -> T:
     """Ask again, of another peer each time, while the outcome is not known; the question has to bear it."""
     end = time.monotonic() + STAGE_SECONDS
     pause = _FIRST_PAUSE

@@ -14,8 +14,8 @@ from fabric_protos.peer import events_pb2_grpc
 
 from fabric_client.errors import BlockDamaged, PeerUnavailable
 from fabric_client.identity import Identity
-from fabric_client.peers import Peer, Peers
-from fabric_client.proposals import Call
+from fabric_client.peers import PeerConnection, PeerRing
+from fabric_client.proposals import ChaincodeCall
 from fabric_client.verification import BlockVerifier
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _PAUSE_SECONDS = 0.5
 _ANSWER_SECONDS = 1.0
 
 
-def deliver(peer: Peer, identity: Identity, channel: str, first: int) -> tuple[Any, Iterator[Any]]:
+def deliver(peer: PeerConnection, identity: Identity, channel: str, first: int) -> tuple[Any, Iterator[Any]]:
     """Return the running call (to cancel it), and the blocks from `first` on, without end, as they are committed."""
     call = events_pb2_grpc.DeliverStub(peer.channel).Deliver(iter([_seek(identity, channel, first)]))
     return call, _blocks(call)
@@ -46,7 +46,7 @@ def _seek(identity: Identity, channel: str, first: int) -> Any:
     seek = ab_pb2.SeekInfo(behavior=ab_pb2.SeekInfo.BLOCK_UNTIL_READY)
     seek.start.specified.number = first
     seek.stop.specified.number = 2**63 - 1
-    call = Call(channel=channel, chaincode="", function="")
+    call = ChaincodeCall(channel=channel, chaincode="", function="")
     header = common_pb2.ChannelHeader(type=common_pb2.DELIVER_SEEK_INFO, channel_id=channel)
     header.timestamp.FromMilliseconds(call.timestamp_ms)
     signature = common_pb2.SignatureHeader(creator=identity.creator, nonce=call.nonce)
@@ -77,7 +77,7 @@ class BlockReader:
 
     def __init__(
         self,
-        peers: Peers,
+        peers: PeerRing,
         channel: str,
         verifier: BlockVerifier,
         on_block: Callable[[], object] = lambda: None,
@@ -154,7 +154,7 @@ class BlockReader:
                 self._put(generation, damage=damage)
                 return
 
-    def _read_from(self, peer: Peer, place: "_Place", generation: int) -> None:
+    def _read_from(self, peer: PeerConnection, place: "_Place", generation: int) -> None:
         """Read from one peer until it ends the stream, or until nobody wants the blocks any more."""
         call, blocks = deliver(peer, self._peers.identity, self._channel, place.number)
         with self._changed:

@@ -10,23 +10,23 @@ from fabric_protos.peer import proposal_pb2, transaction_pb2
 from google.protobuf.message import DecodeError
 
 from fabric_client.errors import (
-    Answer,
     ChaincodeRefused,
     EndorseFailed,
     EndorsementsDiffer,
     FabricError,
+    NodeAnswer,
     PeerUnavailable,
 )
 from fabric_client.failures import before_ordering
-from fabric_client.peers import Peer, Peers
-from fabric_client.proposals import Proposal
+from fabric_client.peers import PeerConnection, PeerRing
+from fabric_client.proposals import SignedProposal
 
 #: From here on a chaincode's status is a refusal.
 _REFUSED = 400
 _FAILED = 500
 
 
-def endorse(peers: Peers, proposal: Proposal, *, seconds: float) -> Any:
+def endorse(peers: PeerRing, proposal: SignedProposal, *, seconds: float) -> Any:
     """Return the transaction with an endorsement of each organisation, signed by the submitter: an `Envelope`.
 
     A peer that does not endorse, or differs from the one that is asked first, is left: next time another one of its
@@ -63,7 +63,7 @@ def endorse(peers: Peers, proposal: Proposal, *, seconds: float) -> Any:
     return common_pb2.Envelope(payload=payload, signature=peers.identity.sign(payload))
 
 
-def _answer(call: Any, peer: Peer, proposal: Proposal) -> Any:
+def _answer(call: Any, peer: PeerConnection, proposal: SignedProposal) -> Any:
     """Return a peer's endorsement, a `ProposalResponse` of Fabric's."""
     try:
         answer = call.result()
@@ -82,24 +82,26 @@ def _answer(call: Any, peer: Peer, proposal: Proposal) -> Any:
     return answer
 
 
-def _refusal(answer: Any, peer: Peer, proposal: Proposal) -> FabricError:
+def _refusal(answer: Any, peer: PeerConnection, proposal: SignedProposal) -> FabricError:
     status, message = answer.response.status, answer.response.message
-    said = (Answer(address=peer.address, msp_id=peer.endorses_for, message=message),)
+    said = (NodeAnswer(address=peer.address, msp_id=peer.endorses_for, message=message),)
     # Without a payload, 500 is the peer's own word: the chaincode's server is not there, or took too long.
     if status < _REFUSED or (status == _FAILED and not answer.payload):
         return EndorseFailed("a peer could not endorse", transaction_id=proposal.transaction_id, answers=said)
     return ChaincodeRefused(status, message, transaction_id=proposal.transaction_id, answers=said)
 
 
-def _difference(answers: Sequence[Any], peers: Sequence[Peer], proposal: Proposal) -> EndorsementsDiffer:
+def _difference(
+    answers: Sequence[Any], peers: Sequence[PeerConnection], proposal: SignedProposal
+) -> EndorsementsDiffer:
     said = tuple(
-        Answer(address=peer.address, msp_id=peer.endorses_for, message=f"{len(answer.payload)} bytes")
+        NodeAnswer(address=peer.address, msp_id=peer.endorses_for, message=f"{len(answer.payload)} bytes")
         for answer, peer in zip(answers, peers, strict=True)
     )
     return EndorsementsDiffer("the peers answer differently", transaction_id=proposal.transaction_id, answers=said)
 
 
-def _transaction(proposal: Proposal, answers: Sequence[Any]) -> bytes:
+def _transaction(proposal: SignedProposal, answers: Sequence[Any]) -> bytes:
     """Return what the submitter signs: the proposal, what the peers answered, and their endorsements."""
     proposed = proposal_pb2.Proposal.FromString(proposal.signed.proposal_bytes)
     header = common_pb2.Header.FromString(proposed.header)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class NodeAnswer:
     """What one node of the network said about a failure."""
 
     address: str
@@ -15,7 +15,7 @@ class Answer:
 class FabricError(Exception):
     """The Fabric network did not do what was asked."""
 
-    def __init__(self, message: str, *, transaction_id: str = "", answers: tuple[Answer, ...] = ()) -> None:
+    def __init__(self, message: str, *, transaction_id: str = "", answers: tuple[NodeAnswer, ...] = ()) -> None:
         told = "; ".join(f"{answer.msp_id} {answer.address}: {answer.message}" for answer in answers)
         super().__init__(" ".join(part for part in (transaction_id, message, f"({told})" if told else "") if part))
         self.transaction_id = transaction_id
@@ -41,7 +41,9 @@ class NotPermitted(FabricError):
 class ChaincodeRefused(FabricError):
     """The chaincode itself answered with an error; `status` and `reason` are its words."""
 
-    def __init__(self, status: int, reason: str, *, transaction_id: str = "", answers: tuple[Answer, ...] = ()) -> None:
+    def __init__(
+        self, status: int, reason: str, *, transaction_id: str = "", answers: tuple[NodeAnswer, ...] = ()
+    ) -> None:
         super().__init__(f"chaincode status {status}: {reason}", transaction_id=transaction_id, answers=answers)
         self.status = status
         self.reason = reason
@@ -67,7 +69,7 @@ class CommitRefused(FabricError):
         self.code = code
 
 
-class ReadConflict(CommitRefused):
+class CommitConflict(CommitRefused):
     """Another transaction changed what this one had read: the same content may go out again in a new one."""
 
 

@@ -10,11 +10,11 @@ from google.rpc import status_pb2
 
 from fabric_client.errors import (
     AlreadyKnown,
-    Answer,
     ChaincodeRefused,
     EndorseFailed,
     EndorsementsDiffer,
     FabricError,
+    NodeAnswer,
     NotPermitted,
     PeerUnavailable,
 )
@@ -44,14 +44,14 @@ def before_ordering(error: grpc.RpcError, transaction_id: str) -> FabricError:
     return kind(message, transaction_id=transaction_id, answers=answers)
 
 
-def _chaincode_refusal(message: str, answers: tuple[Answer, ...], transaction_id: str) -> ChaincodeRefused | None:
+def _chaincode_refusal(message: str, answers: tuple[NodeAnswer, ...], transaction_id: str) -> ChaincodeRefused | None:
     for told in (message, *(answer.message for answer in answers)):
         if found := _CHAINCODE_ANSWER.search(told):
             return ChaincodeRefused(int(found[1]), found[2], transaction_id=transaction_id, answers=answers)
     return None
 
 
-def words(error: grpc.RpcError) -> tuple[str, tuple[Answer, ...]]:
+def words(error: grpc.RpcError) -> tuple[str, tuple[NodeAnswer, ...]]:
     """Return what a failed call says, and what each node said about it."""
     trailing: Any = error.trailing_metadata()
     packed = [value for key, value in trailing or () if key == _STATUS_DETAILS]
@@ -59,8 +59,8 @@ def words(error: grpc.RpcError) -> tuple[str, tuple[Answer, ...]]:
     return f"{error.code().name}: {error.details()}", answers
 
 
-def _answers(status: bytes) -> Iterator[Answer]:
+def _answers(status: bytes) -> Iterator[NodeAnswer]:
     for packed in status_pb2.Status.FromString(status).details:
         detail = gateway_pb2.ErrorDetail()
         if packed.Unpack(detail):
-            yield Answer(address=detail.address, msp_id=detail.msp_id, message=detail.message)
+            yield NodeAnswer(address=detail.address, msp_id=detail.msp_id, message=detail.message)

@@ -7,10 +7,10 @@ from fabric_protos.common import ledger_pb2
 from fabric_protos.gateway import gateway_pb2, gateway_pb2_grpc
 from fabric_protos.peer import transaction_pb2
 
-from fabric_client.errors import ChaincodeRefused, CommitRefused, CommitStatusUnknown, ReadConflict, SubmitUnknown
+from fabric_client.errors import ChaincodeRefused, CommitConflict, CommitRefused, CommitStatusUnknown, SubmitUnknown
 from fabric_client.failures import before_ordering, words
 from fabric_client.identity import Identity
-from fabric_client.proposals import Call, Proposal, propose
+from fabric_client.proposals import ChaincodeCall, SignedProposal, propose
 
 _NO_SUCH_TRANSACTION = "no such transaction ID"
 _CONFLICTS = frozenset({"MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT"})
@@ -23,7 +23,7 @@ class Gateway:
         self._stub = gateway_pb2_grpc.GatewayStub(channel)
         self._identity = identity
 
-    def evaluate(self, proposal: Proposal, *, seconds: float) -> bytes:
+    def evaluate(self, proposal: SignedProposal, *, seconds: float) -> bytes:
         """Run a function on one peer and return its answer; nothing is ordered.
 
         :raises PeerUnavailable: when there is no answer.
@@ -73,7 +73,7 @@ class Gateway:
             raise
         return transaction_pb2.ProcessedTransaction.FromString(answer)
 
-    def endorse(self, proposal: Proposal, *, seconds: float, organisations: tuple[str, ...] = ()) -> Any:
+    def endorse(self, proposal: SignedProposal, *, seconds: float, organisations: tuple[str, ...] = ()) -> Any:
         """Return the transaction with its endorsements, signed by the submitter: an `Envelope` of Fabric's.
 
         :raises PeerUnavailable: when there is no answer.
@@ -96,7 +96,7 @@ class Gateway:
         prepared.signature = self._identity.sign(prepared.payload)
         return prepared
 
-    def submit(self, proposal: Proposal, prepared: Any, *, seconds: float) -> None:
+    def submit(self, proposal: SignedProposal, prepared: Any, *, seconds: float) -> None:
         """Hand an endorsed transaction to the orderers; the same one may be handed over again.
 
         :raises SubmitUnknown: when they may or may not have it.
@@ -114,7 +114,7 @@ class Gateway:
         """Wait until a transaction is committed and return the number of its block.
 
         :raises CommitStatusUnknown: when that is not known in time.
-        :raises ReadConflict: when another transaction was faster.
+        :raises CommitConflict: when another transaction was faster.
         :raises CommitRefused: when the peers found it not valid.
         """
         content = gateway_pb2.CommitStatusRequest(
@@ -128,7 +128,7 @@ class Gateway:
             raise CommitStatusUnknown(message, transaction_id=transaction_id, answers=answers) from error
         code = transaction_pb2.TxValidationCode.Name(answer.result)
         if code in _CONFLICTS:
-            raise ReadConflict(code, transaction_id=transaction_id)
+            raise CommitConflict(code, transaction_id=transaction_id)
         if code != "VALID":
             raise CommitRefused(code, transaction_id=transaction_id)
         return int(answer.block_number)
@@ -136,5 +136,5 @@ class Gateway:
     def _of_system(self, chaincode: str, function: str, channel: str, *more: str, seconds: float) -> bytes:
         """Return what one of Fabric's own chaincodes answers about a channel."""
         arguments = tuple(part.encode() for part in (channel, *more))
-        call = Call(channel=channel, chaincode=chaincode, function=function, arguments=arguments)
+        call = ChaincodeCall(channel=channel, chaincode=chaincode, function=function, arguments=arguments)
         return self.evaluate(propose(self._identity, call), seconds=seconds)

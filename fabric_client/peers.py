@@ -30,7 +30,7 @@ _OPTIONS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Endpoint:
+class PeerEndpoint:
     """Where a peer is, and whose certificates its TLS is trusted with."""
 
     #: `host:port`.
@@ -41,10 +41,10 @@ class Endpoint:
     endorses_for: str = ""
 
 
-class Peer:
+class PeerConnection:
     """A connection to one peer; gRPC makes it when it is needed and makes it again when it breaks."""
 
-    def __init__(self, endpoint: Endpoint, identity: Identity) -> None:
+    def __init__(self, endpoint: PeerEndpoint, identity: Identity) -> None:
         self.address = endpoint.address
         self.endorses_for = endpoint.endorses_for
         credentials = grpc.ssl_channel_credentials(root_certificates=endpoint.tls_root)
@@ -56,7 +56,7 @@ class Peer:
 class Ring:
     """Peers that take turns: the one that answered last is asked first."""
 
-    def __init__(self, peers: Sequence[Peer]) -> None:
+    def __init__(self, peers: Sequence[PeerConnection]) -> None:
         if not peers:
             raise ValueError("expected at least one peer")
         self._peers = peers
@@ -67,11 +67,11 @@ class Ring:
         return len(self._peers)
 
     @property
-    def current(self) -> Peer:
+    def current(self) -> PeerConnection:
         """The peer that is asked first."""
         return self._peers[self._current]
 
-    def leave(self, peer: Peer) -> None:
+    def leave(self, peer: PeerConnection) -> None:
         """Ask another peer first from now on, unless somebody has decided so already."""
         with self._mutex:
             if self._peers[self._current] is peer and len(self._peers) > 1:
@@ -79,11 +79,11 @@ class Ring:
                 log.warning("fabric.peer_left", extra={"peer": peer.address, "next": self.current.address})
 
 
-class Peers(Ring):
+class PeerRing(Ring):
     """The peers that a client may ask, as one of its identities."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], identity: Identity) -> None:
-        peers = [Peer(endpoint, identity) for endpoint in endpoints]
+    def __init__(self, endpoints: Sequence[PeerEndpoint], identity: Identity) -> None:
+        peers = [PeerConnection(endpoint, identity) for endpoint in endpoints]
         super().__init__(peers)
         self.identity = identity
         names = dict.fromkeys(peer.endorses_for for peer in peers if peer.endorses_for)

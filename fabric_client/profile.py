@@ -6,7 +6,7 @@ from typing import Self
 
 from fabric_client.errors import BadIdentity
 from fabric_client.identity import Identity
-from fabric_client.peers import Endpoint, Peers
+from fabric_client.peers import PeerEndpoint, PeerRing
 from fabric_client.verification import BlockVerifier, OrdererOrganisation
 from wire.codec import decode
 from wire.errors import WireError
@@ -53,18 +53,18 @@ class Profile(_Readable):
     #: Root certificate files of the organisations that run orderers, by MSP id.
     orderers: dict[str, str]
 
-    def connect(self) -> Peers:
+    def connect(self) -> PeerRing:
         """Return the peers, for the profile's identity."""
-        return Peers(self.endpoints(), Identity.read(self.msp_id, Path(self.identity)))
+        return PeerRing(self.endpoints(), Identity.read(self.msp_id, Path(self.identity)))
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[PeerEndpoint]:
         """Return where the peers are.
 
         :raises BadIdentity: when the root of a peer's CA cannot be read.
         """
         try:
             return [
-                Endpoint(
+                PeerEndpoint(
                     address=peer.address, tls_root=Path(peer.tls_root).read_bytes(), endorses_for=peer.endorses_for
                 )
                 for peer in self.peers

@@ -15,7 +15,7 @@ _NONCE_BYTES = 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class ChaincodeCall:
     """A function of a chaincode with its arguments."""
 
     channel: str
@@ -29,7 +29,7 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proposal:
+class SignedProposal:
     """A signed proposal, with the id that its transaction will have."""
 
     transaction_id: str
@@ -43,7 +43,7 @@ def transaction_id_of(nonce: bytes, creator: bytes) -> str:
     return hashlib.sha256(nonce + creator).hexdigest()
 
 
-def propose(identity: Identity, call: Call) -> Proposal:
+def propose(identity: Identity, call: ChaincodeCall) -> SignedProposal:
     """Return the signed proposal of a call."""
     transaction_id = transaction_id_of(call.nonce, identity.creator)
     chaincode = chaincode_pb2.ChaincodeID(name=call.chaincode)
@@ -62,10 +62,10 @@ def propose(identity: Identity, call: Call) -> Proposal:
     content = proposal_pb2.Proposal(header=header.SerializeToString(), payload=_payload(chaincode, call))
     serialized = content.SerializeToString()
     signed = proposal_pb2.SignedProposal(proposal_bytes=serialized, signature=identity.sign(serialized))
-    return Proposal(transaction_id=transaction_id, channel=call.channel, signed=signed)
+    return SignedProposal(transaction_id=transaction_id, channel=call.channel, signed=signed)
 
 
-def _payload(chaincode: Any, call: Call) -> bytes:
+def _payload(chaincode: Any, call: ChaincodeCall) -> bytes:
     arguments = chaincode_pb2.ChaincodeInput(args=[call.function.encode(), *call.arguments])
     specification = chaincode_pb2.ChaincodeSpec(chaincode_id=chaincode, input=arguments)
     invocation = chaincode_pb2.ChaincodeInvocationSpec(chaincode_spec=specification)

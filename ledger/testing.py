@@ -44,7 +44,7 @@ class _Stub:
         self.events.extend(events)
 
 
-class MemoryLedger:
+class InMemoryLedger:
     """Blocks of one transaction each, held in memory."""
 
     def __init__(self, *, genesis: Genesis, block_key: SigningKey, clock: Callable[[], int]) -> None:

@@ -14,7 +14,7 @@ from chaincode.contracts import supply
 from chaincode.contracts.errors import ContractError
 from chaincode.contracts.execution import batch
 from chaincode.embedded import store, submission
-from chaincode.embedded.errors import TransactionRefused
+from chaincode.embedded.errors import StoreRefused
 from chaincode.embedded.stub import SqliteStub
 from ledger.errors import LedgerDamaged
 from wire.errors import WireError
@@ -73,7 +73,7 @@ class Replay:
         for position, record in enumerate(block.transactions):
             try:
                 self._prove(record)
-            except (ContractError, TransactionRefused, WireError) as error:
+            except (ContractError, StoreRefused, WireError) as error:
                 raise self.damage(f"transaction {record.transaction_id}: {error}") from error
             proved(position, record)
             self.transactions += 1

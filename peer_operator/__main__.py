@@ -22,8 +22,8 @@ from deploy.commands import (
 )
 from deploy.errors import DeployError
 from deploy.fabric import readiness, supervision
-from deploy.fabric.network import PORTS, Role, load
-from deploy.fabric.tools import Tools
+from deploy.fabric.network import PORTS, NodeRole, load
+from deploy.fabric.tools import FabricTools
 from deploy.paths import VAR
 from deploy.servers.ports import free_ports
 from fabric_client.profile import Profile
@@ -31,7 +31,7 @@ from ledger.errors import LedgerError
 from ledger.fabric import verification
 from ledger.fabric.ledger import FabricLedger
 from peer_operator.attesting import Attester, clock_ms, run
-from peer_operator.home import Home
+from peer_operator.home import OperatorHome
 from peer_operator.joining import ask
 from peer_operator.peer import JoinedPeer
 from wire import logs
@@ -56,7 +56,7 @@ def of_a_peer(command: Command) -> Command:
     @binaries_option
     @wraps(command)
     def placed(*, data: Path, binaries: Path, **options: Any) -> None:
-        command(JoinedPeer(Home(root=data), Tools(directory=binaries), say), **options)
+        command(JoinedPeer(OperatorHome(root=data), FabricTools(directory=binaries), say), **options)
 
     return placed
 
@@ -88,7 +88,7 @@ def join(peer: JoinedPeer, *, portal: str, code: str, renew: bool, **place: Any)
 
 
 def _ports(first: int) -> list[int]:
-    count = sum(len(PORTS[role]) for role in (Role.PEER, Role.CHAINCODE))
+    count = sum(len(PORTS[role]) for role in (NodeRole.PEER, NodeRole.CHAINCODE))
     return list(range(first, first + count)) if first else free_ports(count)
 
 
@@ -111,7 +111,7 @@ def status(peer: JoinedPeer) -> None:
     names = peer.process_names(described)
     for name in names:
         click.echo(f"{name:14} {f'process {running[name]}' if name in running else 'NOT RUNNING'}")
-    (node,) = described.of(Role.PEER)
+    (node,) = described.of(NodeRole.PEER)
     height = readiness.height(peer.places, described, node)
     click.echo(f"{'height':14} {'the peer does not answer' if height is None else f'{height} blocks'}")
     click.echo(f"{'attesting':14} {peer.home.standing()}")

@@ -13,13 +13,13 @@ from deploy.servers.process import Program
 from ledger.arriving import blocks_between
 from ledger.errors import LedgerError
 from ledger.ports import BlockSource
-from peer_operator.home import Home
+from peer_operator.home import OperatorHome
 from wire.codec import decode, encode
 from wire.ledger import keys
 from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody, TransactionRecord
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from wire.ledger.operations import Arguments, AttestEpoch, CloseEpoch, operation_id_of, operation_text
-from wire.ledger.records import Epoch, Operator
+from wire.ledger.records import Epoch, OperatorRecord
 from wire.ledger.states import EpochState
 from wire.signing import OPERATION, TRANSACTION, SigningKey
 
@@ -68,7 +68,7 @@ class Attester:
         end = (epoch.number + 1) * EPOCH_MS + EPOCH_GRACE_MS
         if self._clock_ms() >= end:
             return self._close(epoch) if self._clock_ms() >= end + _PATIENCE_MS else "waiting for the epoch's end"
-        if decode(Operator, registered).registered_at_ms > epoch.checkpointed_at_ms:
+        if decode(OperatorRecord, registered).registered_at_ms > epoch.checkpointed_at_ms:
             return f"waiting: epoch {epoch.number} began before this operator was taken in"
         if self._ledger.get(keys.attestation(epoch.number, self._operator_id)) is not None:
             return f"epoch {epoch.number} is attested"
@@ -118,7 +118,7 @@ def run(attester: Attester, stopped: threading.Event, note: Callable[[str], None
         stopped.wait(_TURN_SECONDS)
 
 
-def attester_daemon(home: Home) -> Program:
+def attester_daemon(home: OperatorHome) -> Program:
     """Return the attester as a process."""
     return Program(
         name=NAME,

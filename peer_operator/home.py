@@ -8,9 +8,9 @@ from deploy.errors import DeployError
 from deploy.fabric import network
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.enrolment import ADMINISTRATOR
-from deploy.fabric.network import Network, Node, Places, Role
+from deploy.fabric.network import Network, Node, NodeRole, Places
 from fabric_client.identity import Identity
-from fabric_client.peers import Endpoint, Peers
+from fabric_client.peers import PeerEndpoint, PeerRing
 from fabric_client.profile import PeerPlace, Profile
 from wire.codec import decode, encode
 from wire.errors import WireError
@@ -22,7 +22,7 @@ _STANDING = "attesting.txt"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Keys:
+class OperatorKeys:
     """The machine's three keys; the operator's is the one to keep a copy of."""
 
     operator: SigningKey
@@ -31,7 +31,7 @@ class Keys:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Home:
+class OperatorHome:
     """One peer's directory."""
 
     root: Path
@@ -55,10 +55,10 @@ class Home:
         path = self.root / _STANDING
         return path.read_text() if path.exists() else "has not begun"
 
-    def keys(self) -> Keys:
+    def keys(self) -> OperatorKeys:
         """Return the keys; those that are missing are made."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Keys(operator=self._key("operator"), peer=self._key("peer"), tls=self._key("tls"))
+        return OperatorKeys(operator=self._key("operator"), peer=self._key("peer"), tls=self._key("tls"))
 
     def kit(self) -> JoinKit | None:
         """Return what the portal answered; None before it did.
@@ -80,11 +80,13 @@ class Home:
         organisation = organisation_of(kit)
         files.write(self.places.ca_root(organisation), root)
         msp.write_member(self.places.user(organisation, ADMINISTRATOR), root, operator, keys.operator)
-        node = self.root / "nodes" / Role.PEER
+        node = self.root / "nodes" / NodeRole.PEER
         # On its own machine the operator is who installs chaincode and lets the peer join.
         msp.write_member(node / "msp", root, peer, keys.peer, administrator=operator)
         msp.write_tls(node / "tls", root, kit.tls_certificate_pem.encode(), keys.tls)
-        msp.write_tls(self.root / "nodes" / Role.CHAINCODE / "tls", root, kit.tls_certificate_pem.encode(), keys.tls)
+        msp.write_tls(
+            self.root / "nodes" / NodeRole.CHAINCODE / "tls", root, kit.tls_certificate_pem.encode(), keys.tls
+        )
         for name, pem in kit.orderer_roots.items():
             files.write(self._orderers(name), pem.encode())
         files.write(self.places.genesis, kit.genesis.encode())
@@ -93,7 +95,9 @@ class Home:
     def plan(self, kit: JoinKit, host: str, ports: list[int]) -> Network:
         """Write and return the description of this peer and its chaincode server; ports are kept from then on."""
         organisation, taken = organisation_of(kit), iter(ports)
-        nodes = tuple(Node.planned(role.value, role, organisation, taken) for role in (Role.PEER, Role.CHAINCODE))
+        nodes = tuple(
+            Node.planned(role.value, role, organisation, taken) for role in (NodeRole.PEER, NodeRole.CHAINCODE)
+        )
         planned = Network(
             channel=kit.channel,
             host=host,
@@ -108,7 +112,7 @@ class Home:
     def write_profile(self, kit: JoinKit, made: Network) -> None:
         """Write how programs of the operator reach the network: through its own peer."""
         organisation = organisation_of(kit)
-        (peer,) = made.of(Role.PEER)
+        (peer,) = made.of(NodeRole.PEER)
         own = PeerPlace(address=made.address(peer), tls_root=str(self.places.ca_root(organisation).resolve()))
         written = Profile(
             channel=kit.channel,
@@ -120,11 +124,11 @@ class Home:
         )
         files.write(self.profile_file, encode(written))
 
-    def others(self, kit: JoinKit) -> Peers:
+    def others(self, kit: JoinKit) -> PeerRing:
         """Return the peers that were there before, for the operator."""
         identity = Identity.read(kit.msp_id, self.places.user(organisation_of(kit), ADMINISTRATOR))
-        endpoints = [Endpoint(address=known.address, tls_root=known.tls_root_pem.encode()) for known in kit.peers]
-        return Peers(endpoints, identity)
+        endpoints = [PeerEndpoint(address=known.address, tls_root=known.tls_root_pem.encode()) for known in kit.peers]
+        return PeerRing(endpoints, identity)
 
     def _key(self, name: str) -> SigningKey:
         path = self.root / f"{name}.pem"

@@ -1,6 +1,6 @@
 """The one question to the portal: certificates for keys that stay here, and what there is to know of the network."""
 
-from peer_operator.home import Keys
+from peer_operator.home import OperatorKeys
 from wire.codec import encode
 from wire.enrolment import certificate_request, code_digest
 from wire.http.portal import PortalClient
@@ -8,7 +8,7 @@ from wire.joining import JoinKit, JoinStatement, names_of
 from wire.signing import JOINING
 
 
-def ask(portal: str, code: str, *, keys: Keys, host: str) -> JoinKit:
+def ask(portal: str, code: str, *, keys: OperatorKeys, host: str) -> JoinKit:
     """Return what the portal answers; the same question again gets certificates again.
 
     :raises PortalError: when it refuses, does not answer, or is no such portal.

@@ -10,11 +10,11 @@ from deploy.fabric import network, readiness
 from deploy.fabric.channel.lifecycle import Lifecycle
 from deploy.fabric.channel.membership import join_peer
 from deploy.fabric.channel.package import package
-from deploy.fabric.network import Network, Node, Role
+from deploy.fabric.network import Network, Node, NodeRole
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
 from deploy.fabric.nodes.peers import peer_daemon
 from deploy.fabric.supervision import Processes, Say
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.servers.process import Program
 from deploy.servers.waiting import wait_for
 from fabric_client.errors import FabricError
@@ -23,7 +23,7 @@ from fabric_client.profile import Profile
 from ledger.errors import LedgerError
 from ledger.fabric.ledger import FabricReader
 from peer_operator.attesting import NAME, attester_daemon
-from peer_operator.home import Home
+from peer_operator.home import OperatorHome
 from wire.joining import JoinKit
 from wire.ledger import keys
 from wire.ledger.names import CHAINCODE
@@ -40,13 +40,13 @@ class JoinedPeer(Processes):
 
     nothing = "no peer has joined from {root}: `fabric-network/join PORTAL CODE` does that"
 
-    def __init__(self, home: Home, tools: Tools, say: Say) -> None:
+    def __init__(self, home: OperatorHome, tools: FabricTools, say: Say) -> None:
         super().__init__(home.root, tools, say)
         self.home = home
 
     def process_names(self, described: Network) -> tuple[str, ...]:
         """Return what the peer's processes are called."""
-        (server,), (node,) = described.of(Role.CHAINCODE), described.of(Role.PEER)
+        (server,), (node,) = described.of(NodeRole.CHAINCODE), described.of(NodeRole.PEER)
         return node.name, server_name(server, described.sequence), NAME
 
     def up(self, kit: JoinKit) -> int:
@@ -56,7 +56,7 @@ class JoinedPeer(Processes):
         """
         places, described = self.places, self.network()
         places.stopped.unlink(missing_ok=True)
-        (peer,) = described.of(Role.PEER)
+        (peer,) = described.of(NodeRole.PEER)
         self._fetch_channel(kit)
         self._start(peer_daemon(self._tools, places, described, peer, bootstrap=_of_own_organisation(kit)))
         self._say(f"the peer runs at {described.address(peer)}")
@@ -68,7 +68,7 @@ class JoinedPeer(Processes):
         wait_for("the peer to serve", lambda: self._serves(kit), _SERVING_SECONDS)
         self._say(f"the peer serves {CHAINCODE}, definition {described.sequence}")
         if before != described.sequence:
-            self.daemons.stop(server_name(described.of(Role.CHAINCODE)[0], before))
+            self.daemons.stop(server_name(described.of(NodeRole.CHAINCODE)[0], before))
         self._start(attester_daemon(self.home))
         self._say("the attester runs: each hour it signs what this peer has")
         return height
@@ -86,7 +86,7 @@ class JoinedPeer(Processes):
     def programs(self) -> list[Program]:
         """Return the peer, its chaincode server and the attester."""
         described, kit = self.network(), self.kit()
-        (peer,), (server,) = described.of(Role.PEER), described.of(Role.CHAINCODE)
+        (peer,), (server,) = described.of(NodeRole.PEER), described.of(NodeRole.CHAINCODE)
         return [
             peer_daemon(self._tools, self.places, described, peer, bootstrap=_of_own_organisation(kit)),
             chaincode_daemon(self.places, described, server, package(self.places, described).package_id),
@@ -136,7 +136,7 @@ class JoinedPeer(Processes):
         return found
 
     def _serve(self, described: Network, peer: Node) -> None:
-        (server,) = described.of(Role.CHAINCODE)
+        (server,) = described.of(NodeRole.CHAINCODE)
         made = package(self.places, described)
         self._start(chaincode_daemon(self.places, described, server, made.package_id))
         Lifecycle(self._tools, self.places, described).install(made, (peer,))

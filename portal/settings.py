@@ -51,7 +51,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.web.middleware.Pages",
+    "portal.web.middleware.PageTimes",
 ]
 ROOT_URLCONF = "portal.urls"
 TEMPLATES = [

@@ -11,15 +11,15 @@ from provider_agent.containers.running import ContainerRunner
 from provider_agent.jobs.heartbeat import HeartbeatLoop
 from provider_agent.jobs.intake import Intake
 from provider_agent.jobs.journal import Journal, JournalUnusable
-from provider_agent.jobs.metrics import Metrics
-from provider_agent.jobs.policy import Terms
-from provider_agent.jobs.pool import RunnerPool, Tools
+from provider_agent.jobs.metrics import AgentMetrics
+from provider_agent.jobs.policy import ProviderTerms
+from provider_agent.jobs.pool import JobTools, RunnerPool
 from provider_agent.jobs.receipts import ReceiptWriter
 from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
 from provider_agent.jobs.tickets import TicketVerifier
 from provider_agent.machine.config import Config, architecture
-from provider_agent.ports import Broker, Clock
+from provider_agent.ports import AgentBroker, Clock
 from wire.messages import Heartbeat
 from wire.signing import PublicKey, SigningKey
 
@@ -38,7 +38,7 @@ class Parts:
     config: Config
     signing_key: SigningKey
     journal: Journal
-    broker: Broker
+    broker: AgentBroker
     runner: ContainerRunner
     clock: Clock
 
@@ -49,7 +49,7 @@ class Agent:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         offer = parts.config.offer
-        self.metrics = Metrics()
+        self.metrics = AgentMetrics()
         self._started_at_ms = parts.clock()
         self._heartbeat = HeartbeatLoop(
             parts.broker, self._beat, interval_seconds=max(parts.config.heartbeat_seconds, 1)
@@ -57,7 +57,7 @@ class Agent:
         self._slots = Slots(offer.slots, self._heartbeat.beat_soon)
         self._spool = Spool(parts.journal, parts.broker, parts.clock)
         self._receipts = ReceiptWriter(parts.signing_key, parts.clock)
-        tools = Tools(
+        tools = JobTools(
             runner=parts.runner,
             broker=parts.broker,
             journal=parts.journal,
@@ -141,13 +141,13 @@ class Agent:
         """Return whether jobs could come and run."""
         return self._parts.broker.is_connected and self._parts.runner.is_ready()
 
-    def _made_intake(self, tools: Tools) -> Intake:
+    def _made_intake(self, tools: JobTools) -> Intake:
         config = self._parts.config
         registries = listed(config.allowed_registries)
         return Intake(
             tools,
             self._pool,
-            terms=Terms(provider_id=config.provider_id, offer=config.offer, allowed_registries=registries),
+            terms=ProviderTerms(provider_id=config.provider_id, offer=config.offer, allowed_registries=registries),
             verifier=TicketVerifier(PublicKey.from_pem(config.root_key_pem)),
             tell_offer=self._heartbeat.beat_soon,
         )

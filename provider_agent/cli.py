@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provider_agent import __version__, daemon, own_key
-from provider_agent.claims.claiming import Claimant, Ledger, standing
+from provider_agent.claims.claiming import Claimant, ClaimDesk, standing
 from provider_agent.claims.evidence import Evidence, EvidenceStore
 from provider_agent.containers.engine import DockerEngine
 from provider_agent.containers.ports import EngineFacts
@@ -22,12 +22,12 @@ from provider_agent.machine import enrolment, keys, renewal
 from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import Config, Offer, default_offer
 from provider_agent.machine.doctor import Finding, Level
-from provider_agent.machine.home import DEFAULT_HOME, Home
+from provider_agent.machine.home import DEFAULT_HOME, AgentHome
 from provider_agent.machine.portal import Portal
 from provider_agent.rabbitmq import try_login
 from wire import logs
 from wire.enrolment import end_of
-from wire.http.portal import PortalError
+from wire.http.portal import PortalFailed
 from wire.limits import BOUNDS
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (AgentError, PortalError) as error:
+        except (AgentError, PortalFailed) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -105,7 +105,7 @@ def enroll(portal_url: str, code: str, *, home: Path, authority: Path | None, **
     PORTAL_URL is the portal's address, CODE the one-time code that the portal shows. The keys are made here and never
     leave this machine. If the answer is lost, run the same command again.
     """
-    place, portal = Home(home), Portal(portal_url, authority)
+    place, portal = AgentHome(home), Portal(portal_url, authority)
     try:
         done = enrolment.enrol(place, portal=portal, code=code, offer=_offer(chosen), authority=authority)
     except enrolment.AlreadyEnrolled as error:
@@ -142,7 +142,7 @@ def run(*, home: Path, docker_host: str, drain_seconds: int, port: int, log_leve
     Logs go to standard error, one JSON object a line.
     """
     logs.configure(level=log_level)
-    daemon.run(Home(home), docker_host=docker_host, drain_seconds=drain_seconds, port=port)
+    daemon.run(AgentHome(home), docker_host=docker_host, drain_seconds=drain_seconds, port=port)
 
 
 @main.command()
@@ -150,7 +150,7 @@ def run(*, home: Path, docker_host: str, drain_seconds: int, port: int, log_leve
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, home: Path, as_json: bool) -> None:
     """Show what the running agent does. Exit code 3 when none runs."""
-    found = daemon.ask(Home(home))
+    found = daemon.ask(AgentHome(home))
     if as_json:
         click.echo(json.dumps(found or {"running_agent": False}))
     elif found is None:
@@ -167,7 +167,7 @@ def status(*, home: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(*, home: Path, docker_host: str, as_json: bool) -> None:
     """Check whether this machine can run jobs. Exit code 1 when something has to be done first."""
-    place = Home(home)
+    place = AgentHome(home)
     known = configs.load(place)
     findings = list(doctors.examine(_checks(place, known, docker_host)))
     if as_json:
@@ -197,7 +197,7 @@ def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, through: str | N
     """
     if all_jobs == bool(job_id):
         raise click.UsageError("name one JOB_ID, or --all")
-    place = Home(home)
+    place = AgentHome(home)
     config, store = configs.load(place), EvidenceStore(place.journal)
     found = store.all() if all_jobs else [_evidence(store, job_id or "")]
     refused = False
@@ -218,7 +218,7 @@ def claim(job_id: str | None, *, all_jobs: bool, dry_run: bool, through: str | N
 @_home
 def claim_status(job_id: str, *, home: Path) -> None:
     """Ask a peer of the network what became of a job of this machine. Exit code 1 when its claim was refused."""
-    place = Home(home)
+    place = AgentHome(home)
     with ExitStack() as stack:
         state = _peers(place, stack).job_state(job_id)
     told = standing(job_id, state)
@@ -234,7 +234,7 @@ def renew(*, home: Path) -> None:
 
     A running agent does so by itself before they end.
     """
-    place = Home(home)
+    place = AgentHome(home)
     done = renewal.renew(place, daemon.portal(place, configs.load(place)), now=renewal.utc_now(), anyway=True)
     click.echo(f"The certificate of this machine's key is valid until {done.until:%Y-%m-%d}.")
     if done.membership is None:
@@ -244,13 +244,13 @@ def renew(*, home: Path) -> None:
         click.echo(f"On the Fabric network: until {until:%Y-%m-%d}, {len(done.membership.peers)} peers known.")
 
 
-def _ledger(home: Home, config: Config, through: str | None, stack: ExitStack) -> Ledger:
+def _ledger(home: AgentHome, config: Config, through: str | None, stack: ExitStack) -> ClaimDesk:
     """Return the way to the ledger that was chosen, or the one that this machine has."""
     chosen = through or ("peers" if home.fabric.exists() else "portal")
     return _peers(home, stack) if chosen == "peers" else daemon.portal(home, config)
 
 
-def _peers(home: Home, stack: ExitStack) -> "PeerLedger":
+def _peers(home: AgentHome, stack: ExitStack) -> "PeerLedger":
     membership = memberships.load(home)
     if membership is None:
         raise AgentError("this machine is no member of a Fabric network: chainfaas-agent renew, or --through portal")
@@ -265,7 +265,7 @@ def _peers(home: Home, stack: ExitStack) -> "PeerLedger":
     return stack.enter_context(ledger)
 
 
-def _claimant(home: Home, config: Config, ledger: Ledger) -> Claimant:
+def _claimant(home: AgentHome, config: Config, ledger: ClaimDesk) -> Claimant:
     home.check()
     return Claimant(
         provider_id=config.provider_id,
@@ -284,7 +284,7 @@ def _evidence(store: EvidenceStore, job_id: str) -> Evidence:
     return found
 
 
-def _checks(home: Home, config: Config, docker_host: str) -> list[tuple[str, doctors.Check]]:
+def _checks(home: AgentHome, config: Config, docker_host: str) -> list[tuple[str, doctors.Check]]:
     def docker() -> EngineFacts:
         with closing(DockerEngine(docker_host)) as engine:
             return engine.facts()

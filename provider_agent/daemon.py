@@ -22,11 +22,11 @@ from provider_agent.jobs.journal import Journal
 from provider_agent.machine import config as configs
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from provider_agent.machine.portal import Portal
 from provider_agent.machine.renewal import RenewalLoop, renew, utc_now
-from provider_agent.rabbitmq import BrokerLogin, RabbitBroker
-from wire.http.health import LOCAL_NAMES, LOOPBACK, Answer, serving, watched
+from provider_agent.rabbitmq import AgentLogin, RabbitAgentBroker
+from wire.http.health import LOCAL_NAMES, LOOPBACK, HealthAnswer, serving, watched
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def login(home: Home, config: Config) -> BrokerLogin:
+def login(home: AgentHome, config: Config) -> AgentLogin:
     """Return how this provider reaches its queues.
 
     :raises AgentError: when the password is gone.
@@ -48,7 +48,7 @@ def login(home: Home, config: Config) -> BrokerLogin:
         password = home.broker_password.read_text()
     except OSError as error:
         raise AgentError(f"{home.broker_password} cannot be read: {error.strerror}") from error
-    return BrokerLogin(
+    return AgentLogin(
         url=config.broker_url,
         vhost=config.broker_vhost,
         user=config.broker_user,
@@ -60,12 +60,12 @@ def login(home: Home, config: Config) -> BrokerLogin:
     )
 
 
-def portal(home: Home, config: Config) -> Portal:
+def portal(home: AgentHome, config: Config) -> Portal:
     """Return this machine's portal."""
     return Portal(config.portal_url, home.own_authority)
 
 
-def run(home: Home, *, docker_host: str, drain_seconds: int, port: int) -> None:
+def run(home: AgentHome, *, docker_host: str, drain_seconds: int, port: int) -> None:
     """Run an agent until a signal ends it.
 
     :raises AgentError: when it cannot start; the message says what to do.
@@ -78,7 +78,7 @@ def run(home: Home, *, docker_host: str, drain_seconds: int, port: int) -> None:
                 config=config,
                 signing_key=keys.load(home).signing,
                 journal=Journal(home.journal),
-                broker=RabbitBroker(login(home, config), prefetch=config.offer.slots),
+                broker=RabbitAgentBroker(login(home, config), prefetch=config.offer.slots),
                 runner=ContainerRunner(
                     DockerEngine(docker_host),
                     provider_id=config.provider_id,
@@ -103,7 +103,7 @@ def run(home: Home, *, docker_host: str, drain_seconds: int, port: int) -> None:
         os._exit(1)
 
 
-def ask(home: Home) -> dict[str, Any] | None:
+def ask(home: AgentHome) -> dict[str, Any] | None:
     """Return the status of the agent that runs with this home; None when none does."""
     try:
         address = json.loads(home.running.read_text())
@@ -133,9 +133,9 @@ def _drained(agent: Agent, signals: SimpleQueue[int], seconds: float) -> None:
 
 
 @contextmanager
-def _local_http(home: Home, agent: Agent, port: int) -> Iterator[None]:
+def _local_http(home: AgentHome, agent: Agent, port: int) -> Iterator[None]:
     pages = watched(lambda: (agent.is_healthy(), {}), agent.metrics.text)
-    pages["/status"] = lambda: Answer(json.dumps(agent.status()).encode())
+    pages["/status"] = lambda: HealthAnswer(json.dumps(agent.status()).encode())
     with ExitStack() as closing:
         try:
             taken = closing.enter_context(serving((LOOPBACK, port), pages, names=LOCAL_NAMES))

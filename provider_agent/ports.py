@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from wire.messages import Accepted, Finished, Heartbeat, Refused, Started, Ticket
+from wire.messages import Accepted, Finished, Heartbeat, JobRefused, Started, Ticket
 from wire.outcomes import ExitState
 
 #: Milliseconds since 1970 UTC.
@@ -12,7 +12,7 @@ Clock = Callable[[], int]
 #: Tells the broker that a delivery is taken care of; callable from any thread, harmless after a reconnect.
 Acknowledge = Callable[[], None]
 #: What an agent says.
-Event = Heartbeat | Accepted | Started | Finished | Refused
+Event = Heartbeat | Accepted | Started | Finished | JobRefused
 
 
 class Inbox(Protocol):
@@ -28,7 +28,7 @@ class Inbox(Protocol):
         """Learn that the broker can be reached (again)."""
 
 
-class Broker(Protocol):
+class AgentBroker(Protocol):
     """RabbitMQ, as the agent sees it."""
 
     @property

@@ -30,7 +30,7 @@ from provider_agent.errors import AgentError
 from provider_agent.ports import Event, Inbox
 from wire import names
 from wire.envelope import dump
-from wire.messages import Finished, Refused
+from wire.messages import Finished, JobRefused
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class BrokerUnreachable(AgentError):
     """The broker does not answer."""
 
 
-class BrokerRefused(AgentError):
+class LoginRefused(AgentError):
     """The broker does not let this provider in."""
 
 
@@ -57,7 +57,7 @@ class _Closed(AMQPConnectionError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BrokerLogin:
+class AgentLogin:
     """How a provider reaches its queues."""
 
     url: str
@@ -93,10 +93,10 @@ class BrokerLogin:
         return ssl.create_default_context(cafile=str(self.authority) if self.authority else None)
 
 
-class RabbitBroker:
+class RabbitAgentBroker:
     """Keeps one connection. `prefetch` tickets may be delivered that the journal does not have yet."""
 
-    def __init__(self, login: BrokerLogin, *, prefetch: int) -> None:
+    def __init__(self, login: AgentLogin, *, prefetch: int) -> None:
         self._login = login
         self._prefetch = prefetch
         self._connection: pika.BlockingConnection | None = None
@@ -193,7 +193,7 @@ class RabbitBroker:
     def _send(self, event: Event) -> None:
         if self._events is None:
             return
-        is_durable = isinstance(event, Finished | Refused)
+        is_durable = isinstance(event, Finished | JobRefused)
         try:
             self._events.basic_publish(
                 names.PROVIDER_EVENTS,
@@ -210,11 +210,11 @@ class RabbitBroker:
             log.warning("event.not_taken", extra={"kind": event.kind, "cause": type(error).__name__})
 
 
-def try_login(login: BrokerLogin) -> None:
+def try_login(login: AgentLogin) -> None:
     """Connect once and look at both queues.
 
     :raises BrokerUnreachable: when the broker does not answer.
-    :raises BrokerRefused: when it refuses.
+    :raises LoginRefused: when it refuses.
     """
     try:
         with pika.BlockingConnection(login.parameters) as connection:
@@ -223,6 +223,6 @@ def try_login(login: BrokerLogin) -> None:
             for queue in (login.jobs_queue, login.control_queue):
                 channel.queue_declare(queue, passive=True)
     except (ProbableAuthenticationError, ProbableAccessDeniedError, ChannelClosedByBroker) as error:
-        raise BrokerRefused(f"the broker refuses {login.user}: {error!r}") from error
+        raise LoginRefused(f"the broker refuses {login.user}: {error!r}") from error
     except (AMQPError, OSError) as error:
         raise BrokerUnreachable(f"{login.url} does not answer: {error!r}") from error

@@ -13,7 +13,7 @@ from provider_agent.containers.ports import Ended, EngineFacts, EngineFailed, Im
 from provider_agent.ports import Acknowledge, Event, Inbox
 
 
-class InMemoryBroker:
+class InMemoryAgentBroker:
     """A broker of one provider: two queues to the agent, and what it said."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ _NAME = re.compile(r"[\w.+/-]{0,16}", re.ASCII)
 
 
 @dataclass(slots=True)
-class Member:
+class FleetMember:
     """One enrolled provider."""
 
     spec: ProviderSpec
@@ -56,7 +56,7 @@ class Fleet:
     """All providers that are not revoked."""
 
     def __init__(self) -> None:
-        self._members: dict[UUID, Member] = {}
+        self._members: dict[UUID, FleetMember] = {}
         #: Connected providers whose first heartbeat is still to come; until then nobody is told that none fits.
         self.awaited: set[UUID] = set()
         self.awaited_until_ms = 0
@@ -66,7 +66,7 @@ class Fleet:
         known = self._members
         self._members = {}
         for spec in specs:
-            member = known.get(spec.provider_id) or Member(spec)
+            member = known.get(spec.provider_id) or FleetMember(spec)
             member.spec = spec
             self._members[spec.provider_id] = member
         self.awaited &= self._members.keys()
@@ -190,7 +190,7 @@ def believed_slots(heartbeat: Heartbeat) -> int:
     return min(heartbeat.slots, _BELIEVED_SLOTS, heartbeat.memory_mb // _SLOT_MB)
 
 
-def _capacity(member: Member, heartbeat: Heartbeat, *, image: str, now_ms: int) -> Capacity:
+def _capacity(member: FleetMember, heartbeat: Heartbeat, *, image: str, now_ms: int) -> Capacity:
     return Capacity(
         provider_id=member.spec.provider_id,
         architecture=heartbeat.architecture,

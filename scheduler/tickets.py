@@ -28,7 +28,7 @@ def digest_of(ticket: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class TicketSigner:
     """The controller's working key, and the root key's word for it."""
 
     key: signing.SigningKey
@@ -49,7 +49,7 @@ class Signer:
         """Return for how long agents still take this key's tickets."""
         return self.vouched.not_after_ms - now_ms
 
-    def followed_by(self, signer: "Signer") -> "Signer":
+    def followed_by(self, signer: "TicketSigner") -> "TicketSigner":
         """Return the next working key, which still knows the tickets of this one."""
         known = (self.key.public, *self.earlier)
         return replace(signer, earlier=tuple(key for key in known if key.key_id != signer.key.public.key_id))

@@ -227,7 +227,7 @@ class Finished(Message):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused(Message):
+class JobRefused(Message):
     """Agent to scheduler: I do not take this ticket."""
 
     kind: ClassVar[str] = "refused.v1"

@@ -31,7 +31,7 @@ def billed_ms(*, claimed_ms: int | None, observed_ms: int | None, max_ms: int) -
     return max(1, min(value for value in told if value is not None))
 
 
-class Terms(Protocol):
+class JobTerms(Protocol):
     """What a job was placed at."""
 
     @property
@@ -43,7 +43,7 @@ class Terms(Protocol):
         """Its provider's price."""
 
 
-def bill(job: Terms, *, claimed_ms: int | None, observed_ms: int | None) -> Micro:
+def bill(job: JobTerms, *, claimed_ms: int | None, observed_ms: int | None) -> Micro:
     """Return what a job costs by what provider and controller have said so far."""
     run_ms = billed_ms(claimed_ms=claimed_ms, observed_ms=observed_ms, max_ms=job.max_ms)
     return cost_of(run_ms=run_ms, price_nano_per_ms=job.price_nano_per_ms)

@@ -19,7 +19,7 @@ from benchmarks.document import conditions, report, reporting, today
 from benchmarks.processes import processor_ms
 from benchmarks.shim.peer import Peer, Stalled
 from benchmarks.summary import Machine, machine
-from deploy.commands import SETTINGS, Command
+from deploy.commands import SETTINGS, OperatorCommand
 from deploy.paths import ROOT
 from deploy.servers.ports import answers, free_ports
 from deploy.servers.waiting import wait_for
@@ -107,7 +107,7 @@ def table(found: Measured) -> str:
     return "\n".join(lines)
 
 
-@click.command(cls=Command, context_settings=SETTINGS)
+@click.command(cls=OperatorCommand, context_settings=SETTINGS)
 @click.option("--transactions", default=2000, show_default=True)
 @reporting
 def main(*, transactions: int, **told: bool) -> None:

@@ -10,7 +10,7 @@ from fabric_protos.peer import chaincode_pb2, proposal_response_pb2
 from fabric_protos.peer import chaincode_shim_pb2 as shim
 
 from fabric_client.identity import Identity
-from fabric_client.proposals import Call, propose
+from fabric_client.proposals import ChaincodeCall, propose
 from wire.signing import SigningKey
 
 _CHANNEL = "benchmark"
@@ -60,7 +60,7 @@ class Peer:
 
         :raises Stalled: when the server does not go on.
         """
-        call = Call(channel=_CHANNEL, chaincode="benchmark", function="touch", arguments=tuple(keys))
+        call = ChaincodeCall(channel=_CHANNEL, chaincode="benchmark", function="touch", arguments=tuple(keys))
         proposal = propose(self._identity, call)
         given = chaincode_pb2.ChaincodeInput(args=[b"touch", *keys])
         message = Message(

@@ -6,16 +6,16 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from wire.ledger import keys
 from wire.ledger.fees import shares
-from wire.ledger.records import Account, Delta, FeePolicy
+from wire.ledger.records import AccountRecord, Delta, FeePolicy
 from wire.ledger.refusals import Refusal
 
 #: Credits that one operation folds at most: a batch stays bounded.
 FOLDED_AT_ONCE = 500
 
 
-def account(ctx: Context, account_id: str) -> Account:
+def account(ctx: Context, account_id: str) -> AccountRecord:
     """Return an account; one that never had money has none."""
-    return ctx.cache.get(Account, keys.account(account_id)) or Account()
+    return ctx.cache.get(AccountRecord, keys.account(account_id)) or AccountRecord()
 
 
 def open_account(ctx: Context, account_id: str) -> None:
@@ -23,12 +23,12 @@ def open_account(ctx: Context, account_id: str) -> None:
     store(ctx, account_id, account(ctx, account_id))
 
 
-def plain(value: Account) -> dict[str, int]:
+def plain(value: AccountRecord) -> dict[str, int]:
     """Return an account as events show it."""
     return {"available": value.available, "deposit": value.deposit, "held": value.held}
 
 
-def fold(ctx: Context, account_id: str) -> Account:
+def fold(ctx: Context, account_id: str) -> AccountRecord:
     """Add credits that wait as delta rows to an account's available."""
     total = 0
     for key, delta in list(ctx.cache.items(Delta, keys.delta_prefix(account_id), FOLDED_AT_ONCE)):
@@ -38,7 +38,7 @@ def fold(ctx: Context, account_id: str) -> Account:
     return store(ctx, account_id, replace(owner, available=owner.available + total))
 
 
-def with_available(ctx: Context, account_id: str, amount: int) -> Account:
+def with_available(ctx: Context, account_id: str, amount: int) -> AccountRecord:
     """Return an account that has the amount available; waiting credits are folded when they are needed for that.
 
     :raises Refused: `available_too_low`.
@@ -51,7 +51,7 @@ def with_available(ctx: Context, account_id: str, amount: int) -> Account:
     return owner
 
 
-def deposit(ctx: Context, account_id: str, amount: int) -> Account:
+def deposit(ctx: Context, account_id: str, amount: int) -> AccountRecord:
     """Move money from available to deposit."""
     owner = with_available(ctx, account_id, amount)
     return store(ctx, account_id, replace(owner, available=owner.available - amount, deposit=owner.deposit + amount))
@@ -62,7 +62,7 @@ def hold(ctx: Context, account_id: str, amount: int) -> None:
     owner = account(ctx, account_id)
     if owner.deposit < amount:
         raise Refused(Refusal.DEPOSIT_TOO_LOW, f"account {account_id} has a deposit of {owner.deposit}")
-    moved = Account(available=owner.available, deposit=owner.deposit - amount, held=owner.held + amount)
+    moved = AccountRecord(available=owner.available, deposit=owner.deposit - amount, held=owner.held + amount)
     store(ctx, account_id, moved)
 
 
@@ -87,7 +87,7 @@ def spend(ctx: Context, account_id: str, *, held: int, cost: int) -> None:
     """Take a cost out of what was held for it, and move the rest back to deposit; the caller credits the cost."""
     owner = account(ctx, account_id)
     left = owner.deposit + held - cost
-    store(ctx, account_id, Account(available=owner.available, deposit=left, held=owner.held - held))
+    store(ctx, account_id, AccountRecord(available=owner.available, deposit=left, held=owner.held - held))
 
 
 def take(ctx: Context, account_id: str, amount: int) -> None:
@@ -117,7 +117,7 @@ def split(ctx: Context, account_id: str, cost: int, policy: FeePolicy) -> None:
     credit(ctx, account_id, parts.provider)
 
 
-def store(ctx: Context, account_id: str, value: Account) -> Account:
+def store(ctx: Context, account_id: str, value: AccountRecord) -> AccountRecord:
     """Write an account; a negative part is a mistake of the caller's."""
     if min(value.available, value.deposit, value.held) < 0:
         raise ArithmeticError(f"account {account_id} would be negative")

@@ -7,7 +7,7 @@ from chaincode.contracts.execution.context import Context
 from wire.ledger import keys
 from wire.ledger.records import Owner
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 #: Accounts that belong to an organisation: its authority moves their money. The bond's moves by claims only.
 _STEWARDS = {keys.PLATFORM_ACCOUNT: "controller", keys.PEERS_ACCOUNT: "peers"}
@@ -25,12 +25,12 @@ def require_owner(ctx: Context, account_id: str) -> None:
     :raises Refused: `not_authorised` for all others.
     """
     if account_id in keys.RESERVED_ACCOUNTS:
-        ctx.require(Role.AUTHORITY)
+        ctx.require(KeyRole.AUTHORITY)
         if _STEWARDS.get(account_id) != ctx.author.holder:
             raise Refused(Refusal.NOT_AUTHORISED, f"account {account_id} belongs to another organisation or to none")
     elif ctx.cache.get(Owner, keys.owner(account_id)):
-        ctx.require(Role.OWNER)
+        ctx.require(KeyRole.OWNER)
         if ctx.author.holder != account_id:
             raise Refused(Refusal.NOT_AUTHORISED, f"account {account_id} is not the author's")
     else:
-        ctx.require(Role.CUSTODY)
+        ctx.require(KeyRole.CUSTODY)

@@ -22,7 +22,7 @@ class BadSubmission(ContractError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Submission:
+class SignedTransaction:
     """A transaction whose signature holds."""
 
     #: Key id of the submitter.
@@ -30,7 +30,7 @@ class Submission:
     body: TransactionBody
 
 
-def verified(get: Callable[[str], str | None], envelope: Jws) -> Submission:
+def verified(get: Callable[[str], str | None], envelope: Jws) -> SignedTransaction:
     """Return the transaction in an envelope; `get` reads a key of the world state.
 
     :raises BadSubmission: when no pinned key signed it, or it is malformed.
@@ -50,4 +50,4 @@ def verified(get: Callable[[str], str | None], envelope: Jws) -> Submission:
         raise BadSubmission("transaction_id: expected letters, digits and ._:-, 1 to 64 of them")
     if not 1 <= len(body.operations) <= MAX_OPERATIONS:
         raise BadSubmission(f"operations: expected 1 to {MAX_OPERATIONS}, got {len(body.operations)}")
-    return Submission(creator=creator, body=body)
+    return SignedTransaction(creator=creator, body=body)

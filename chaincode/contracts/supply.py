@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from wire.codec import decode
 from wire.ledger import keys
-from wire.ledger.records import Account, Delta, JobRecord, Payout, Supply
+from wire.ledger.records import AccountRecord, Delta, JobRecord, PayoutRecord, Supply
 from wire.ledger.states import HOLDING, PayoutState
 
 _ACCOUNT, _DELTA, _JOB, _PAYOUT = keys.account(""), keys.delta_prefix(), keys.job(""), keys.payout("")
@@ -15,7 +15,7 @@ def drift(items: Iterable[tuple[str, str]]) -> int:
     total = 0
     for key, value in items:
         if key.startswith(_ACCOUNT):
-            account = decode(Account, value)
+            account = decode(AccountRecord, value)
             total += account.available + account.deposit + account.held
         elif key.startswith(_DELTA):
             total += decode(Delta, value).amount
@@ -31,13 +31,13 @@ def unexplained_holds(items: Iterable[tuple[str, str]]) -> dict[str, int]:
     for key, value in items:
         if key.startswith(_ACCOUNT):
             account_id = keys.account_of(key)
-            excess[account_id] = excess.get(account_id, 0) + decode(Account, value).held
+            excess[account_id] = excess.get(account_id, 0) + decode(AccountRecord, value).held
         elif key.startswith(_JOB):
             job = decode(JobRecord, value)
             if job.state in HOLDING:
                 excess[job.payer] = excess.get(job.payer, 0) - job.max_cost_micro
         elif key.startswith(_PAYOUT):
-            payout = decode(Payout, value)
+            payout = decode(PayoutRecord, value)
             if payout.state is PayoutState.ASKED:
                 excess[payout.account_id] = excess.get(payout.account_id, 0) - payout.amount
     return {account_id: amount for account_id, amount in sorted(excess.items()) if amount}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chaincode.contracts.execution import batch
-from chaincode.contracts.execution.batch import Outcome
+from chaincode.contracts.execution.batch import BatchOutcome
 from wire.codec import encode
 from wire.ledger.blocks import Event
 from wire.ledger.genesis import Genesis
@@ -47,7 +47,7 @@ class MemoryStub:
         self.events.extend(events)
 
 
-class MemoryLedger:
+class InMemoryState:
     """The world state after a genesis, and transactions on it."""
 
     def __init__(self, genesis: Genesis) -> None:
@@ -55,7 +55,7 @@ class MemoryLedger:
         #: Transactions so far; it makes their ids.
         self.count = 0
 
-    def run(self, creator: str, timestamp_ms: int, operations: Sequence[str]) -> Outcome:
+    def run(self, creator: str, timestamp_ms: int, operations: Sequence[str]) -> BatchOutcome:
         """Run one transaction."""
         self.count += 1
         return batch.run(self.stub(creator, timestamp_ms), operations)

@@ -1,25 +1,25 @@
 """What the embedded ledger cannot do, with one root."""
 
 
-class LedgerError(Exception):
+class StoreError(Exception):
     """The embedded ledger cannot do what was asked."""
 
 
-class LedgerExists(LedgerError):
+class LedgerExists(StoreError):
     """There is a ledger in this file already."""
 
 
-class LedgerMissing(LedgerError):
+class StoreMissing(StoreError):
     """There is no ledger in this file."""
 
 
-class LedgerInUse(LedgerError):
+class StoreInUse(StoreError):
     """Another process writes to this ledger; the message names it."""
 
 
-class TransactionRefused(LedgerError):
+class StoreRefused(StoreError):
     """A transaction is no part of the ledger, for what is in it; it will not be later either."""
 
 
-class LedgerDamaged(LedgerError):
+class StoreDamaged(StoreError):
     """The file is not what the ledger wrote; the message names the block."""

@@ -6,11 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 from chaincode.contracts.execution import batch
-from chaincode.contracts.submission import Submission
+from chaincode.contracts.submission import SignedTransaction
 from chaincode.embedded import chain, first, store, submission
-from chaincode.embedded.errors import LedgerDamaged, LedgerExists, TransactionRefused
+from chaincode.embedded.errors import LedgerExists, StoreDamaged, StoreRefused
 from chaincode.embedded.lock import WriterLock
-from chaincode.embedded.reader import LedgerReader
+from chaincode.embedded.reader import StoreReader
 from chaincode.embedded.stub import SqliteStub
 from wire.ledger.blocks import TransactionRecord
 from wire.ledger.genesis import Genesis
@@ -25,7 +25,7 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class EmbeddedLedger(LedgerReader):
+class EmbeddedLedger(StoreReader):
     """A ledger that this process writes to. Threads may share it."""
 
     def __init__(self, path: Path, block_key: SigningKey, clock: Clock, lock: WriterLock) -> None:
@@ -35,7 +35,7 @@ class EmbeddedLedger(LedgerReader):
         self._lock = lock
         if PublicKey.from_pem(self.genesis.block_key_pem).key_id != block_key.public.key_id:
             self._connection.close()
-            raise LedgerDamaged(f"{path} is signed by another block key than the given one")
+            raise StoreDamaged(f"{path} is signed by another block key than the given one")
 
     @classmethod
     def create(cls, path: Path, genesis: Genesis, block_key: SigningKey, clock: Clock = system_clock) -> None:
@@ -83,7 +83,7 @@ class EmbeddedLedger(LedgerReader):
 
         The same transaction again returns what was recorded.
 
-        :raises TransactionRefused: when it is no part of the ledger for what is in it.
+        :raises StoreRefused: when it is no part of the ledger for what is in it.
         """
         with self._mutex, store.transaction(self._connection):
             submitted = submission.verified(self._connection, envelope)
@@ -91,10 +91,10 @@ class EmbeddedLedger(LedgerReader):
             if known is None:
                 return self._append(envelope, submitted)
             if payload_of(known.envelope) != payload_of(envelope) or known.creator != submitted.creator:
-                raise TransactionRefused(f"transaction {known.transaction_id} was recorded with other content")
+                raise StoreRefused(f"transaction {known.transaction_id} was recorded with other content")
             return known
 
-    def _append(self, envelope: str, submitted: Submission) -> TransactionRecord:
+    def _append(self, envelope: str, submitted: SignedTransaction) -> TransactionRecord:
         now = self._clock()
         submission.in_time(submitted.body.timestamp_ms, now)
         stub = SqliteStub(

@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from chaincode.embedded.errors import LedgerInUse
+from chaincode.embedded.errors import StoreInUse
 
 
 class WriterLock:
@@ -13,7 +13,7 @@ class WriterLock:
     def __init__(self, path: Path) -> None:
         """Take the lock.
 
-        :raises LedgerInUse: when another process holds it.
+        :raises StoreInUse: when another process holds it.
         """
         self._path = path.with_name(f"{path.name}.lock")
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -22,7 +22,7 @@ class WriterLock:
         except BlockingIOError as error:
             holder = os.read(self._descriptor, 20).decode(errors="replace") or "unknown"
             os.close(self._descriptor)
-            raise LedgerInUse(f"process {holder} writes to {path}: stop it first (it runs the recorder)") from error
+            raise StoreInUse(f"process {holder} writes to {path}: stop it first (it runs the recorder)") from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
 

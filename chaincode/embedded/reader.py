@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Self
 
 from chaincode.embedded import store
-from chaincode.embedded.errors import LedgerDamaged, LedgerMissing
+from chaincode.embedded.errors import StoreDamaged, StoreMissing
 from wire.ledger import keys
 from wire.ledger.blocks import Block, TransactionRecord
 from wire.ledger.genesis import Genesis
 
 
-class LedgerReader:
+class StoreReader:
     """The ledger's blocks and world state. Threads may share it."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -22,19 +22,19 @@ class LedgerReader:
         self._connection = connection
         self._mutex = threading.RLock()
         if not store.is_ledger(connection):
-            raise LedgerMissing(f"no ledger in {path}")
+            raise StoreMissing(f"no ledger in {path}")
         text = self.get(keys.genesis())
         if text is None:
-            raise LedgerDamaged(f"block 0: the world state in {path} holds no genesis")
+            raise StoreDamaged(f"block 0: the world state in {path} holds no genesis")
         self.genesis = Genesis.parse(text)
 
     @classmethod
-    def open_reader(cls, path: Path) -> "LedgerReader":
+    def open_reader(cls, path: Path) -> "StoreReader":
         """Open a ledger to read it; another process may write to it meanwhile.
 
-        :raises LedgerMissing: when there is none.
+        :raises StoreMissing: when there is none.
         """
-        return LedgerReader(path, store.connect_reader(path))
+        return StoreReader(path, store.connect_reader(path))
 
     def close(self) -> None:
         """Let go of the file."""

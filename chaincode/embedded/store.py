@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chaincode.embedded.chain import plain_record
-from chaincode.embedded.errors import LedgerDamaged, LedgerMissing
+from chaincode.embedded.errors import StoreDamaged, StoreMissing
 from wire.codec import canonical_json, from_plain
 from wire.errors import WireError
 from wire.ledger.blocks import Block, Event, OperationResult, TransactionRecord
@@ -46,14 +46,14 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 def connect_reader(path: Path) -> sqlite3.Connection:
     """Open the file to read it.
 
-    :raises LedgerMissing: when there is none.
+    :raises StoreMissing: when there is none.
     """
     try:
         return sqlite3.connect(
             f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
     except sqlite3.OperationalError as error:
-        raise LedgerMissing(f"no ledger in {path}") from error
+        raise StoreMissing(f"no ledger in {path}") from error
 
 
 @contextmanager
@@ -207,8 +207,8 @@ def count(connection: sqlite3.Connection) -> tuple[int, int]:
 def _transactions_of(connection: sqlite3.Connection, number: int) -> tuple[TransactionRecord, ...]:
     try:
         return tuple(_transaction(row) for row in rows_of(connection, number))
-    except LedgerDamaged as error:
-        raise LedgerDamaged(f"block {number}: {error}") from error
+    except StoreDamaged as error:
+        raise StoreDamaged(f"block {number}: {error}") from error
 
 
 def _block(row: Row) -> Block:
@@ -236,4 +236,4 @@ def _transaction(row: Row) -> TransactionRecord:
             events=tuple(Event(**item) for item in json.loads(events)),
         )
     except (TypeError, ValueError, WireError) as error:
-        raise LedgerDamaged(f"transaction {transaction_id} cannot be read: {error}") from error
+        raise StoreDamaged(f"transaction {transaction_id} cannot be read: {error}") from error

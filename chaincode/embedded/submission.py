@@ -3,9 +3,9 @@
 import sqlite3
 
 from chaincode.contracts import submission
-from chaincode.contracts.submission import BadSubmission, Submission
+from chaincode.contracts.submission import BadSubmission, SignedTransaction
 from chaincode.embedded import store
-from chaincode.embedded.errors import TransactionRefused
+from chaincode.embedded.errors import StoreRefused
 from wire.errors import BadSignature
 from wire.signing import Jws
 
@@ -13,21 +13,21 @@ from wire.signing import Jws
 TIME_WINDOW_MS = 60_000
 
 
-def verified(connection: sqlite3.Connection, envelope: str) -> Submission:
+def verified(connection: sqlite3.Connection, envelope: str) -> SignedTransaction:
     """Return the transaction in an envelope.
 
-    :raises TransactionRefused: when no pinned key signed it, or it is malformed.
+    :raises StoreRefused: when no pinned key signed it, or it is malformed.
     """
     try:
         return submission.verified(lambda key: store.read_state(connection, [key]).get(key), Jws.read(envelope))
     except (BadSignature, BadSubmission) as error:
-        raise TransactionRefused(str(error)) from error
+        raise StoreRefused(str(error)) from error
 
 
 def in_time(timestamp_ms: int, now_ms: int) -> None:
     """Check a transaction's time against the ledger's clock.
 
-    :raises TransactionRefused: when it is more than a minute off.
+    :raises StoreRefused: when it is more than a minute off.
     """
     if abs(timestamp_ms - now_ms) > TIME_WINDOW_MS:
-        raise TransactionRefused(f"timestamp_ms: {timestamp_ms} is more than a minute from the ledger's {now_ms}")
+        raise StoreRefused(f"timestamp_ms: {timestamp_ms} is more than a minute from the ledger's {now_ms}")

@@ -8,7 +8,7 @@ class ChaincodeError(Exception):
     """The chaincode server cannot do what was asked."""
 
 
-class CallRefused(ChaincodeError):
+class FunctionRefused(ChaincodeError):
     """A transaction is refused as a whole; the submitter sees status and message."""
 
     def __init__(self, status: int, message: str) -> None:

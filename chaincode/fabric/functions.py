@@ -12,7 +12,7 @@ from chaincode.contracts.execution import batch
 from chaincode.contracts.submission import BadSubmission, verified
 from chaincode.fabric import state
 from chaincode.fabric.conversation import Conversation
-from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND, CallRefused
+from chaincode.fabric.errors import BAD_REQUEST, CONFLICT, FORBIDDEN, NOT_FOUND, FunctionRefused
 from chaincode.fabric.proposal import Proposer
 from chaincode.fabric.stub import FabricStub
 from wire.codec import canonical_json, decode, encode
@@ -23,7 +23,7 @@ from wire.ledger.canonical import ledger_json
 from wire.ledger.genesis import BadGenesis, Genesis
 from wire.ledger.packing import opened
 from wire.ledger.records import JobRecord, PinnedKey
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 from wire.signing import QUERY, PublicKey, key_id_of
 
 #: A transaction holds its arguments, what it writes and its events: a block of this network takes 20 MB.
@@ -31,7 +31,7 @@ MAX_ARGUMENT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class FunctionCall:
     """One call of a function."""
 
     conversation: Conversation
@@ -42,28 +42,28 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class FunctionAnswer:
     """What a function returns, and the event of its transaction."""
 
     payload: bytes = b""
     event: bytes = b""
 
 
-def submit(call: Call) -> Answer:
+def submit(call: FunctionCall) -> FunctionAnswer:
     """Apply one signed transaction of the contracts; the signature's key is the submitter, whoever hands it in.
 
-    :raises CallRefused: when it is not acceptable as a whole.
+    :raises FunctionRefused: when it is not acceptable as a whole.
     """
     envelope = opened(call.arguments[0])
     memory: dict[str, str | None] = {}
     try:
         submission = verified(lambda key: _get(call.conversation, key, memory), envelope)
     except BadSubmission as error:
-        raise CallRefused(BAD_REQUEST, str(error)) from error
+        raise FunctionRefused(BAD_REQUEST, str(error)) from error
     body = submission.body
     if body.timestamp_ms != call.proposer.timestamp_ms:
         # The peers have checked the proposal's time; so the signed one is checked as well.
-        raise CallRefused(BAD_REQUEST, "timestamp_ms: is not the time of the proposal")
+        raise FunctionRefused(BAD_REQUEST, "timestamp_ms: is not the time of the proposal")
     stub = FabricStub(
         conversation=call.conversation,
         transaction_id=body.transaction_id,
@@ -73,143 +73,143 @@ def submit(call: Call) -> Answer:
     )
     outcome = batch.run(stub, body.operations)
     results = ledger_json([result.plain() for result in outcome.results])
-    return Answer(payload=results, event=_event(outcome.events))
+    return FunctionAnswer(payload=results, event=_event(outcome.events))
 
 
-def begin(call: Call) -> Answer:
+def begin(call: FunctionCall) -> FunctionAnswer:
     """Write the ledger's first state, once, if it is the one that this server's organisation has agreed to.
 
-    :raises CallRefused: when it is another, or the ledger has begun.
+    :raises FunctionRefused: when it is another, or the ledger has begun.
     """
     (text,) = call.arguments
     try:
         told, agreed = Genesis.parse(text), Genesis.parse(call.genesis_file.read_text())
     except (BadGenesis, OSError) as error:
-        raise CallRefused(BAD_REQUEST, f"genesis: {error}") from error
+        raise FunctionRefused(BAD_REQUEST, f"genesis: {error}") from error
     if told != agreed:
-        raise CallRefused(FORBIDDEN, "genesis: is not the one that this organisation has agreed to")
+        raise FunctionRefused(FORBIDDEN, "genesis: is not the one that this organisation has agreed to")
     if state.read(call.conversation, [keys.genesis()]):
-        raise CallRefused(CONFLICT, "genesis: the ledger has begun")
+        raise FunctionRefused(CONFLICT, "genesis: the ledger has begun")
     state.write(call.conversation, {key: encode(record) for key, record in sorted(told.state(), key=_key)})
-    return Answer()
+    return FunctionAnswer()
 
 
-def probe(call: Call) -> Answer:
+def probe(call: FunctionCall) -> FunctionAnswer:
     """Write the id of this transaction, to show that the network endorses, orders and commits."""
     written = call.conversation.request.txid.encode()
     state.write(call.conversation, {names.probe(): written})
-    return Answer(payload=written)
+    return FunctionAnswer(payload=written)
 
 
-def get(call: Call) -> Answer:
+def get(call: FunctionCall) -> FunctionAnswer:
     """Return the values of those keys that have one, as an object."""
     found = state.read(call.conversation, call.arguments[: names.MAX_PAGE])
-    return Answer(payload=canonical_json({key: value.decode() for key, value in found.items()}))
+    return FunctionAnswer(payload=canonical_json({key: value.decode() for key, value in found.items()}))
 
 
-def items(call: Call) -> Answer:
+def items(call: FunctionCall) -> FunctionAnswer:
     """Return a page of the contracts' keys that begin with a prefix and come after a key, with their values."""
     prefix, after = call.arguments
     with closing(state.items(call.conversation, prefix, after)) as found:
         page = islice(((key, value.decode()) for key, value in found), names.MAX_PAGE)
-        return Answer(payload=canonical_json(list(page)))
+        return FunctionAnswer(payload=canonical_json(list(page)))
 
 
-def history(call: Call) -> Answer:
+def history(call: FunctionCall) -> FunctionAnswer:
     """Return every change of a key, oldest last: Fabric's transaction id, time and value."""
     (key,) = call.arguments
     with closing(state.history(call.conversation, key)) as changes:
         page = islice(changes, names.MAX_PAGE)
         plain = [[change, at, None if value is None else value.decode()] for change, at, value in page]
-    return Answer(payload=canonical_json(plain))
+    return FunctionAnswer(payload=canonical_json(plain))
 
 
-def recorded(call: Call) -> Answer:
+def recorded(call: FunctionCall) -> FunctionAnswer:
     """Return under which id Fabric holds a transaction of the contracts; nothing when it is in no block."""
     place = names.recorded(call.arguments[0])
-    return Answer(payload=state.read(call.conversation, [place]).get(place, names.UNKNOWN.encode()))
+    return FunctionAnswer(payload=state.read(call.conversation, [place]).get(place, names.UNKNOWN.encode()))
 
 
-def own_job(call: Call) -> Answer:
+def own_job(call: FunctionCall) -> FunctionAnswer:
     """Return a job's record to the provider of it: the signature of its pinned key says who asks, no certificate.
 
-    :raises CallRefused: when there is none, or it is another's; both look the same.
+    :raises FunctionRefused: when there is none, or it is another's; both look the same.
     """
     (jws,) = call.arguments
     asked, holder = _asked(call, jws)
     place = keys.job(asked.job_id)
     found = state.read(call.conversation, [place]).get(place)
     if found is None or decode(JobRecord, found).provider_id != holder:
-        raise CallRefused(NOT_FOUND, "there is no such job of yours")
-    return Answer(payload=found)
+        raise FunctionRefused(NOT_FOUND, "there is no such job of yours")
+    return FunctionAnswer(payload=found)
 
 
-def _asked(call: Call, jws: str) -> tuple[JobQuery, str]:
+def _asked(call: FunctionCall, jws: str) -> tuple[JobQuery, str]:
     """Return a question, and the provider whose key signed it just now."""
     place = keys.key(key_id_of(jws))
     text = state.read(call.conversation, [place]).get(place)
     pinned = None if text is None else decode(PinnedKey, text)
-    if pinned is None or not pinned.active or pinned.role is not Role.PROVIDER:
-        raise CallRefused(FORBIDDEN, "the ledger knows no provider with this key")
+    if pinned is None or not pinned.active or pinned.role is not KeyRole.PROVIDER:
+        raise FunctionRefused(FORBIDDEN, "the ledger knows no provider with this key")
     asked = decode(JobQuery, PublicKey.from_pem(pinned.public_key_pem).verify(jws, QUERY))
     if asked.asked_at_ms != call.proposer.timestamp_ms:
-        raise CallRefused(BAD_REQUEST, "asked_at_ms: is not the time of the proposal")
+        raise FunctionRefused(BAD_REQUEST, "asked_at_ms: is not the time of the proposal")
     return asked, pinned.holder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Function:
+class ChaincodeFunction:
     """A function that can be called."""
 
-    run: Callable[[Call], Answer]
+    run: Callable[[FunctionCall], FunctionAnswer]
     #: How many arguments it takes; None: any number.
     takes: int | None
     #: Whether every member may call it: it asks for a signature itself. Any other is for who may read the ledger.
     for_everybody: bool = False
 
 
-FUNCTIONS: Mapping[str, Function] = {
-    names.SUBMIT: Function(run=submit, takes=1, for_everybody=True),
-    names.GENESIS: Function(run=begin, takes=1),
-    names.PROBE: Function(run=probe, takes=0),
-    names.GET: Function(run=get, takes=None),
-    names.ITEMS: Function(run=items, takes=2),
-    names.HISTORY: Function(run=history, takes=1),
-    names.RECORDED: Function(run=recorded, takes=1),
-    names.OWN_JOB: Function(run=own_job, takes=1, for_everybody=True),
+FUNCTIONS: Mapping[str, ChaincodeFunction] = {
+    names.SUBMIT: ChaincodeFunction(run=submit, takes=1, for_everybody=True),
+    names.GENESIS: ChaincodeFunction(run=begin, takes=1),
+    names.PROBE: ChaincodeFunction(run=probe, takes=0),
+    names.GET: ChaincodeFunction(run=get, takes=None),
+    names.ITEMS: ChaincodeFunction(run=items, takes=2),
+    names.HISTORY: ChaincodeFunction(run=history, takes=1),
+    names.RECORDED: ChaincodeFunction(run=recorded, takes=1),
+    names.OWN_JOB: ChaincodeFunction(run=own_job, takes=1, for_everybody=True),
 }
 
 
-def chosen(arguments: Sequence[bytes]) -> tuple[Function, tuple[str, ...]]:
+def chosen(arguments: Sequence[bytes]) -> tuple[ChaincodeFunction, tuple[str, ...]]:
     """Return the function that the arguments of a transaction name, and the rest of them as text.
 
-    :raises CallRefused: when there is none, or it takes other arguments.
+    :raises FunctionRefused: when there is none, or it takes other arguments.
     """
     if sum(map(len, arguments)) > MAX_ARGUMENT_BYTES:
-        raise CallRefused(BAD_REQUEST, f"arguments: expected at most {MAX_ARGUMENT_BYTES} bytes")
+        raise FunctionRefused(BAD_REQUEST, f"arguments: expected at most {MAX_ARGUMENT_BYTES} bytes")
     try:
         name, *rest = [argument.decode() for argument in arguments] or [""]
     except UnicodeDecodeError as error:
-        raise CallRefused(BAD_REQUEST, "arguments: expected UTF-8") from error
+        raise FunctionRefused(BAD_REQUEST, "arguments: expected UTF-8") from error
     function = FUNCTIONS.get(name)
     if function is None:
-        raise CallRefused(NOT_FOUND, f"there is no function {name[:40]!r}")
+        raise FunctionRefused(NOT_FOUND, f"there is no function {name[:40]!r}")
     if function.takes is not None and len(rest) != function.takes:
-        raise CallRefused(BAD_REQUEST, f"{name}: expected {function.takes} arguments, got {len(rest)}")
+        raise FunctionRefused(BAD_REQUEST, f"{name}: expected {function.takes} arguments, got {len(rest)}")
     return function, tuple(rest)
 
 
-def answered(call: Call, function: Function) -> Answer:
+def answered(call: FunctionCall, function: ChaincodeFunction) -> FunctionAnswer:
     """Run a function.
 
-    :raises CallRefused: for everything that is wrong with the arguments, or when the proposer may not call it.
+    :raises FunctionRefused: for everything that is wrong with the arguments, or when the proposer may not call it.
     """
     if not (function.for_everybody or call.proposer.is_reader):
-        raise CallRefused(FORBIDDEN, "this certificate does not let its holder read the ledger")
+        raise FunctionRefused(FORBIDDEN, "this certificate does not let its holder read the ledger")
     try:
         return function.run(call)
     except (ContractError, WireError) as error:
-        raise CallRefused(BAD_REQUEST, str(error)) from error
+        raise FunctionRefused(BAD_REQUEST, str(error)) from error
 
 
 def _get(conversation: Conversation, key: str, memory: dict[str, str | None]) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from chaincode.fabric import state
 from chaincode.fabric.conversation import Conversation
-from chaincode.fabric.errors import CONFLICT, CallRefused
+from chaincode.fabric.errors import CONFLICT, FunctionRefused
 from wire.ledger import names
 from wire.ledger.blocks import Event
 
@@ -40,11 +40,11 @@ class FabricStub:
     def put_many(self, writes: Mapping[str, str | None]) -> None:
         """Write values, delete the keys whose value is None, and write that the transaction is recorded.
 
-        :raises CallRefused: when it was recorded before.
+        :raises FunctionRefused: when it was recorded before.
         """
         place = names.recorded(self.transaction_id)
         if self.read.get(place) is not None:
-            raise CallRefused(CONFLICT, f"transaction {self.transaction_id} was recorded before")
+            raise FunctionRefused(CONFLICT, f"transaction {self.transaction_id} was recorded before")
         encoded = {key: None if value is None else value.encode() for key, value in writes.items()}
         state.write(self.conversation, {**encoded, place: self.conversation.request.txid.encode()})
 

@@ -11,8 +11,8 @@ from fabric_protos.peer import chaincode_event_pb2, chaincode_pb2, proposal_resp
 from google.protobuf.message import DecodeError
 
 from chaincode.fabric.conversation import Conversation, Message
-from chaincode.fabric.errors import BAD_REQUEST, CallRefused, PeerGone, PeerRefused
-from chaincode.fabric.functions import Answer, Call, answered, chosen
+from chaincode.fabric.errors import BAD_REQUEST, FunctionRefused, PeerGone, PeerRefused
+from chaincode.fabric.functions import FunctionAnswer, FunctionCall, answered, chosen
 from chaincode.fabric.proposal import proposer_of
 from wire.ledger import names
 
@@ -72,7 +72,7 @@ class Transactions:
         ids = {"transaction_id": conversation.request.txid, "channel": conversation.request.channel_id}
         try:
             return OK, _completed(conversation, self._call(conversation))
-        except CallRefused as refused:
+        except FunctionRefused as refused:
             return refused.status, _refused(conversation, refused.status, str(refused))
         except PeerRefused as error:
             log.warning("chaincode.peer_refused", extra={**ids, "reason": str(error)})
@@ -85,20 +85,22 @@ class Transactions:
             log.exception("chaincode.raised", extra=ids)
             return BROKEN, _refused(conversation, BROKEN, "the chaincode failed: see its log")
 
-    def _call(self, conversation: Conversation) -> Answer:
+    def _call(self, conversation: Conversation) -> FunctionAnswer:
         try:
             given = chaincode_pb2.ChaincodeInput.FromString(conversation.request.payload)
             proposer = proposer_of(conversation.request.proposal)
         except DecodeError as error:
-            raise CallRefused(BAD_REQUEST, "the transaction is not readable") from error
+            raise FunctionRefused(BAD_REQUEST, "the transaction is not readable") from error
         if conversation.request.type == Message.INIT:
-            return Answer()
+            return FunctionAnswer()
         function, arguments = chosen(given.args)
-        call = Call(conversation=conversation, proposer=proposer, arguments=arguments, genesis_file=self._genesis_file)
+        call = FunctionCall(
+            conversation=conversation, proposer=proposer, arguments=arguments, genesis_file=self._genesis_file
+        )
         return answered(call, function)
 
 
-def _completed(conversation: Conversation, answer: Answer) -> Any:
+def _completed(conversation: Conversation, answer: FunctionAnswer) -> Any:
     message = conversation.message(Message.COMPLETED, _response(OK, payload=answer.payload))
     if answer.event:
         event = chaincode_event_pb2.ChaincodeEvent(

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from deploy.commands import SETTINGS, Command, directory_option, say
+from deploy.commands import SETTINGS, OperatorCommand, directory_option, say
 from deploy.demo.function import NAME
 from deploy.demo.people import ADMINISTRATORS, DEVELOPER
 from deploy.demo.story import Story
@@ -32,7 +32,7 @@ class Stopped(BaseException):
     """Somebody asked for the end."""
 
 
-@click.command(cls=Command, context_settings=SETTINGS)
+@click.command(cls=OperatorCommand, context_settings=SETTINGS)
 @click.option("--once", is_flag=True, help="Stop after one call; the last line is one JSON object.")
 @directory_option(
     "--data", None, "Directory with everything that is kept. [default: var/quickstart, or var/quickstart-fabric]"

@@ -10,7 +10,7 @@ from deploy.demo import money
 from deploy.demo.function import NAME, expected_answer, publish, push_demo_image
 from deploy.demo.people import ADMINISTRATOR, DEVELOPER, EVERYBODY, MACHINES, PROVIDER
 from deploy.errors import DeployError
-from deploy.marketplace.calling import Answer, Caller
+from deploy.marketplace.calling import Caller, CallOutcome
 from deploy.marketplace.running import Marketplace, Progress
 from deploy.servers.waiting import wait_for
 from wire.money import credits_text
@@ -104,7 +104,7 @@ class Story:
             seconds=round(time.monotonic() - begun, 1),
         )
 
-    def _answered(self) -> Answer:
+    def _answered(self) -> CallOutcome:
         market = self._market
         with Caller(market.functions_url, ca_file=market.servers.tls.ca_file) as caller:
             answer = caller.call(DEVELOPER.name, NAME, INPUT)

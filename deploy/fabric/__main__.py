@@ -19,11 +19,11 @@ from deploy.commands import (
 from deploy.errors import DeployError
 from deploy.fabric import supervision, topology
 from deploy.fabric.identities.expiry import WARN, ending
-from deploy.fabric.network import Network, Role, plan
+from deploy.fabric.network import Network, NodeRole, plan
 from deploy.fabric.nodes.chaincode import server_address, server_name
-from deploy.fabric.operator import Operator
+from deploy.fabric.operator import NetworkOperator
 from deploy.fabric.readiness import height
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.paths import FABRIC, VAR
 from deploy.servers.ports import free_ports
 from deploy.servers.supervisor import PortTaken
@@ -39,12 +39,12 @@ def main(context: click.Context, data: Path, binaries: Path) -> None:
     """Build, start and look after a Hyperledger Fabric network without Docker images."""
     # What the client logs is for programs; here the outcome is shown.
     logging.getLogger("fabric_client").addHandler(logging.NullHandler())
-    context.obj = Operator(data, Tools(directory=binaries), say)
+    context.obj = NetworkOperator(data, FabricTools(directory=binaries), say)
 
 
 @main.command()
 @click.pass_obj
-def build(operator: Operator) -> None:
+def build(operator: NetworkOperator) -> None:
     """Build Fabric's programs from pinned sources (needs Go and gcc; once)."""
     operator.build()
 
@@ -65,7 +65,7 @@ def build(operator: Operator) -> None:
     help="Begin the ledger with these keys and fees (`manage.py make_keys` writes genesis.json).",
 )
 @click.pass_obj
-def up(operator: Operator, *, small: bool, free: bool, file: Path, genesis: Path | None) -> None:
+def up(operator: NetworkOperator, *, small: bool, free: bool, file: Path, genesis: Path | None) -> None:
     """Make the network the first time, and start what does not run."""
 
     def planned() -> Network:
@@ -83,23 +83,23 @@ def up(operator: Operator, *, small: bool, free: bool, file: Path, genesis: Path
 @main.command()
 @click.argument("genesis", type=_FILE)
 @click.pass_obj
-def begin(operator: Operator, genesis: Path) -> None:
+def begin(operator: NetworkOperator, genesis: Path) -> None:
     """Begin the ledger with the keys and fees of a genesis file."""
     operator.begin(genesis)
 
 
 @main.command()
 @click.pass_obj
-def status(operator: Operator) -> None:
+def status(operator: NetworkOperator) -> None:
     """Show each process, its address, and the height of each peer; fails when one is missing."""
     network = operator.network()
     running = operator.daemons.running()
     missing = 0
     for node in network.nodes:
         name, address = node.name, network.address(node)
-        if node.role is Role.CHAINCODE:
+        if node.role is NodeRole.CHAINCODE:
             name, address = server_name(node, network.sequence), server_address(network, node)
-        blocks = height(operator.places, network, node) if node.role is Role.PEER and name in running else None
+        blocks = height(operator.places, network, node) if node.role is NodeRole.PEER and name in running else None
         missing += name not in running
         process = f"process {running[name]}" if name in running else "NOT RUNNING"
         shown = "" if blocks is None else f"{blocks} blocks"
@@ -114,21 +114,21 @@ def status(operator: Operator) -> None:
 @main.command()
 @every_option
 @click.pass_obj
-def watch(operator: Operator, *, every: float) -> None:
+def watch(operator: NetworkOperator, *, every: float) -> None:
     """Start again what ends, until this command or the network is stopped; the processes outlive it."""
     supervision.watch(operator, say, every)
 
 
 @main.command()
 @click.pass_obj
-def down(operator: Operator) -> None:
+def down(operator: NetworkOperator) -> None:
     """Stop everything; data and keys stay."""
     say(f"stopped {operator.down()} processes")
 
 
 @main.command()
 @click.pass_obj
-def reset(operator: Operator) -> None:
+def reset(operator: NetworkOperator) -> None:
     """Stop everything and remove all data and keys."""
     operator.reset()
     say(f"removed {operator.places.root}")
@@ -138,7 +138,7 @@ def reset(operator: Operator) -> None:
 @click.argument("name")
 @lines_option
 @click.pass_obj
-def logs(operator: Operator, name: str, lines: int) -> None:
+def logs(operator: NetworkOperator, name: str, lines: int) -> None:
     """Show the end of a process's log; NAME as `status` shows it."""
     show_log(operator.daemons, name, lines)
 
@@ -146,7 +146,7 @@ def logs(operator: Operator, name: str, lines: int) -> None:
 @main.command("add-peer")
 @click.argument("organisation")
 @click.pass_obj
-def add_peer(operator: Operator, organisation: str) -> None:
+def add_peer(operator: NetworkOperator, organisation: str) -> None:
     """Add a peer to an organisation; it has caught up when this ends."""
     peer = operator.add_peer(organisation, free_ports)
     say(f"{peer.name} serves at {operator.network().address(peer)}")
@@ -156,14 +156,14 @@ def add_peer(operator: Operator, organisation: str) -> None:
 @click.argument("organisation")
 @click.argument("name")
 @click.pass_obj
-def revoke(operator: Operator, organisation: str, name: str) -> None:
+def revoke(operator: NetworkOperator, organisation: str, name: str) -> None:
     """Take all certificates of a user or node out of force, by a change of the channel."""
     say(f"{name} is revoked; {organisation} has revoked {operator.revoke(organisation, name)} certificates")
 
 
 @main.command("publish-revocations")
 @click.pass_obj
-def publish_revocations(operator: Operator) -> None:
+def publish_revocations(operator: NetworkOperator) -> None:
     """Put on the channel what the CAs have revoked since, as providers that were revoked in the portal."""
     for organisation, count in operator.publish_revocations().items():
         say(f"{organisation} has revoked {count} certificates")
@@ -172,7 +172,7 @@ def publish_revocations(operator: Operator) -> None:
 @main.command()
 @click.option("--within", default=WARN.days, show_default=True, help="Days within which a certificate ends.")
 @click.pass_obj
-def renew(operator: Operator, *, within: int) -> None:
+def renew(operator: NetworkOperator, *, within: int) -> None:
     """Replace the certificates that end soon, for the same keys; transactions go on meanwhile."""
     operator.renew(timedelta(days=within))
     say(f"{len(ending(operator.places.root))} certificates end within {WARN.days} days")
@@ -180,7 +180,7 @@ def renew(operator: Operator, *, within: int) -> None:
 
 @main.command()
 @click.pass_obj
-def upgrade(operator: Operator) -> None:
+def upgrade(operator: NetworkOperator) -> None:
     """Put the chaincode as it is now in the place of the one that runs; the state stays."""
     say(f"definition {operator.upgrade()} of the chaincode is in force")
 

@@ -8,14 +8,14 @@ from typing import Self
 
 from deploy import files
 from deploy.errors import DeployError
-from deploy.fabric.topology import Organisation, Topology
+from deploy.fabric.topology import NetworkOrganisation, Topology
 from wire.codec import decode, encode
 from wire.errors import WireError
 
 FILE = "network.json"
 
 
-class Role(StrEnum):
+class NodeRole(StrEnum):
     """What a node is."""
 
     CA = "ca"
@@ -26,11 +26,11 @@ class Role(StrEnum):
 
 #: The ports of each, in order; the first is the one that others connect to. Two versions of a chaincode's server run
 #: side by side while it is upgraded.
-PORTS: Mapping[Role, tuple[str, ...]] = {
-    Role.CA: ("listen", "operations"),
-    Role.ORDERER: ("listen", "admin", "operations"),
-    Role.PEER: ("listen", "chaincode", "operations"),
-    Role.CHAINCODE: ("listen", "health", "listen_next", "health_next"),
+PORTS: Mapping[NodeRole, tuple[str, ...]] = {
+    NodeRole.CA: ("listen", "operations"),
+    NodeRole.ORDERER: ("listen", "admin", "operations"),
+    NodeRole.PEER: ("listen", "chaincode", "operations"),
+    NodeRole.CHAINCODE: ("listen", "health", "listen_next", "health_next"),
 }
 
 
@@ -39,12 +39,12 @@ class Node:
     """One process of the network."""
 
     name: str
-    role: Role
+    role: NodeRole
     organisation: str
     ports: Mapping[str, int]
 
     @classmethod
-    def planned(cls, name: str, role: Role, organisation: str, ports: Iterator[int]) -> Self:
+    def planned(cls, name: str, role: NodeRole, organisation: str, ports: Iterator[int]) -> Self:
         """Return a new node, which takes the next ports."""
         return cls(name=name, role=role, organisation=organisation, ports={port: next(ports) for port in PORTS[role]})
 
@@ -62,7 +62,7 @@ class Network:
     #: Of the chaincode's definition on the channel; counted up by each upgrade.
     sequence: int = 1
 
-    def of(self, role: Role, organisation: str | None = None) -> tuple[Node, ...]:
+    def of(self, role: NodeRole, organisation: str | None = None) -> tuple[Node, ...]:
         """Return the nodes of a role, of one organisation or of all."""
         return tuple(node for node in self.nodes if node.role is role and organisation in (None, node.organisation))
 
@@ -74,7 +74,7 @@ class Network:
     @property
     def ordering_organisations(self) -> tuple[str, ...]:
         """The names of those that run orderers."""
-        return tuple(name for name in self.organisations if self.of(Role.ORDERER, name))
+        return tuple(name for name in self.organisations if self.of(NodeRole.ORDERER, name))
 
     def address(self, node: Node, port: str = "listen") -> str:
         """Return `host:port` of a node."""
@@ -168,16 +168,16 @@ def plan(topology: Topology, ports_from: Callable[[int], list[int]]) -> Network:
 
 def with_peer(network: Network, organisation: str, ports: list[int]) -> tuple[Network, Node]:
     """Return the network with one more peer, and that peer."""
-    number = len(network.of(Role.PEER, organisation))
-    peer = Node.planned(f"peer{number}.{organisation}", Role.PEER, organisation, iter(ports))
+    number = len(network.of(NodeRole.PEER, organisation))
+    peer = Node.planned(f"peer{number}.{organisation}", NodeRole.PEER, organisation, iter(ports))
     return replace(network, nodes=(*network.nodes, peer)), peer
 
 
-def _nodes(organisation: Organisation) -> Iterator[tuple[str, Role, str]]:
+def _nodes(organisation: NetworkOrganisation) -> Iterator[tuple[str, NodeRole, str]]:
     name = organisation.name
-    yield f"ca.{name}", Role.CA, name
+    yield f"ca.{name}", NodeRole.CA, name
     for number in range(organisation.orderers):
-        yield f"orderer{number}.{name}", Role.ORDERER, name
+        yield f"orderer{number}.{name}", NodeRole.ORDERER, name
     for number in range(organisation.peers):
-        yield f"peer{number}.{name}", Role.PEER, name
-    yield f"chaincode.{name}", Role.CHAINCODE, name
+        yield f"peer{number}.{name}", NodeRole.PEER, name
+    yield f"chaincode.{name}", NodeRole.CHAINCODE, name

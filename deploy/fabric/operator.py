@@ -16,8 +16,8 @@ from deploy.fabric.channel.membership import join, join_peer
 from deploy.fabric.channel.package import Package, package
 from deploy.fabric.channel.revocation import publish, revoke
 from deploy.fabric.identities.authority import authority_daemon
-from deploy.fabric.identities.enrolment import ADMINISTRATOR, Enrolment
-from deploy.fabric.network import PORTS, Network, Node, Role
+from deploy.fabric.identities.enrolment import ADMINISTRATOR, CaEnrolment
+from deploy.fabric.network import PORTS, Network, Node, NodeRole
 from deploy.fabric.nodes.chaincode import chaincode_daemon, server_name
 from deploy.fabric.nodes.orderers import orderer_daemon
 from deploy.fabric.nodes.peers import peer_daemon
@@ -29,7 +29,7 @@ from wire.ledger.genesis import BadGenesis, Genesis
 Say = Callable[[str], None]
 
 
-class Operator(Processes):
+class NetworkOperator(Processes):
     """One network, by its directory."""
 
     nothing = "there is no network in {root}: `fabric-network/network up` makes one"
@@ -53,10 +53,10 @@ class Operator(Processes):
     def _up(self, network: Network) -> None:
         self.places.stopped.unlink(missing_ok=True)
         self._say(f"{len(network.nodes)} nodes of {len(network.organisations)} organisations in {self.places.root}")
-        self._start(network, Role.CA)
+        self._start(network, NodeRole.CA)
         self._enrol(network)
         make_channel_block(self._tools, self.places, network)
-        started = self._start(network, Role.ORDERER, Role.PEER)
+        started = self._start(network, NodeRole.ORDERER, NodeRole.PEER)
         self._say(f"orderers and peers run ({len(started)} of them started now)")
         join(self._tools, self.places, network)
         self._say("orderers and peers have joined the channel")
@@ -94,7 +94,7 @@ class Operator(Processes):
                 lifecycle.commit()
             networks.save(self.places, network)
             readiness.wait_ready(self.places, network)
-            for server in old.of(Role.CHAINCODE):
+            for server in old.of(NodeRole.CHAINCODE):
                 self.daemons.stop(server_name(server, old.sequence))
         return network.sequence
 
@@ -105,9 +105,9 @@ class Operator(Processes):
         """
         old = self.network()
         self._check_organisation(old, organisation)
-        network, peer = networks.with_peer(old, organisation, ports_from(len(PORTS[Role.PEER])))
+        network, peer = networks.with_peer(old, organisation, ports_from(len(PORTS[NodeRole.PEER])))
         with files.alone(self.places.root):
-            with Enrolment(self.places, network, organisation) as enrolment:
+            with CaEnrolment(self.places, network, organisation) as enrolment:
                 enrolment.node(peer)
             networks.save(self.places, network)
             self.daemons.start(self.daemon(network, peer))
@@ -121,12 +121,12 @@ class Operator(Processes):
         """Replace all certificates that end within a time, and let each process take its own, one after the other."""
         network = self.network()
         with files.alone(self.places.root):
-            for authority in network.of(Role.CA):
+            for authority in network.of(NodeRole.CA):
                 # Its server makes a new one as it starts.
                 (self.places.node(authority) / "tls-cert.pem").unlink(missing_ok=True)
                 self._restart(network, authority)
             self._enrol(network, datetime.now(UTC) + within)
-            for node in network.of(Role.ORDERER) + network.of(Role.PEER):
+            for node in network.of(NodeRole.ORDERER) + network.of(NodeRole.PEER):
                 self._restart(network, node)
                 readiness.wait_ready(self.places, network)
                 self._say(f"{node.name} runs with its new certificate")
@@ -172,9 +172,9 @@ class Operator(Processes):
 
     def daemon(self, network: Network, node: Node) -> Program:
         """Return a node as a process."""
-        if node.role is Role.CHAINCODE:
+        if node.role is NodeRole.CHAINCODE:
             return chaincode_daemon(self.places, network, node, package(self.places, network).package_id)
-        make = {Role.CA: authority_daemon, Role.ORDERER: orderer_daemon, Role.PEER: peer_daemon}[node.role]
+        make = {NodeRole.CA: authority_daemon, NodeRole.ORDERER: orderer_daemon, NodeRole.PEER: peer_daemon}[node.role]
         return make(self._tools, self.places, network, node)
 
     @staticmethod
@@ -184,19 +184,19 @@ class Operator(Processes):
 
     def _enrol(self, network: Network, until: datetime | None = None) -> None:
         for organisation in network.organisations:
-            with Enrolment(self.places, network, organisation, until=until) as enrolment:
+            with CaEnrolment(self.places, network, organisation, until=until) as enrolment:
                 enrolment.everybody((ADMINISTRATOR, *network.users[organisation]))
         self._say("the CAs run; every node and operator has its certificate")
 
-    def _start(self, network: Network, *roles: Role) -> list[str]:
+    def _start(self, network: Network, *roles: NodeRole) -> list[str]:
         """Start the nodes of some roles, and return the names of those that did not run."""
         return self.daemons.start(*(self.daemon(network, node) for role in roles for node in network.of(role)))
 
     def _serve(self, network: Network) -> tuple[Package, Lifecycle]:
         """Start the servers of the chaincode's definition, and tell the peers."""
         made, lifecycle = package(self.places, network), Lifecycle(self._tools, self.places, network)
-        self._start(network, Role.CHAINCODE)
-        lifecycle.install(made, network.of(Role.PEER))
+        self._start(network, NodeRole.CHAINCODE)
+        lifecycle.install(made, network.of(NodeRole.PEER))
         return made, lifecycle
 
     def _deploy(self, network: Network) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deploy import files
-from deploy.fabric.network import Network, Places, Role, msp_id
+from deploy.fabric.network import Network, NodeRole, Places, msp_id
 from fabric_client.profile import PeerPlace, Profile, RegistrarProfile
 from wire.codec import encode
 from wire.ledger.names import CHAINCODE
@@ -11,8 +11,8 @@ from wire.ledger.names import CHAINCODE
 
 def profile(places: Places, network: Network, organisation: str, user: str) -> Profile:
     """Return how a person or program of an organisation reaches the network: its own peers first."""
-    own = network.of(Role.PEER, organisation)
-    others = tuple(peer for peer in network.of(Role.PEER) if peer not in own)
+    own = network.of(NodeRole.PEER, organisation)
+    others = tuple(peer for peer in network.of(NodeRole.PEER) if peer not in own)
     return Profile(
         channel=network.channel,
         chaincode=CHAINCODE,
@@ -47,7 +47,7 @@ def write_profiles(places: Places, network: Network) -> None:
 
 def registrar_profile(places: Places, network: Network, organisation: str) -> RegistrarProfile:
     """Return how the portal reaches an organisation's CA to admit participants."""
-    (authority,) = network.of(Role.CA, organisation)
+    (authority,) = network.of(NodeRole.CA, organisation)
     return RegistrarProfile(
         msp_id=msp_id(organisation),
         address=network.address(authority),

@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable
 
 from deploy.errors import DeployError
-from deploy.fabric.network import Network, Node, Places, Role, msp_id
+from deploy.fabric.network import Network, Node, NodeRole, Places, msp_id
 from deploy.fabric.profiles import profile
 from deploy.servers.waiting import wait_for
 from fabric_client.errors import ChaincodeRefused, FabricError
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
-from fabric_client.peers import Endpoint, Peers
-from fabric_client.proposals import Call, Proposal, propose
+from fabric_client.peers import PeerEndpoint, PeerRing
+from fabric_client.proposals import ChaincodeCall, SignedProposal, propose
 from wire.ledger import names
 
 _READY_SECONDS = 60
@@ -23,7 +23,7 @@ class NotReadyYet(DeployError):
     """The network does not commit transactions, or a peer does not get them; the message has what was said last."""
 
 
-def connection(places: Places, network: Network) -> Peers:
+def connection(places: Places, network: Network) -> PeerRing:
     """Return the network's peers, for an operator of the first organisation."""
     organisation = network.organisations[0]
     return profile(places, network, organisation, network.users[organisation][0]).connect()
@@ -61,7 +61,7 @@ def wait_for_peers(
 
     :raises NotReadyYet: naming the peers that do not have it in time.
     """
-    behind = list(network.of(Role.PEER))
+    behind = list(network.of(NodeRole.PEER))
 
     def all_have_it() -> bool:
         behind[:] = [peer for peer in behind if (height_of(peer) or 0) <= block]
@@ -74,7 +74,7 @@ def wait_for_peers(
         raise NotReadyYet(f"without block {block} for {seconds:g} s: {late}; `network logs` shows why") from error
 
 
-def execute(peers: Peers, network: Network, function: str, *arguments: bytes) -> int:
+def execute(peers: PeerRing, network: Network, function: str, *arguments: bytes) -> int:
     """Run a function as a transaction that every organisation endorses, and return the number of its block."""
     proposal = _proposal(peers, network, function, *arguments)
     organisations = tuple(msp_id(name) for name in network.organisations)
@@ -110,8 +110,8 @@ def height(places: Places, network: Network, peer: Node) -> int | None:
     """Return how many blocks a peer has; None when it does not answer."""
     user = network.users[peer.organisation][0]
     identity = Identity.read(msp_id(peer.organisation), places.user(peer.organisation, user))
-    endpoint = Endpoint(address=network.address(peer), tls_root=places.ca_root(peer.organisation).read_bytes())
-    with Peers([endpoint], identity) as peers:
+    endpoint = PeerEndpoint(address=network.address(peer), tls_root=places.ca_root(peer.organisation).read_bytes())
+    with PeerRing([endpoint], identity) as peers:
         try:
             return peers.current.gateway.height(network.channel, seconds=3)
         except FabricError:
@@ -123,7 +123,7 @@ def wait_for_height(places: Places, network: Network, peer: Node, say: Callable[
 
     :raises NotReady: when no other peer answers, or it does not catch up in time.
     """
-    others = [node for node in network.of(Role.PEER) if node != peer]
+    others = [node for node in network.of(NodeRole.PEER) if node != peer]
 
     def newest() -> int:
         return max((height(places, network, node) or 0 for node in others), default=0)
@@ -133,6 +133,6 @@ def wait_for_height(places: Places, network: Network, peer: Node, say: Callable[
     wait_for(f"{peer.name} to catch up", lambda: (height(places, network, peer) or 0) >= wanted, _CATCH_UP_SECONDS)
 
 
-def _proposal(peers: Peers, network: Network, function: str, *arguments: bytes) -> Proposal:
-    call = Call(channel=network.channel, chaincode=names.CHAINCODE, function=function, arguments=arguments)
+def _proposal(peers: PeerRing, network: Network, function: str, *arguments: bytes) -> SignedProposal:
+    call = ChaincodeCall(channel=network.channel, chaincode=names.CHAINCODE, function=function, arguments=arguments)
     return propose(peers.identity, call)

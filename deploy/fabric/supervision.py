@@ -11,7 +11,7 @@ from deploy import files
 from deploy.errors import DeployError
 from deploy.fabric import network
 from deploy.fabric.network import Network, Places
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.servers.process import Program
 from deploy.servers.supervisor import Supervisor
 
@@ -27,7 +27,7 @@ class Processes(ABC):
     #: What to say where there is nothing.
     nothing: ClassVar[str]
 
-    def __init__(self, root: Path, tools: Tools, say: Say) -> None:
+    def __init__(self, root: Path, tools: FabricTools, say: Say) -> None:
         self.places = Places(root=root)
         self.daemons = Supervisor(root, guarded=False)
         self._tools = tools

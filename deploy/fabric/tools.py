@@ -31,7 +31,7 @@ _TELL_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tools:
+class FabricTools:
     """The directory of the built programs."""
 
     directory: Path

@@ -15,7 +15,7 @@ class BadTopology(DeployError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Blocks:
+class BlockLimits:
     """When the orderers cut a block."""
 
     max_transactions: int
@@ -24,7 +24,7 @@ class Blocks:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Organisation:
+class NetworkOrganisation:
     """An organisation, how many nodes it runs, and its operators."""
 
     name: str
@@ -40,8 +40,8 @@ class Topology:
     channel: str
     host: str
     base_port: int
-    blocks: Blocks
-    organisations: tuple[Organisation, ...]
+    blocks: BlockLimits
+    organisations: tuple[NetworkOrganisation, ...]
 
 
 def read(path: Path, *, small: bool) -> Topology:

@@ -13,7 +13,7 @@ _SECONDS = 90
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class CallOutcome:
     """What came back."""
 
     status: int
@@ -39,11 +39,11 @@ class Caller:
     def __exit__(self, *_ended: object) -> None:
         self._http.close()
 
-    def call(self, developer: str, function: str, body: bytes) -> Answer:
+    def call(self, developer: str, function: str, body: bytes) -> CallOutcome:
         """Call a function and wait for its result."""
         begun = time.monotonic()
         response = self._http.post(f"/f/{developer}/{function}", content=body)
-        return Answer(
+        return CallOutcome(
             status=response.status_code,
             body=response.content,
             invocation_id=response.headers.get("X-Invocation-Id", ""),

@@ -7,10 +7,10 @@ from pathlib import Path
 from deploy.errors import DeployError
 from deploy.fabric import topology
 from deploy.fabric.network import Places, plan
-from deploy.fabric.operator import Operator
+from deploy.fabric.operator import NetworkOperator
 from deploy.fabric.profiles import profile_file
 from deploy.fabric.supervision import Say
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.marketplace.layout import Layout
 from deploy.paths import FABRIC, FABRIC_BINARIES
 from deploy.servers.ports import free_ports
@@ -37,8 +37,8 @@ class FabricNetwork:
         logging.getLogger("fabric_client").addHandler(logging.NullHandler())
         self.root = layout.fabric
         self._progress: Say = lambda _: None
-        self._tools = Tools(directory=choice.binaries)
-        self.operator = Operator(self.root, self._tools, lambda told: self._progress(f"Fabric: {told}"))
+        self._tools = FabricTools(directory=choice.binaries)
+        self.operator = NetworkOperator(self.root, self._tools, lambda told: self._progress(f"Fabric: {told}"))
         self._small = choice.topology == "small"
         self._taken = set(astuple(layout.ports))
 

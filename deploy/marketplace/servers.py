@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from deploy.marketplace.layout import Layout
-from deploy.servers.docker_engine import DockerEngine, engine_answers
+from deploy.servers.docker_engine import DockerServer, engine_answers
 from deploy.servers.postgresql import PostgreSQL
 from deploy.servers.process import Program
 from deploy.servers.rabbitmq import RabbitServer
-from deploy.servers.registry import Registry
+from deploy.servers.registry import RegistryServer
 from deploy.servers.tls import ServerTls, server_tls
 
 BROKER_USER = "controller"
@@ -23,9 +23,9 @@ class Servers:
 
     tls: ServerTls
     broker: RabbitServer
-    registry: Registry
+    registry: RegistryServer
     #: None: one that runs already is used.
-    engine: DockerEngine | None
+    engine: DockerServer | None
     #: None: the database is SQLite.
     postgresql: PostgreSQL | None
     docker_url: str
@@ -56,11 +56,11 @@ class Servers:
             password=layout.secret("postgresql").read_text(),
         )
         running = _running_engine()
-        engine = DockerEngine(directory=layout.directory / "docker")
+        engine = DockerServer(directory=layout.directory / "docker")
         return cls(
             tls=tls,
             broker=broker,
-            registry=Registry(directory=layout.directory / "registry", port=ports.registry),
+            registry=RegistryServer(directory=layout.directory / "registry", port=ports.registry),
             engine=None if running else engine,
             postgresql=postgresql if database == "postgresql" else None,
             docker_url=running or engine.url,

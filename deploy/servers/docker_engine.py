@@ -19,7 +19,7 @@ _LONGEST_SOCKET = "exec/containerd/containerd.sock.ttrpc"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DockerEngine:
+class DockerServer:
     """Where the engine keeps its images and answers."""
 
     directory: Path

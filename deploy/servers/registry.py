@@ -16,7 +16,7 @@ http: {{addr: "127.0.0.1:{port}"}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Registry:
+class RegistryServer:
     """Where the registry keeps its images and answers; plain HTTP, loopback only."""
 
     directory: Path

@@ -9,7 +9,7 @@ from typing import Self
 from chaincode.contracts.errors import ContractError
 from chaincode.embedded import errors as embedded
 from chaincode.embedded.ledger import EmbeddedLedger, system_clock
-from chaincode.embedded.reader import LedgerReader
+from chaincode.embedded.reader import StoreReader
 from ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnavailable, TransactionRefused
 from ledger.ports import PAGE_KEYS
 from wire.ledger.blocks import Block, TransactionRecord
@@ -24,13 +24,13 @@ _MISTAKES = (ArithmeticError, AssertionError, AttributeError, LookupError, Recur
 def _in_our_words() -> Iterator[None]:
     try:
         yield
-    except embedded.LedgerMissing as error:
+    except embedded.StoreMissing as error:
         raise LedgerMissing(str(error)) from error
-    except embedded.LedgerInUse as error:
+    except embedded.StoreInUse as error:
         raise LedgerInUse(str(error)) from error
-    except embedded.TransactionRefused as error:
+    except embedded.StoreRefused as error:
         raise TransactionRefused(str(error)) from error
-    except (embedded.LedgerError, ContractError) as error:
+    except (embedded.StoreError, ContractError) as error:
         raise LedgerDamaged(str(error)) from error
     except (sqlite3.Error, OSError) as error:
         raise LedgerUnavailable(f"the ledger's file: {error}") from error
@@ -39,7 +39,7 @@ def _in_our_words() -> Iterator[None]:
 class EmbeddedReader:
     """An embedded ledger that another process may be writing to."""
 
-    def __init__(self, reader: LedgerReader) -> None:
+    def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
 
     @classmethod
@@ -49,7 +49,7 @@ class EmbeddedReader:
         :raises LedgerMissing: when there is no ledger in it.
         """
         with _in_our_words():
-            return EmbeddedReader(LedgerReader.open_reader(path))
+            return EmbeddedReader(StoreReader.open_reader(path))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -123,7 +123,7 @@ class EmbeddedWriter(EmbeddedReader):
         with _in_our_words():
             try:
                 ledger = EmbeddedLedger.open(path, block_key, clock)
-            except embedded.LedgerMissing:
+            except embedded.StoreMissing:
                 EmbeddedLedger.create(path, genesis, block_key, clock)
                 ledger = EmbeddedLedger.open(path, block_key, clock)
         if ledger.genesis != genesis:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from chaincode.embedded import chain, store, submission
-from chaincode.embedded.errors import TransactionRefused
+from chaincode.embedded.errors import StoreRefused
 from chaincode.embedded.first import first_record, genesis_of
 from ledger.embedded.ledger import EmbeddedReader
 from ledger.errors import LedgerDamaged
@@ -28,7 +28,7 @@ def verify(ledger: EmbeddedReader, genesis: Genesis, progress: Progress = unhear
                 proof.block(number)
                 progress(number + 1, height)
             proof.nothing_else()
-        except (sqlite3.Error, TransactionRefused, WireError) as error:
+        except (sqlite3.Error, StoreRefused, WireError) as error:
             raise LedgerDamaged(f"block {proof.number}: {error}") from error
         return replay.end()
 

@@ -6,8 +6,8 @@ from typing import Any
 from fabric_client.blocks import chaincode_transaction
 from fabric_client.committing import CALL_SECONDS, commit
 from fabric_client.errors import AlreadyKnown, ChaincodeRefused
-from fabric_client.peers import Peers
-from fabric_client.proposals import Call, Proposal, propose
+from fabric_client.peers import PeerRing
+from fabric_client.proposals import ChaincodeCall, SignedProposal, propose
 from ledger.errors import LedgerDamaged, TransactionRefused
 from ledger.fabric.errors import TransactionInvalid, in_our_words
 from ledger.fabric.mapping import body_of, nonce_of, record_of
@@ -23,7 +23,7 @@ _CONFLICT = 409
 class Contracts:
     """The contracts, through whichever peer can be used."""
 
-    def __init__(self, peers: Peers, *, channel: str, chaincode: str) -> None:
+    def __init__(self, peers: PeerRing, *, channel: str, chaincode: str) -> None:
         self._peers = peers
         self._channel = channel
         self._chaincode = chaincode
@@ -68,7 +68,7 @@ class Contracts:
         except _Recorded:
             return self._recorded(body.transaction_id, envelope)
 
-    def _committed(self, proposal: Proposal) -> TransactionRecord:
+    def _committed(self, proposal: SignedProposal) -> TransactionRecord:
         try:
             prepared = commit(self._peers, proposal)
         except AlreadyKnown as error:
@@ -93,8 +93,8 @@ class Contracts:
             raise TransactionRefused(f"transaction {transaction_id} was recorded with other content")
         return record
 
-    def _call(self, function: str, arguments: Sequence[str], **other: Any) -> Call:
-        return Call(
+    def _call(self, function: str, arguments: Sequence[str], **other: Any) -> ChaincodeCall:
+        return ChaincodeCall(
             channel=self._channel,
             chaincode=self._chaincode,
             function=function,

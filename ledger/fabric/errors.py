@@ -45,7 +45,7 @@ _WORDS: dict[type[fabric.FabricError], type[LedgerError]] = {
     fabric.AlreadyKnown: CommitUnknown,
     fabric.SubmitUnknown: CommitUnknown,
     fabric.CommitStatusUnknown: CommitUnknown,
-    fabric.ReadConflict: ReadConflict,
+    fabric.CommitConflict: ReadConflict,
     fabric.CommitRefused: TransactionInvalid,
     fabric.BlockDamaged: LedgerDamaged,
     fabric.BadIdentity: LedgerMissing,

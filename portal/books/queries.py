@@ -13,7 +13,7 @@ from wire.ledger import events
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BalanceView:
+class AccountBalance:
     """An account's money in micro-credits, as of the last block."""
 
     account_id: str
@@ -30,7 +30,7 @@ class BalanceView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JobView:
+class JobHistory:
     """A job's record with all that happened to it, oldest first."""
 
     job_id: str
@@ -57,19 +57,19 @@ class BlockDetail:
     transactions: tuple[LedgerTransaction, ...]
 
 
-def balance(account_id: object) -> BalanceView:
+def balance(account_id: object) -> AccountBalance:
     """Return an account's money; an account that never had any has nothing."""
     row = Balance.objects.filter(account_id=str(account_id)).values().first()
-    return BalanceView(**(row or {"account_id": str(account_id)}))
+    return AccountBalance(**(row or {"account_id": str(account_id)}))
 
 
-def job(job_id: str) -> JobView | None:
+def job(job_id: str) -> JobHistory | None:
     """Return a job's record with its events; None when the ledger has no such job."""
     row = LedgerJob.objects.filter(id=job_id).first()
     if row is None:
         return None
     history = LedgerEvent.objects.filter(subject=job_id, name__startswith=events.OF_JOBS)
-    return JobView(job_id=row.id, state=row.state, record=row.record, events=_events(history))
+    return JobHistory(job_id=row.id, state=row.state, record=row.record, events=_events(history))
 
 
 def latest_blocks(*, before: int | None = None, limit: int = 50) -> Sequence[LedgerBlock]:

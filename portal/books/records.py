@@ -11,14 +11,14 @@ from portal.moments import moment
 from wire.codec import decode, from_plain
 from wire.ledger import events, keys
 from wire.ledger.genesis import Genesis
-from wire.ledger.records import FeePolicy, Notice, Payout, Proposal
+from wire.ledger.records import FeePolicy, Notice, PayoutRecord, ProposalRecord
 
 T = TypeVar("T")
 _MOST_POLICIES = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NoticeView:
+class RunningNotice:
     """A notice to take part of a deposit back."""
 
     amount_micro: int
@@ -26,7 +26,7 @@ class NoticeView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FeeView:
+class FeesSince:
     """A fee policy and since when it stands; none: since the ledger's first block."""
 
     version: int
@@ -42,20 +42,20 @@ def record(cls: type[T], key: str) -> T | None:
     return None if row is None else decode(cls, row.value)
 
 
-def notice(account_id: UUID) -> NoticeView | None:
+def notice(account_id: UUID) -> RunningNotice | None:
     """Return the notice that runs on an account's deposit."""
     found = record(Notice, keys.notice(str(account_id)))
-    return None if found is None else NoticeView(amount_micro=found.amount, due_at=moment(found.due_at_ms))
+    return None if found is None else RunningNotice(amount_micro=found.amount, due_at=moment(found.due_at_ms))
 
 
-def payout(payout_id: str) -> Payout | None:
+def payout(payout_id: str) -> PayoutRecord | None:
     """Return a payout as the ledger has it."""
-    return record(Payout, keys.payout(payout_id))
+    return record(PayoutRecord, keys.payout(payout_id))
 
 
-def proposal(proposal_id: str) -> Proposal | None:
+def proposal(proposal_id: str) -> ProposalRecord | None:
     """Return a proposal as the ledger has it."""
-    return record(Proposal, keys.proposal(proposal_id))
+    return record(ProposalRecord, keys.proposal(proposal_id))
 
 
 def reference_used(reference: str) -> bool:
@@ -68,7 +68,7 @@ def fee_policy() -> FeePolicy | None:
     return record(FeePolicy, keys.fee_policy())
 
 
-def fee_history() -> Sequence[FeeView]:
+def fee_history() -> Sequence[FeesSince]:
     """Return the newest fee policies, the newest first."""
     rows = LedgerEvent.objects.filter(subject=events.FEES, name=events.FEES_SET).order_by("-id")[:_MOST_POLICIES]
     found = [_fee_view(from_plain(FeePolicy, row.body), row) for row in rows]
@@ -78,8 +78,8 @@ def fee_history() -> Sequence[FeeView]:
     return found
 
 
-def _fee_view(policy: FeePolicy, row: LedgerEvent | None) -> FeeView:
-    return FeeView(
+def _fee_view(policy: FeePolicy, row: LedgerEvent | None) -> FeesSince:
+    return FeesSince(
         version=policy.version,
         platform_ppm=policy.platform_ppm,
         peers_ppm=policy.peers_ppm,

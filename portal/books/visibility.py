@@ -7,7 +7,7 @@ from uuid import UUID
 from portal.accounts.models import Account, Role
 from portal.books import queries
 from portal.books.models import LedgerEvent
-from portal.books.queries import BalanceView, BlockDetail, JobView, TransactionDetail
+from portal.books.queries import AccountBalance, BlockDetail, JobHistory, TransactionDetail
 from portal.errors import NotThere
 from portal.outbox import queries as outbox
 from portal.outbox.models import OutboxOperation
@@ -30,7 +30,7 @@ def concerns(viewer: Account, event: LedgerEvent) -> bool:
     return str(viewer.id) in parties
 
 
-def job_for(viewer: Account, job_id: str) -> JobView:
+def job_for(viewer: Account, job_id: str) -> JobHistory:
     """Return a job's record, to its developer, the account that it pays, peers and administrators.
 
     :raises RecordMissing: when there is none.
@@ -44,7 +44,7 @@ def job_for(viewer: Account, job_id: str) -> JobView:
     return found
 
 
-def balance_for(viewer: Account, account_id: str) -> BalanceView:
+def balance_for(viewer: Account, account_id: str) -> AccountBalance:
     """Return the money of an account, to its owner, peers and administrators.
 
     :raises RecordMissing: when it is another's.

@@ -40,7 +40,7 @@ from wire.ledger.operations import (
     WithdrawDeposit,
 )
 from wire.ledger.records import PinnedKey
-from wire.ledger.states import JobRecordState, Role
+from wire.ledger.states import JobRecordState, KeyRole
 from wire.problems import Reason
 from wire.signing import PublicKey
 
@@ -51,10 +51,10 @@ def _kinds(*arguments: type[Arguments]) -> frozenset[str]:
 
 _OF_OWNER = (Transfer, Deposit, GiveNotice, WithdrawDeposit, AskPayout, PublishVersion, RotateKey, RenounceKey)
 #: What each kind of participant may author, by role of its key.
-AUTHORS: Mapping[Role, frozenset[str]] = {
-    Role.PROVIDER: _kinds(ClaimJob, PayClaim, SubmitReceipt, RotateKey, RenounceKey),
-    Role.OWNER: _kinds(*_OF_OWNER),
-    Role.OPERATOR: _kinds(AttestEpoch, CloseEpoch, RotateKey, RenounceKey),
+AUTHORS: Mapping[KeyRole, frozenset[str]] = {
+    KeyRole.PROVIDER: _kinds(ClaimJob, PayClaim, SubmitReceipt, RotateKey, RenounceKey),
+    KeyRole.OWNER: _kinds(*_OF_OWNER),
+    KeyRole.OPERATOR: _kinds(AttestEpoch, CloseEpoch, RotateKey, RenounceKey),
 }
 #: Operations of one participant, and of all together, that may wait for the ledger's answer.
 MOST_OF_ONE, MOST_OF_ALL = 100, 10_000
@@ -87,7 +87,7 @@ class NothingToClaim(PortalError):
     reason = Reason.GONE
 
 
-class TooManyWaiting(PortalError):
+class TooManyOperations(PortalError):
     """Your earlier operations wait for the ledger. Send this one again once some of them are answered."""
 
     reason = Reason.RATE_LIMITED
@@ -177,7 +177,7 @@ def store(signed: Signed, *, now: datetime) -> Submission:
 
     :raises OperationIdTaken: when one of its id with other content was sent in before.
     :raises NothingToClaim: when it claims a job that was paid.
-    :raises TooManyWaiting: when as many of its author's wait for the ledger as may.
+    :raises TooManyOperations: when as many of its author's wait for the ledger as may.
     :raises OutboxFull: when as many of all participants do.
     """
     submitted = signed.submitted
@@ -209,7 +209,7 @@ def _require_room(author: str) -> None:
     """Keep the outbox for everybody: what comes from outside never makes the controller's own wait for long."""
     waiting = OutboxOperation.objects.filter(answered_at__isnull=True, author__isnull=False)
     if waiting.filter(author=author).count() >= MOST_OF_ONE:
-        raise TooManyWaiting(retry_after=AGAIN_SECONDS)
+        raise TooManyOperations(retry_after=AGAIN_SECONDS)
     if waiting.count() >= MOST_OF_ALL:
         raise OutboxFull(retry_after=AGAIN_SECONDS)
 

@@ -11,12 +11,12 @@ django.setup()
 
 from portal.broker_login import broker_login  # noqa: E402 - models need Django set up
 from portal.environment import integer_setting  # noqa: E402
-from portal.gateway.cache import Cache  # noqa: E402
+from portal.gateway.cache import TimedCache  # noqa: E402
 from portal.gateway.callers import Callers  # noqa: E402
 from portal.gateway.calls import Bounds, Calls  # noqa: E402
 from portal.gateway.gateway import FunctionGateway, deliver_to  # noqa: E402
-from portal.gateway.ports import Broker, Records  # noqa: E402
-from portal.gateway.rabbitmq import RabbitBroker  # noqa: E402
+from portal.gateway.ports import GatewayBroker, Records  # noqa: E402
+from portal.gateway.rabbitmq import RabbitGatewayBroker  # noqa: E402
 from portal.gateway.records import DatabaseRecords  # noqa: E402
 from portal.gateway.results import Results  # noqa: E402
 from portal.gateway.waiting import WaitingCallers  # noqa: E402
@@ -30,13 +30,13 @@ TOKEN_SECONDS = 5.0
 
 
 def assemble(
-    records: Records, *, broker: Broker, waiting: WaitingCallers, bounds: Bounds, workers: int = 1
+    records: Records, *, broker: GatewayBroker, waiting: WaitingCallers, bounds: Bounds, workers: int = 1
 ) -> FunctionGateway:
     """Return a gateway over some database and broker."""
-    callers = Callers(Cache(records.account_of, seconds=TOKEN_SECONDS, clock=time.monotonic))
+    callers = Callers(TimedCache(records.account_of, seconds=TOKEN_SECONDS, clock=time.monotonic))
     results = Results(records, callers)
     calls = Calls(
-        endpoints=Cache(records.endpoint, seconds=ENDPOINT_SECONDS, clock=time.monotonic),
+        endpoints=TimedCache(records.endpoint, seconds=ENDPOINT_SECONDS, clock=time.monotonic),
         callers=callers,
         waiting=waiting,
         means=Means(
@@ -56,7 +56,7 @@ def build() -> FunctionGateway:
     """Return the gateway of this process, from the environment."""
     bounds = Bounds()
     waiting = WaitingCallers(bounds.calls)
-    broker = RabbitBroker(broker_login(), deliver_to(waiting), gateway_id=uuid4().hex)
+    broker = RabbitGatewayBroker(broker_login(), deliver_to(waiting), gateway_id=uuid4().hex)
     workers = integer_setting("CHAINFAAS_GATEWAY_WORKERS")
     return assemble(DatabaseRecords(), broker=broker, waiting=waiting, bounds=bounds, workers=workers)
 

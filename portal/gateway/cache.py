@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Cache(Generic[K, V]):
+class TimedCache(Generic[K, V]):
     """Keeps each answer, also a negative one, for `seconds`; who asks for the same meanwhile shares one look-up.
 
     At most `capacity` answers are kept: the oldest go, so that a stranger who makes up names fills no memory.

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from portal.gateway.cache import Cache
+from portal.gateway.cache import TimedCache
 from portal.gateway.errors import CallRefused
 from portal.gateway.http.exchange import Request
 from wire.problems import Reason
@@ -13,7 +13,7 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 class Callers:
     """Finds the account behind `Authorization: Bearer <token>`; a revoked token works as long as the cache keeps it."""
 
-    def __init__(self, accounts: Cache[str, UUID | None]) -> None:
+    def __init__(self, accounts: TimedCache[str, UUID | None]) -> None:
         self._accounts = accounts
 
     async def require(self, request: Request) -> UUID:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from portal.functions.models import Access
 from portal.functions.queries import Endpoint
-from portal.gateway.cache import Cache
+from portal.gateway.cache import TimedCache
 from portal.gateway.callers import Callers
 from portal.gateway.errors import CallerGone, CallRefused
 from portal.gateway.http.answers import accepted, failure, no_answer, success
@@ -45,7 +45,7 @@ class Bounds:
 class Calls:
     """Answers `/f/<developer>/<function>`."""
 
-    endpoints: Cache[tuple[str, str], Endpoint | None]
+    endpoints: TimedCache[tuple[str, str], Endpoint | None]
     callers: Callers
     waiting: WaitingCallers
     means: Means

@@ -11,7 +11,7 @@ from portal.gateway.http.answers import ok, refusal
 from portal.gateway.http.exchange import HttpAnswer, Receive, Request, Scope, Send
 from portal.gateway.http.routing import AskHealth, CallFunction, route
 from portal.gateway.metrics import ANSWERS, CALLERS_GONE, SECONDS, STRAY_REPLIES
-from portal.gateway.ports import Broker, Records
+from portal.gateway.ports import GatewayBroker, Records
 from portal.gateway.results import Results
 from portal.gateway.waiting import WaitingCallers
 from portal.invocations.errors import NotStarted
@@ -31,7 +31,7 @@ class FunctionGateway:
 
     calls: Calls
     results: Results
-    broker: Broker
+    broker: GatewayBroker
     records: Records
     new_id: Callable[[], UUID] = uuid4
 

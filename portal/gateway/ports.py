@@ -8,7 +8,7 @@ from uuid import UUID
 
 from portal.functions.models import Access
 from portal.functions.queries import Endpoint
-from portal.invocations.starting import Requests
+from portal.invocations.starting import RequestSender
 from scheduler.states import InvocationState
 from wire.messages import InvocationReply
 
@@ -51,7 +51,7 @@ class Records(Protocol):
         """Close all connections."""
 
 
-class Broker(Requests, Protocol):
+class GatewayBroker(RequestSender, Protocol):
     """RabbitMQ, as the gateway sees it. Replies arrive at the `OnReply` that the broker was made with."""
 
     @property

@@ -16,7 +16,7 @@ from wire.messages import InvocationReply, InvocationRequest
 log = logging.getLogger(__name__)
 
 
-class RabbitBroker:
+class RabbitGatewayBroker:
     """The gateway's broker on RabbitMQ. Keeps the name of its replies queue over reconnects, so late replies arrive."""
 
     def __init__(self, login: BrokerLogin, on_reply: OnReply, *, gateway_id: str) -> None:

@@ -26,7 +26,7 @@ def echo(request: InvocationRequest) -> Iterable[InvocationReply]:
 
 
 @dataclass(slots=True)
-class InMemoryBroker:
+class InMemoryGatewayBroker:
     """A broker with a scheduler behind it, in this process."""
 
     on_reply: OnReply

@@ -14,7 +14,7 @@ from portal.custody import moving
 from portal.custody.ownership import act, unsigned_text
 from portal.errors import Invalid
 from portal.governance import life
-from portal.governance.content import Payout, TopUp
+from portal.governance.content import PayoutContent, TopUp
 from portal.governance.errors import NotWithdrawable, RequestMissing
 from portal.governance.life import Move, as_read
 from portal.governance.models import GovernedRequest, RequestState
@@ -75,7 +75,7 @@ def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     :raises SignatureNeeded: when the account is its owner's own; the request waits until its operation is sent in.
     """
     throttle.count(Attempt.MOVE, owner.id, now)
-    content = Payout(
+    content = PayoutContent(
         account_id=str(owner.id),
         amount_micro=wish.amount,
         note=wish.checked_note(),
@@ -91,7 +91,7 @@ def ask_payout(owner: Account, *, wish: Wish, now: datetime) -> GovernedRequest:
     return request
 
 
-def _open(owner: Account, content: Payout, request_id: UUID, now: datetime) -> GovernedRequest:
+def _open(owner: Account, content: PayoutContent, request_id: UUID, now: datetime) -> GovernedRequest:
     with transaction.atomic():
         request = store(owner, content, request_id=request_id, now=now, state=RequestState.OPENING)
         if moving.is_in_custody(owner):

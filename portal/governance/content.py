@@ -15,7 +15,7 @@ class RequestKind(TextChoices):
     """What needs two administrators of different organisations."""
 
     TOP_UP = "top_up", "Top-up"
-    PAYOUT = "payout", "Payout"
+    PAYOUT = "payout", "PayoutContent"
     FEES = "fees", "Fee policy"
     PIN_KEY = "pin_key", "New key"
     REVOKE_KEY = "revoke_key", "End of a key"
@@ -62,7 +62,7 @@ class TopUp(Content):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Payout(Content):
+class PayoutContent(Content):
     """Money that the ledger holds is to be paid outside."""
 
     kind = RequestKind.PAYOUT
@@ -132,7 +132,7 @@ class NewOperator(Content):
 
 
 CONTENTS: Mapping[str, type[Content]] = {
-    content.kind: content for content in (TopUp, Payout, Fees, NewKey, KeyEnd, Decision, NewOperator)
+    content.kind: content for content in (TopUp, PayoutContent, Fees, NewKey, KeyEnd, Decision, NewOperator)
 }
 #: What requests are searched by has a column of its own; the rest of the content is one text.
 _COLUMNS = ("account_id", "amount_micro", "payout_id", "job_id", "reference")

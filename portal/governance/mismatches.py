@@ -11,7 +11,7 @@ from portal.accounts.models import Account
 from portal.accounts.operations import require_administrator
 from portal.books import queries
 from portal.books.models import LedgerJob
-from portal.books.queries import JobView
+from portal.books.queries import JobHistory
 from portal.books.visibility import RecordMissing
 from portal.errors import Invalid
 from portal.governance.content import Decision, RequestKind
@@ -46,7 +46,7 @@ class Payment:
 class Mismatch:
     """A job that waits for a decision, with what speaks for either side."""
 
-    job: JobView
+    job: JobHistory
     #: What the provider signed, and the signed text itself; empty when it did not come through this portal.
     receipt: dict[str, Any]
     receipt_jws: str

@@ -19,19 +19,19 @@ from wire.errors import Malformed
 from wire.ledger import keys
 from wire.ledger.genesis import ORGANISATIONS
 from wire.ledger.operations import PinKey
-from wire.ledger.records import Operator, Owner, PinnedKey, Provider, RoleKeys
-from wire.ledger.states import Role
+from wire.ledger.records import OperatorRecord, Owner, PinnedKey, ProviderRecord, RoleKeys
+from wire.ledger.states import KeyRole
 from wire.signing import PublicKey
 
 _UNKNOWN = {
-    Role.OWNER: "No account of this id has a key of its own: it is in custody.",
-    Role.OPERATOR: "The ledger knows no operator of this id.",
-    Role.PROVIDER: "The ledger knows no provider of this id.",
+    KeyRole.OWNER: "No account of this id has a key of its own: it is in custody.",
+    KeyRole.OPERATOR: "The ledger knows no operator of this id.",
+    KeyRole.PROVIDER: "The ledger knows no provider of this id.",
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KeyView:
+class KnownKey:
     """A key that may act on the ledger."""
 
     key_id: str
@@ -88,41 +88,44 @@ def propose_revocation(by: Account, *, key_id: str, note: str, request_id: UUID,
     return propose(by, content, request_id=request_id, now=now)
 
 
-def keys_of_roles() -> list[KeyView]:
+def keys_of_roles() -> list[KnownKey]:
     """Return the keys of the controller's roles and of the organisations' authorities."""
-    places = [(role, holder) for role in Role if role not in PERSONAL for holder in _holders(role)]
+    places = [(role, holder) for role in KeyRole if role not in PERSONAL for holder in _holders(role)]
     return [view for role, holder in places for view in _team(role, holder)]
 
 
-def keys_of(account: Account) -> list[KeyView]:
+def keys_of(account: Account) -> list[KnownKey]:
     """Return the keys of an account's owner, node and machines that the ledger knows; the newest of each."""
     own = str(account.id)
-    holders = [(Role.OWNER, own, f"account {account.username}"), (Role.OPERATOR, own, f"operator {account.username}")]
-    holders += [(Role.PROVIDER, str(each.id), f"machine {each.name}") for each in providers.providers_of(account)]
+    holders = [
+        (KeyRole.OWNER, own, f"account {account.username}"),
+        (KeyRole.OPERATOR, own, f"operator {account.username}"),
+    ]
+    holders += [(KeyRole.PROVIDER, str(each.id), f"machine {each.name}") for each in providers.providers_of(account)]
     return [
-        KeyView(key_id=found.key_id, role=role, holder=holder, name=name)
+        KnownKey(key_id=found.key_id, role=role, holder=holder, name=name)
         for role, holder, name in holders
         if (found := _record(role, holder)) is not None and _is_active(found.key_id)
     ]
 
 
-def _record(role: Role, holder: str) -> Owner | Operator | Provider | None:
+def _record(role: KeyRole, holder: str) -> Owner | OperatorRecord | ProviderRecord | None:
     """Return what the ledger says of an owner, an operator or a provider."""
-    if role is Role.OWNER:
+    if role is KeyRole.OWNER:
         return records.record(Owner, keys.owner(holder))
-    if role is Role.OPERATOR:
-        return records.record(Operator, keys.operator(holder))
-    return records.record(Provider, keys.provider(holder))
+    if role is KeyRole.OPERATOR:
+        return records.record(OperatorRecord, keys.operator(holder))
+    return records.record(ProviderRecord, keys.provider(holder))
 
 
-def _holders(role: Role) -> tuple[str, ...]:
-    return ORGANISATIONS if role is Role.AUTHORITY else ("",)
+def _holders(role: KeyRole) -> tuple[str, ...]:
+    return ORGANISATIONS if role is KeyRole.AUTHORITY else ("",)
 
 
-def _team(role: Role, holder: str) -> Iterator[KeyView]:
+def _team(role: KeyRole, holder: str) -> Iterator[KnownKey]:
     team = records.record(RoleKeys, keys.role(role, holder))
     for key_id in team.key_ids if team else ():
-        yield KeyView(key_id=key_id, role=role, holder=holder, is_last=team is not None and len(team.key_ids) == 1)
+        yield KnownKey(key_id=key_id, role=role, holder=holder, is_last=team is not None and len(team.key_ids) == 1)
 
 
 def _is_active(key_id: str) -> bool:
@@ -130,11 +133,11 @@ def _is_active(key_id: str) -> bool:
     return pinned is not None and pinned.active
 
 
-def _role(name: str) -> Role:
+def _role(name: str) -> KeyRole:
     try:
-        return Role(name)
+        return KeyRole(name)
     except ValueError:
-        raise Invalid.field("role", f"Choose one of {', '.join(Role)}.") from None
+        raise Invalid.field("role", f"Choose one of {', '.join(KeyRole)}.") from None
 
 
 def _key(pem: str) -> PublicKey:
@@ -144,7 +147,7 @@ def _key(pem: str) -> PublicKey:
         raise Invalid.field("public_key_pem", "Expected a P-256 public key in PEM.") from None
 
 
-def _owner(role: Role, holder: str) -> str | None:
+def _owner(role: KeyRole, holder: str) -> str | None:
     """Return the id of the account whose key it is; none for keys of organisations and of the controller.
 
     :raises Invalid: when the ledger knows no such holder.
@@ -153,10 +156,10 @@ def _owner(role: Role, holder: str) -> str | None:
         found = _record(role, holder)
         if found is None:
             raise Invalid.field("holder", _UNKNOWN[role])
-        return _account(found.account_id if isinstance(found, Provider) else holder)
+        return _account(found.account_id if isinstance(found, ProviderRecord) else holder)
     if holder not in _holders(role):
         names = " or ".join(ORGANISATIONS)
-        is_authority = role is Role.AUTHORITY
+        is_authority = role is KeyRole.AUTHORITY
         raise Invalid.field("holder", f"Name the organisation: {names}." if is_authority else "Leave it empty.")
     return None
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from portal.accounts.models import Account
 from portal.governance import life
-from portal.governance.content import CONTENTS, Payout, to_columns
+from portal.governance.content import CONTENTS, PayoutContent, to_columns
 from portal.governance.life import Move
 from portal.governance.models import GovernedRequest, RequestState
 from portal.moments import moment
@@ -61,7 +61,7 @@ def _note_payouts(held: Iterable[Mapping[str, Any]], at: datetime) -> None:
     """Let administrators decide on what the ledger holds for payouts, asked for here or by an owner's own key alone."""
     for payout in held:
         asked = GovernedRequest.objects.filter(
-            kind=Payout.kind,
+            kind=PayoutContent.kind,
             payout_id=payout["payout_id"],
             account_id=payout["account_id"],
             amount_micro=payout["amount"],
@@ -77,7 +77,7 @@ def _ask_for_owner(payout: Mapping[str, Any], at: datetime) -> None:
     if owner is None:
         log.warning("request.of_nobody", extra=ids)
         return
-    content = Payout(**ids, amount_micro=payout["amount"])
+    content = PayoutContent(**ids, amount_micro=payout["amount"])
     columns = {**to_columns(content), "state": RequestState.ASKED, "asked_by": owner, "asked_at": at}
     GovernedRequest.objects.get_or_create(id=uuid5(_PAYOUTS, payout["payout_id"]), defaults=columns)
     log.info("request.found", extra=ids)

@@ -27,7 +27,7 @@ Monotonic = Callable[[], float]
 _AGAIN_SECONDS = 2
 
 
-class Requests(Protocol):
+class RequestSender(Protocol):
     """The way to the scheduler."""
 
     @property
@@ -70,7 +70,7 @@ class Wanted:
 class Means:
     """What starting takes from outside. One a process: its rates count."""
 
-    requests: Requests
+    requests: RequestSender
     rates: Rates
     clock: Clock
     monotonic: Monotonic

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from portal.keys import WORKING_KEY_FILE, KeyMissing, KeyName, KeyUnusable, load_signing_key, read_file
 from portal.moments import moment
-from scheduler.tickets import Signer
+from scheduler.tickets import TicketSigner
 from wire.errors import WireError
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ class WorkingKeyFiles:
         self._directory = directory
         self._seen: tuple[tuple[int, int], ...] = ()
 
-    def load(self, *, now_ms: int) -> Signer:
+    def load(self, *, now_ms: int) -> TicketSigner:
         """Return the working key.
 
         :raises KeyUnusable: when a file is missing or wrong, the word is for another key, or it has expired.
@@ -26,7 +26,7 @@ class WorkingKeyFiles:
         seen, path = self._stamps(), self._directory / WORKING_KEY_FILE
         try:
             word = read_file(WORKING_KEY_FILE, self._directory).decode().strip()
-            signer = Signer(load_signing_key(KeyName.TICKET, self._directory), word)
+            signer = TicketSigner(load_signing_key(KeyName.TICKET, self._directory), word)
             vouched = signer.vouched
         except (WireError, UnicodeDecodeError) as error:
             raise KeyUnusable(f"{path}: {error}; run 'manage.py make_keys'") from error
@@ -38,7 +38,7 @@ class WorkingKeyFiles:
         self._seen = seen
         return signer
 
-    def changed(self, *, now_ms: int) -> Signer | None:
+    def changed(self, *, now_ms: int) -> TicketSigner | None:
         """Return the working key if its files have changed and can be used; else the one in use stays."""
         try:
             return self.load(now_ms=now_ms) if self._stamps() != self._seen else None

@@ -38,7 +38,7 @@ _AUTHORITY_VALID = timedelta(days=3650)
 _MAY_BE_ELSEWHERE = (KeyName.AUTHORITY_CONTROLLER, KeyName.AUTHORITY_PEERS)
 
 
-class Outcome(StrEnum):
+class FileOutcome(StrEnum):
     """What became of one file."""
 
     MADE = "made"
@@ -53,7 +53,7 @@ class Made:
     """One file and what became of it."""
 
     name: str
-    outcome: Outcome
+    outcome: FileOutcome
     detail: str
 
 
@@ -86,13 +86,13 @@ def _refuse_lost_keys(directory: Path) -> None:
 
 
 def _elsewhere(name: str) -> Made:
-    return Made(name=name, outcome=Outcome.ELSEWHERE, detail="not on this machine")
+    return Made(name=name, outcome=FileOutcome.ELSEWHERE, detail="not on this machine")
 
 
-def _ensure(path: Path, content: Callable[[], bytes]) -> Outcome:
+def _ensure(path: Path, content: Callable[[], bytes]) -> FileOutcome:
     if path.exists() or not files.create(path, content()):
-        return Outcome.KEPT
-    return Outcome.MADE
+        return FileOutcome.KEPT
+    return FileOutcome.MADE
 
 
 def _ensure_key(directory: Path, name: str) -> Made:
@@ -104,10 +104,10 @@ def _vouch(directory: Path, now: datetime) -> Made:
     root, ticket = (load_signing_key(name, directory) for name in (KeyName.ROOT, KeyName.TICKET))
     until = _vouched_until(directory, root.public, ticket.public)
     if until is not None and until - now > RENEWED_BEFORE:
-        return Made(name=WORKING_KEY_FILE, outcome=Outcome.KEPT, detail=f"valid until {until:%Y-%m-%d}")
+        return Made(name=WORKING_KEY_FILE, outcome=FileOutcome.KEPT, detail=f"valid until {until:%Y-%m-%d}")
     statement = WorkingKey(public_key_pem=ticket.public.pem, not_after_ms=int((now + VOUCHED).timestamp() * 1000))
     files.replace(directory / WORKING_KEY_FILE, root.sign(envelope.dump(statement), signing.WORKING_KEY).encode())
-    outcome = Outcome.MADE if until is None else Outcome.RENEWED
+    outcome = FileOutcome.MADE if until is None else FileOutcome.RENEWED
     return Made(name=WORKING_KEY_FILE, outcome=outcome, detail=f"valid until {now + VOUCHED:%Y-%m-%d}")
 
 

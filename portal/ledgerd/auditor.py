@@ -13,7 +13,7 @@ from ledger.ports import LedgerReader
 from portal.books.audit.oversight import note
 from portal.books.audit.reconcile import Reconciliation, StillMoving, Survey, confirm
 from portal.books.audit.rounds import Rounds
-from portal.ledgerd.metrics import Metrics
+from portal.ledgerd.metrics import LedgerMetrics
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _SECOND_LOOK_SECONDS = 0.3
 class Auditor:
     """Surveys on a thread of its own; the loop confirms what it found between two of its turns."""
 
-    def __init__(self, *, ledger: LedgerReader, metrics: Metrics, interval: float = INTERVAL_SECONDS) -> None:
+    def __init__(self, *, ledger: LedgerReader, metrics: LedgerMetrics, interval: float = INTERVAL_SECONDS) -> None:
         self._ledger = ledger
         self._metrics = metrics
         self._interval = interval

@@ -14,7 +14,7 @@ from django.db import connection
 from ledger.errors import LedgerError, Retry
 from portal.books.errors import BookmarkMoved
 from portal.books.follower import Follower
-from portal.ledgerd.metrics import Metrics
+from portal.ledgerd.metrics import LedgerMetrics
 from portal.outbox.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class LedgerLoop:
         recorder: Recorder,
         follower: Follower,
         errands: Sequence[Callable[[], bool]],
-        metrics: Metrics,
+        metrics: LedgerMetrics,
         bell: threading.Event,
     ) -> None:
         self._recorder = recorder

@@ -15,7 +15,7 @@ from portal.outbox.models import OutboxOperation
 from wire.ledger.operations import CreateJob, operation_id_of
 
 
-class Metrics:
+class LedgerMetrics:
     """One process's metrics, in a registry of its own."""
 
     def __init__(self, clock: Callable[[], datetime] = timezone.now) -> None:

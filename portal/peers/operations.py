@@ -22,7 +22,7 @@ from portal.peers.statements import JoinApplication
 from portal.providers.codes import NewCode, claim_code, make_code
 from wire.joining import JoinKit, is_loopback, operator_name, plain_host
 from wire.ledger import keys
-from wire.ledger.records import Operator, PinnedKey
+from wire.ledger.records import OperatorRecord, PinnedKey
 
 _EXPELLED = "Expelled from the network."
 
@@ -100,7 +100,7 @@ def _require_its_key(owner: Account, key_id: str) -> None:
     others = Peer.objects.filter(operator_key_id=key_id).exclude(owner=owner)
     if others.exists() or (pinned is not None and pinned.holder != str(owner.id)):
         raise OperatorKeyKnown
-    if registered := record(Operator, keys.operator(str(owner.id))):
+    if registered := record(OperatorRecord, keys.operator(str(owner.id))):
         first = record(PinnedKey, keys.key(registered.key_id))
         is_another = pinned is None and first is not None and first.active
     else:

@@ -18,7 +18,7 @@ from portal.providers.codes import open_codes
 from wire.ledger import keys
 from wire.ledger.clocks import EPOCH_MS
 from wire.ledger.events import EPOCH_ATTESTED, EPOCH_CONTRADICTED, EPOCH_PAID
-from wire.ledger.records import Epoch, Operator
+from wire.ledger.records import Epoch, OperatorRecord
 from wire.ledger.states import EpochState
 
 _SHOWN_EPOCHS = 24
@@ -86,7 +86,7 @@ def pool_micro() -> int:
 
 def operator(account: Account) -> OperatorView:
     """Return how it goes with an account's peers."""
-    registered, newest = record(Operator, keys.operator(str(account.id))), newest_epoch()
+    registered, newest = record(OperatorRecord, keys.operator(str(account.id))), newest_epoch()
     epochs = tuple(_epochs(account.id))
     return OperatorView(
         account=account,
@@ -110,7 +110,9 @@ def alarms() -> QuerySet[LedgerEvent]:
     return LedgerEvent.objects.filter(subject__in=owners, name=EPOCH_CONTRADICTED).order_by("-id")[:_MOST_ALARMS]
 
 
-def _state(account: Account, registered: Operator | None, newest: Epoch | None, epochs: Sequence[EpochLine]) -> str:
+def _state(
+    account: Account, registered: OperatorRecord | None, newest: Epoch | None, epochs: Sequence[EpochLine]
+) -> str:
     if registered is None:
         return "asked" if open_request(account) else "none"
     if newest is None or registered.registered_at_ms > newest.checkpointed_at_ms:

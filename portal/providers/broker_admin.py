@@ -16,7 +16,7 @@ from uuid import UUID
 import httpx
 
 from portal.environment import secret_setting, setting
-from portal.providers.errors import BrokerRefused, BrokerUnavailable
+from portal.providers.errors import BrokerAdminRefused, BrokerAdminUnavailable
 from wire import names
 from wire.topology import CONTROLLER_QUEUES, QueueSpec, provider_queues
 
@@ -42,7 +42,7 @@ class ProviderAccess:
 class BrokerAdmin(Protocol):
     """The broker, as who enrols providers sees it. Every call may be repeated: `RabbitAdmin`, `InMemoryBrokerAdmin`.
 
-    Each method raises `BrokerUnavailable` when the broker cannot be reached, `BrokerRefused` when it says no.
+    Each method raises `BrokerAdminUnavailable` when the broker cannot be reached, `BrokerAdminRefused` when it says no.
     """
 
     def set_up(self) -> None:
@@ -151,9 +151,9 @@ class RabbitAdmin:
                 login = (self._user, self._password)
                 response = http.request(method, f"{self._url}{path}", json=body, auth=login)
         except httpx.TransportError as error:
-            raise BrokerUnavailable from error
+            raise BrokerAdminUnavailable from error
         if response.is_success or (missing_is_fine and response.status_code == HTTPStatus.NOT_FOUND):
             return response
         if response.is_server_error:
-            raise BrokerUnavailable
-        raise BrokerRefused(f"The message broker answered {response.status_code} to {method} {path}.")
+            raise BrokerAdminUnavailable
+        raise BrokerAdminRefused(f"The message broker answered {response.status_code} to {method} {path}.")

@@ -46,14 +46,14 @@ class ProviderRevoked(Conflict):
     """This provider was revoked. Make a new enrolment code on the portal's page of your providers."""
 
 
-class BrokerUnavailable(PortalError):
+class BrokerAdminUnavailable(PortalError):
     """The message broker cannot be reached. Try again soon."""
 
     reason = Reason.UNAVAILABLE
     component = "broker"
 
 
-class BrokerRefused(PortalError):
+class BrokerAdminRefused(PortalError):
     """The message broker refused what the portal asked of it."""
 
     component = "broker"

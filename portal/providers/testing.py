@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from portal.providers.broker_admin import ProviderAccess
-from portal.providers.errors import BrokerRefused, BrokerUnavailable
+from portal.providers.errors import BrokerAdminRefused, BrokerAdminUnavailable
 
 
 class InMemoryBrokerAdmin:
@@ -22,7 +22,7 @@ class InMemoryBrokerAdmin:
     def grant(self, access: ProviderAccess) -> None:
         self._answer()
         if not self.is_set_up:
-            raise BrokerRefused
+            raise BrokerAdminRefused
         self.access[access.provider_id] = access
 
     def revoke(self, provider_id: UUID, queue_secret: str) -> None:
@@ -37,4 +37,4 @@ class InMemoryBrokerAdmin:
 
     def _answer(self) -> None:
         if self.is_away:
-            raise BrokerUnavailable
+            raise BrokerAdminUnavailable

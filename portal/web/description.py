@@ -25,7 +25,7 @@ class Field:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class DescribedAnswer:
     """What comes with one status."""
 
     status: str
@@ -35,7 +35,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class DescribedCall:
     """One method of one address."""
 
     method: str
@@ -44,7 +44,7 @@ class Call:
     needs_token: bool
     parameters: Sequence[Field]
     body: Sequence[Field]
-    answers: Sequence["Answer"]
+    answers: Sequence["DescribedAnswer"]
     example: str
 
     @property
@@ -58,7 +58,7 @@ class Described:
     """All of it."""
 
     #: Calls by the first word of their address.
-    groups: Sequence[tuple[str, Sequence[Call]]]
+    groups: Sequence[tuple[str, Sequence[DescribedCall]]]
     #: What the answers hold: name, what it is, and fields.
     things: Sequence[tuple[str, str, Sequence[Field]]]
 
@@ -68,25 +68,25 @@ def description() -> Described:
     """Return the description; it is the same as long as the process lives."""
     schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call] # the library's
     schemas: dict[str, Any] = schema["components"]["schemas"]
-    groups: dict[str, list[Call]] = {}
+    groups: dict[str, list[DescribedCall]] = {}
     for call in _calls(schema["paths"], schemas):
         groups.setdefault(call.path.removeprefix(_BASE).partition("/")[0], []).append(call)
     things = [(name, _line(body), _fields(body)) for name, body in sorted(schemas.items()) if body.get("properties")]
     return Described(groups=sorted(groups.items()), things=things)
 
 
-def _calls(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Call]:
+def _calls(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[DescribedCall]:
     for path, methods in paths.items():
         for method in _METHODS:
             if method in methods:
                 yield _call(method.upper(), path, methods[method], schemas)
 
 
-def _call(method: str, path: str, plain: Mapping[str, Any], schemas: Mapping[str, Any]) -> Call:
+def _call(method: str, path: str, plain: Mapping[str, Any], schemas: Mapping[str, Any]) -> DescribedCall:
     content = plain.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     body = schemas.get(_name(content), content)
     security = plain.get("security", [{}])
-    return Call(
+    return DescribedCall(
         method=method,
         path=path,
         text=_line(plain),
@@ -98,13 +98,15 @@ def _call(method: str, path: str, plain: Mapping[str, Any], schemas: Mapping[str
     )
 
 
-def _answers(responses: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Answer]:
+def _answers(responses: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[DescribedAnswer]:
     for status, answer in responses.items():
         if status != "default":
             kinds = [_kind(part.get("schema", {})) for part in answer.get("content", {}).values()]
             kind = kinds[0] if kinds else "nothing"
             thing = kind.removeprefix("list of ")
-            yield Answer(status=status, kind=kind, thing=thing if schemas.get(thing, {}).get("properties") else "")
+            yield DescribedAnswer(
+                status=status, kind=kind, thing=thing if schemas.get(thing, {}).get("properties") else ""
+            )
 
 
 def _parameter(plain: Mapping[str, Any]) -> Field:

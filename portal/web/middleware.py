@@ -18,7 +18,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-class Pages:
+class PageTimes:
     """Tells browsers what a page may do, shows times in the account's zone, and what was refused as a page."""
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -28,7 +28,7 @@ _TAKEN: Mapping[str, str] = {
 _ENDED = frozenset({JobRecordState.SETTLED, JobRecordState.REFUSED})
 
 
-class Ledger(Protocol):
+class ClaimDesk(Protocol):
     """The ledger, through the portal or through a peer of the network."""
 
     def submit(self, operation: str) -> OperationAnswer:
@@ -52,7 +52,7 @@ class Claimant:
     provider_id: str
     key: SigningKey
     store: EvidenceStore
-    ledger: Ledger
+    ledger: ClaimDesk
     clock: Clock
     #: Waits so many seconds.
     pause: Callable[[float], object]

@@ -8,17 +8,17 @@ from typing import Self
 
 from fabric_client.errors import (
     ChaincodeRefused,
+    CommitConflict,
     CommitStatusUnknown,
     EndorseFailed,
     EndorsementsDiffer,
     FabricError,
     NotPermitted,
     PeerUnavailable,
-    ReadConflict,
     SubmitUnknown,
 )
 from fabric_client.identity import Identity
-from fabric_client.peers import Endpoint, Peers
+from fabric_client.peers import PeerEndpoint, PeerRing
 from ledger.errors import LedgerError
 from ledger.fabric.contracts import Contracts
 from provider_agent.errors import AgentError
@@ -57,10 +57,12 @@ class PeerLedger:
         self, membership: Membership, key: SigningKey, *, clock: Clock, pause: Callable[[float], object]
     ) -> None:
         identity = Identity(msp_id=membership.msp_id, certificate=membership.certificate_pem.encode(), key=key)
-        endpoints = [Endpoint(address=peer.address, tls_root=peer.tls_root_pem.encode()) for peer in membership.peers]
+        endpoints = [
+            PeerEndpoint(address=peer.address, tls_root=peer.tls_root_pem.encode()) for peer in membership.peers
+        ]
         if not endpoints:
             raise NetworkFailed("no peer of the network is known: chainfaas-agent renew")
-        self._peers = Peers(endpoints, identity)
+        self._peers = PeerRing(endpoints, identity)
         self._contracts = Contracts(self._peers, channel=membership.channel, chaincode=membership.chaincode)
         self._membership = membership
         self._key = key
@@ -119,7 +121,7 @@ class PeerLedger:
             try:
                 (result,) = self._contracts.submit(self._key.sign(encode(body), signing.TRANSACTION)).results
             except LedgerError as error:
-                if not isinstance(error.__cause__, ReadConflict):
+                if not isinstance(error.__cause__, CommitConflict):
                     raise self._explained(error) from error
                 last = error
             else:

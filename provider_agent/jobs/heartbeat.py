@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread
 
-from provider_agent.ports import Broker
+from provider_agent.ports import AgentBroker
 from wire.messages import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ _PAUSE_SECONDS = 1.0
 class HeartbeatLoop:
     """Publishes what `make` returns: every `interval_seconds`, and after each `beat_soon` while connected."""
 
-    def __init__(self, broker: Broker, make: Callable[[], Heartbeat], *, interval_seconds: float) -> None:
+    def __init__(self, broker: AgentBroker, make: Callable[[], Heartbeat], *, interval_seconds: float) -> None:
         self._broker = broker
         self._make = make
         self._interval_seconds = interval_seconds

@@ -9,13 +9,13 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from provider_agent.jobs.journal import Entry, JournalState, JournalUnusable, digest_of
-from provider_agent.jobs.policy import Situation, Terms, refusal
-from provider_agent.jobs.pool import RunnerPool, Tools
+from provider_agent.jobs.policy import ProviderTerms, Situation, refusal
+from provider_agent.jobs.pool import JobTools, RunnerPool
 from provider_agent.jobs.tickets import TicketVerifier, claimed_job_id, is_its_input
 from provider_agent.ports import Acknowledge, Work
 from wire.envelope import parse, parse_as
 from wire.errors import BadSignature, WireError
-from wire.messages import Accepted, Cancel, JobOrder, Refused, ResultAcknowledged, Ticket
+from wire.messages import Accepted, Cancel, JobOrder, JobRefused, ResultAcknowledged, Ticket
 from wire.outcomes import RefusalReason
 from wire.signing import key_id_of
 
@@ -34,7 +34,13 @@ class Intake:
     """
 
     def __init__(
-        self, tools: Tools, pool: RunnerPool, *, terms: Terms, verifier: TicketVerifier, tell_offer: Callable[[], None]
+        self,
+        tools: JobTools,
+        pool: RunnerPool,
+        *,
+        terms: ProviderTerms,
+        verifier: TicketVerifier,
+        tell_offer: Callable[[], None],
     ) -> None:
         self._tools = tools
         self._pool = pool
@@ -160,7 +166,7 @@ class Intake:
         log.warning("order.refused", extra={"job_id": job_id, "reason": reason.value, "cause": str(error)})
         self._tools.metrics.refused(reason)
         if job_id:
-            self._tools.broker.publish(Refused(job_id=job_id, reason=reason))
+            self._tools.broker.publish(JobRefused(job_id=job_id, reason=reason))
 
     def _tell_again(self, known: Entry) -> None:
         """Answer a ticket that was delivered twice: the broker did not hear that it was taken."""

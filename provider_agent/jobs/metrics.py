@@ -10,7 +10,7 @@ from wire.outcomes import RefusalReason
 _SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 30, 60, 300, 900)
 
 
-class Metrics:
+class AgentMetrics:
     """What this process has done since it started."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ _MODES = frozenset({"command"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
+class ProviderTerms:
     """On what terms this provider works; they change only with its configuration."""
 
     provider_id: str
@@ -38,7 +38,7 @@ class Situation:
     is_draining: bool
 
 
-def refusal(ticket: Ticket, terms: Terms, situation: Situation) -> RefusalReason | None:
+def refusal(ticket: Ticket, terms: ProviderTerms, situation: Situation) -> RefusalReason | None:
     """Return why a ticket is not taken; None when it is."""
     for reason, applies in _RULES:
         if applies(ticket, terms, situation):
@@ -46,7 +46,7 @@ def refusal(ticket: Ticket, terms: Terms, situation: Situation) -> RefusalReason
     return None
 
 
-def _is_unreadable(ticket: Ticket, _: Terms, __: Situation) -> bool:
+def _is_unreadable(ticket: Ticket, _: ProviderTerms, __: Situation) -> bool:
     if ticket.mode not in _MODES or registry_of(ticket.image) is None or ticket.max_ms < 1:
         return True
     try:
@@ -57,7 +57,7 @@ def _is_unreadable(ticket: Ticket, _: Terms, __: Situation) -> bool:
     return any(not name or "=" in name or "\0" in name + value for name, value in ticket.environment.items())
 
 
-def _is_too_large(ticket: Ticket, terms: Terms, _: Situation) -> bool:
+def _is_too_large(ticket: Ticket, terms: ProviderTerms, _: Situation) -> bool:
     limits, offer = ticket.limits, terms.offer
     return (
         limits.memory_mb > offer.memory_mb
@@ -66,7 +66,7 @@ def _is_too_large(ticket: Ticket, terms: Terms, _: Situation) -> bool:
     )
 
 
-def _pays_too_little(ticket: Ticket, terms: Terms, _: Situation) -> bool:
+def _pays_too_little(ticket: Ticket, terms: ProviderTerms, _: Situation) -> bool:
     """Below the price; or less put aside than the longest run costs, or less time paid than allowed."""
     longest = cost_of(run_ms=ticket.max_ms, price_nano_per_ms=ticket.price_nano_per_ms)
     return (
@@ -76,13 +76,13 @@ def _pays_too_little(ticket: Ticket, terms: Terms, _: Situation) -> bool:
     )
 
 
-def _is_from_elsewhere(ticket: Ticket, terms: Terms, _: Situation) -> bool:
+def _is_from_elsewhere(ticket: Ticket, terms: ProviderTerms, _: Situation) -> bool:
     registry = registry_of(ticket.image) or ""
     return registry not in terms.allowed_registries and not may_be_public(registry)
 
 
 #: In this order: whether it is meant for this agent at all, whether it can ever be taken, whether now.
-_RULES: tuple[tuple[RefusalReason, Callable[[Ticket, Terms, Situation], bool]], ...] = (
+_RULES: tuple[tuple[RefusalReason, Callable[[Ticket, ProviderTerms, Situation], bool]], ...] = (
     (RefusalReason.NOT_FOR_ME, lambda ticket, terms, _: ticket.provider_id != terms.provider_id),
     (RefusalReason.OLD_TERM, lambda ticket, _, situation: ticket.term < situation.newest_term),
     (RefusalReason.REPEATED, lambda _, __, situation: situation.is_repeated),

@@ -7,34 +7,34 @@ from threading import Event as Flag
 
 from provider_agent.containers.running import ContainerRunner
 from provider_agent.jobs.journal import Journal
-from provider_agent.jobs.metrics import Metrics
+from provider_agent.jobs.metrics import AgentMetrics
 from provider_agent.jobs.receipts import ReceiptWriter
 from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
-from provider_agent.ports import Broker, Clock, Work
+from provider_agent.ports import AgentBroker, Clock, Work
 from wire.messages import Started
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tools:
+class JobTools:
     """What tickets are judged and run with."""
 
     runner: ContainerRunner
-    broker: Broker
+    broker: AgentBroker
     journal: Journal
     slots: Slots
     spool: Spool
     receipts: ReceiptWriter
-    metrics: Metrics
+    metrics: AgentMetrics
     clock: Clock
 
 
 class RunnerPool:
     """Runs each job in a thread of its own."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: JobTools) -> None:
         self._tools = tools
         self._threads = ThreadPoolExecutor(max_workers=tools.slots.count, thread_name_prefix="job")
 

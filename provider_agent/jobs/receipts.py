@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from provider_agent.ports import Clock, RunReport
 from wire import signing
 from wire.envelope import dump
-from wire.messages import Finished, Receipt, Refused
+from wire.messages import Finished, JobRefused, Receipt
 from wire.outcomes import ExitState, RefusalReason
 from wire.signing import SigningKey, sha256_hex
 
@@ -33,10 +33,10 @@ class ReceiptWriter:
         """Return the event for a job that this agent took and lost."""
         return self.finished(job_id, ticket, report=RunReport.failed(ExitState.CRASHED))
 
-    def refused(self, job_id: str, ticket: str, *, reason: RefusalReason) -> Refused:
+    def refused(self, job_id: str, ticket: str, *, reason: RefusalReason) -> JobRefused:
         """Return the event for a trusted ticket that is not taken."""
         receipt = self._receipt(job_id, ticket, report=RunReport(exit_state=ExitState.REFUSED))
-        return Refused(job_id=job_id, reason=reason, receipt=receipt)
+        return JobRefused(job_id=job_id, reason=reason, receipt=receipt)
 
     def _receipt(self, job_id: str, ticket: str, *, report: RunReport) -> str:
         receipt = Receipt(

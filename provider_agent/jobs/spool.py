@@ -7,13 +7,13 @@ from threading import Event as Flag
 from threading import Thread
 
 from provider_agent.jobs.journal import Journal, JournalUnusable
-from provider_agent.ports import Broker, Clock
+from provider_agent.ports import AgentBroker, Clock
 from wire.envelope import dump, parse
-from wire.messages import Finished, Refused
+from wire.messages import Finished, JobRefused
 
 log = logging.getLogger(__name__)
 
-Report = Finished | Refused
+Report = Finished | JobRefused
 
 #: Reports beyond these bounds are not taken on: the agent has no free slot until some were acknowledged.
 REPORTS_MAX, BYTES_MAX = 10_000, 1 << 30
@@ -30,7 +30,7 @@ class Spool:
     """Sends each report at least once, and again with growing pauses. Its thread runs from `start` to `stop`."""
 
     def __init__(
-        self, journal: Journal, broker: Broker, clock: Clock, *, jitter: Callable[[], float] = random.random
+        self, journal: Journal, broker: AgentBroker, clock: Clock, *, jitter: Callable[[], float] = random.random
     ) -> None:
         self._journal = journal
         self._broker = broker
@@ -71,7 +71,7 @@ class Spool:
             log.error("spool.unusable", extra={"job_id": report.job_id, "cause": str(error)})  # noqa: TRY400 - the cause is enough
         self._broker.publish(report)
 
-    def refuse(self, refused: Refused, *, ticket: str, pay_until_ms: int) -> None:
+    def refuse(self, refused: JobRefused, *, ticket: str, pay_until_ms: int) -> None:
         """Write down that a job is not taken, and say so."""
         self._journal.refuse(
             refused.job_id,
@@ -120,7 +120,7 @@ class Spool:
 
     def _send(self, report: bytes) -> None:
         event = parse(report)
-        if isinstance(event, Finished | Refused):
+        if isinstance(event, Finished | JobRefused):
             self._broker.publish(event)
 
     def _run(self) -> None:

@@ -5,7 +5,7 @@ import platform
 from dataclasses import dataclass
 
 from provider_agent.errors import AgentError
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from wire.codec import decode, encode
 from wire.errors import Malformed
 from wire.limits import BOUNDS, MIB
@@ -59,7 +59,7 @@ class Config(Place):
     offer: Offer
 
 
-def load(home: Home) -> Config:
+def load(home: AgentHome) -> Config:
     """Read the configuration of an enrolled machine.
 
     :raises NotEnrolled: when there is none.
@@ -73,7 +73,7 @@ def load(home: Home) -> Config:
         raise AgentError(f"{home.config} cannot be read: {error}") from error
 
 
-def store(home: Home, config: Config, *, broker_password: str) -> None:
+def store(home: AgentHome, config: Config, *, broker_password: str) -> None:
     """Write configuration and password; the configuration last, for its presence means enrolled."""
     home.write(home.broker_password, broker_password.encode())
     home.write(home.config, encode(config))

@@ -14,10 +14,10 @@ from provider_agent.containers.sandbox import GVISOR
 from provider_agent.errors import AgentError
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from wire.enrolment import Membership, end_of
 from wire.errors import Malformed
-from wire.http.portal import PortalError
+from wire.http.portal import PortalFailed
 from wire.limits import MIB
 from wire.signing import PublicKey
 
@@ -52,11 +52,11 @@ def examine(checks: Iterable[tuple[str, Check]]) -> Iterable[Finding]:
     for name, check in checks:
         try:
             yield from check()
-        except (AgentError, Malformed, PortalError) as error:
+        except (AgentError, Malformed, PortalFailed) as error:
             yield Finding(name=name, level=Level.FAIL, text=str(error))
 
 
-def check_home(home: Home) -> Iterable[Finding]:
+def check_home(home: AgentHome) -> Iterable[Finding]:
     """Files are there, and private."""
     home.check()
     own = keys.load(home)

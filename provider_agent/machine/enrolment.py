@@ -9,7 +9,7 @@ from provider_agent.errors import AgentError
 from provider_agent.machine import config, keys
 from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import Config, Offer, Place
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from provider_agent.machine.portal import EnrolmentAnswer, Portal
 from wire import signing
 from wire.codec import encode
@@ -23,7 +23,7 @@ class AlreadyEnrolled(AgentError):
     """This home directory belongs to a machine that is enrolled."""
 
 
-def enrol(home: Home, *, portal: Portal, code: str, offer: Offer, authority: Path | None = None) -> Config:
+def enrol(home: AgentHome, *, portal: Portal, code: str, offer: Offer, authority: Path | None = None) -> Config:
     """Enrol this machine. Keys stay when the answer is lost, so that the same call can be made again.
 
     :raises AlreadyEnrolled: when it is enrolled.

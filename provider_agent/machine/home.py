@@ -22,7 +22,7 @@ class HomeInUse(AgentError):
     """Another agent runs with this home directory."""
 
 
-class Home:
+class AgentHome:
     """The directory (mode 0700) with everything that makes this machine a provider; its files have mode 0600."""
 
     def __init__(self, path: Path) -> None:

@@ -6,12 +6,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from provider_agent.errors import AgentError
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from wire.errors import Malformed
 from wire.signing import SigningKey
 
 
-class KeyUnusable(AgentError):
+class MachineKeyUnusable(AgentError):
     """A key file is missing or damaged."""
 
 
@@ -59,23 +59,25 @@ class AgentKeys:
     sealing: SealingKey
 
 
-def load(home: Home) -> AgentKeys:
+def load(home: AgentHome) -> AgentKeys:
     """Read the machine's keys.
 
-    :raises KeyUnusable: when one is missing or damaged.
+    :raises MachineKeyUnusable: when one is missing or damaged.
     """
     try:
         return AgentKeys(
             SigningKey.from_pem(home.signing_key.read_bytes()), SealingKey.from_pem(home.sealing_key.read_bytes())
         )
     except (OSError, Malformed) as error:
-        raise KeyUnusable(f"the keys in {home.path} cannot be read ({error}): enrol with another --home") from error
+        raise MachineKeyUnusable(
+            f"the keys in {home.path} cannot be read ({error}): enrol with another --home"
+        ) from error
 
 
-def load_or_create(home: Home) -> AgentKeys:
+def load_or_create(home: AgentHome) -> AgentKeys:
     """Read the machine's keys, or make those that are absent: a repeated enrolment uses the same ones.
 
-    :raises KeyUnusable: when one is damaged.
+    :raises MachineKeyUnusable: when one is damaged.
     """
     if not home.signing_key.exists():
         home.write(home.signing_key, SigningKey.generate().to_pem())

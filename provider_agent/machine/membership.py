@@ -1,7 +1,7 @@
 """This machine's place on the Fabric network: its certificate there, and where the peers are."""
 
 from provider_agent.errors import AgentError
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from wire import names
 from wire.codec import decode, encode
 from wire.enrolment import Membership, certificate_request
@@ -14,7 +14,7 @@ def request(key: SigningKey) -> str:
     return certificate_request(names.fabric_member(key.public.key_id), key)
 
 
-def load(home: Home) -> Membership | None:
+def load(home: AgentHome) -> Membership | None:
     """Return the membership of a machine; None when it has none.
 
     :raises AgentError: when it cannot be read.
@@ -27,6 +27,6 @@ def load(home: Home) -> Membership | None:
         raise AgentError(f"{home.fabric} cannot be read ({error}): remove it, then chainfaas-agent renew") from error
 
 
-def store(home: Home, membership: Membership) -> None:
+def store(home: AgentHome, membership: Membership) -> None:
     """Write a membership."""
     home.write(home.fabric, encode(membership))

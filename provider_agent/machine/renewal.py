@@ -13,13 +13,13 @@ from provider_agent.errors import AgentError
 from provider_agent.machine import config as configs
 from provider_agent.machine import keys
 from provider_agent.machine import membership as memberships
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from provider_agent.machine.portal import Portal, RenewalAnswer
 from wire import signing
 from wire.codec import encode
 from wire.enrolment import Membership, RenewalStatement, end_of
 from wire.errors import Malformed
-from wire.http.portal import PortalError, PortalRefused
+from wire.http.portal import PortalFailed, PortalRefused
 from wire.signing import SigningKey
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ class Renewed:
     membership: Membership | None
 
 
-def renew(home: Home, portal: Portal, *, now: datetime, anyway: bool = False) -> Renewed:
+def renew(home: AgentHome, portal: Portal, *, now: datetime, anyway: bool = False) -> Renewed:
     """Fetch certificates and the network's peers; a new certificate of the network where one is needed, or `anyway`.
 
-    :raises PortalError: when the portal refuses or cannot be reached; what was there stays.
+    :raises PortalFailed: when the portal refuses or cannot be reached; what was there stays.
     """
     config, own, known = configs.load(home), keys.load(home).signing, memberships.load(home)
     needed = anyway or known is None or end_of(known.certificate_pem) - now < RENEWED_BEFORE
@@ -108,7 +108,7 @@ class RenewalLoop:
         """Renew, and return after how many seconds to do it again."""
         try:
             done = self._work()
-        except (AgentError, PortalError) as error:
+        except (AgentError, PortalFailed) as error:
             log.warning("renewal.failed", extra={"reason": str(error)})
             return _AFTER_FAILURE_SECONDS
         peers = len(done.membership.peers) if done.membership else 0

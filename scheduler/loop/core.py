@@ -13,7 +13,7 @@ from scheduler.group_commit import GroupCommit
 from scheduler.loop.live import Live
 from scheduler.specs import ProviderSpec, VersionSpec
 from scheduler.store.ports import JobStore
-from scheduler.tickets import Signer
+from scheduler.tickets import TicketSigner
 from scheduler.transport.ports import Orders, Presence, Replies
 from wire.messages import Cancel, ResultAcknowledged
 
@@ -31,11 +31,11 @@ class Core:
     orders: Orders
     replies: Replies
     presence: Presence
-    signer: Signer
+    signer: TicketSigner
     clock: Clock
     commit: GroupCommit
     #: Returns the working key when it was renewed.
-    renewed: Callable[[], Signer | None] = lambda: None
+    renewed: Callable[[], TicketSigner | None] = lambda: None
     fleet: Fleet = field(default_factory=Fleet)
     live: Live = field(default_factory=Live)
     _versions: dict[UUID, VersionSpec] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from scheduler.specs import ProviderSpec
 from scheduler.states import JobState
 from scheduler.store.changes import AcceptJob, FailJob, StartJob
 from wire.errors import Malformed
-from wire.messages import Accepted, Heartbeat, Refused, ResultAcknowledged, Started
+from wire.messages import Accepted, Heartbeat, JobRefused, ResultAcknowledged, Started
 from wire.outcomes import ExitState, RefusalReason
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ async def started(core: Core, sender: UUID, message: Started) -> None:
         await core.commit.commit_soon(StartJob(job_id=job.job_id, at_ms=at_ms, pull_ms=pull_ms))
 
 
-async def refused(core: Core, sender: UUID, message: Refused) -> None:
+async def refused(core: Core, sender: UUID, message: JobRefused) -> None:
     """Try another provider for a job that its agent did not take."""
     if message.reason is RefusalReason.REPEATED:
         # The agent has the job from an earlier delivery: it runs, or its result is on its way.
@@ -76,7 +76,7 @@ async def refused(core: Core, sender: UUID, message: Refused) -> None:
     await core.tell(sender, ResultAcknowledged(job_id=message.job_id))
 
 
-def _refusal(core: Core, provider: ProviderSpec, job: LiveJob, message: Refused) -> FailJob:
+def _refusal(core: Core, provider: ProviderSpec, job: LiveJob, message: JobRefused) -> FailJob:
     receipt = message.receipt
     try:
         if receipt:

@@ -19,7 +19,7 @@ from scheduler.transport.ports import Consumer, Handler, Requests
 from wire import envelope, names
 from wire.codec import decode
 from wire.errors import Malformed, UnknownMessage, WireError
-from wire.messages import Accepted, Finished, Heartbeat, InvocationRequest, Message, Refused, Started, Ticket
+from wire.messages import Accepted, Finished, Heartbeat, InvocationRequest, JobRefused, Message, Started, Ticket
 from wire.signing import payload_of
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Scheduler:
             self._consumer(names.INVOCATIONS, self._on_request),
             self._consumer(names.HEARTBEATS, self._on_event({Heartbeat: events.heartbeat})),
             self._consumer(names.PROGRESS, self._on_event({Accepted: events.accepted, Started: events.started})),
-            self._consumer(names.RESULTS, self._on_event({Finished: _finished, Refused: events.refused})),
+            self._consumer(names.RESULTS, self._on_event({Finished: _finished, JobRefused: events.refused})),
         ]
 
     def _resume(self, invocation: LiveInvocation, job: OpenJob) -> None:

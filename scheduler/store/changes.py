@@ -7,7 +7,7 @@ from uuid import UUID
 from scheduler.specs import VersionSpec
 from scheduler.states import JobState
 from wire.messages import InvocationReply, InvocationRequest
-from wire.money import Terms, bill
+from wire.money import JobTerms, bill
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import Reason
 
@@ -94,7 +94,7 @@ class FinishJob:
     #: Why the invocation failed; none when it succeeded.
     reason: Reason | None = None
 
-    def reply(self, job: Terms) -> InvocationReply:
+    def reply(self, job: JobTerms) -> InvocationReply:
         """Return what the gateway is told, with what its job costs."""
         return InvocationReply(
             invocation_id=str(self.invocation_id),

@@ -28,7 +28,7 @@ from wire.problems import Reason
 
 
 @dataclass(slots=True)
-class StoredInvocation:
+class InvocationRow:
     """An invocation's row."""
 
     request: InvocationRequest
@@ -56,7 +56,7 @@ class InMemoryStore:
     #: What each developer's deposit still covers.
     deposits: dict[UUID, int] = field(default_factory=dict)
     spent: defaultdict[tuple[UUID, date], int] = field(default_factory=lambda: defaultdict(int))
-    invocations: dict[UUID, StoredInvocation] = field(default_factory=dict)
+    invocations: dict[UUID, InvocationRow] = field(default_factory=dict)
     jobs: dict[str, StoredJob] = field(default_factory=dict)
     #: Operation ids in the order in which they go to the ledger.
     outbox: list[str] = field(default_factory=list)
@@ -142,7 +142,7 @@ class InMemoryStore:
         invocation_id = UUID(change.request.invocation_id)
         if invocation_id in self.invocations:
             return Verdict.REPEATED
-        self.invocations[invocation_id] = StoredInvocation(change.request)
+        self.invocations[invocation_id] = InvocationRow(change.request)
         return Verdict.DONE
 
     def _place(self, change: PlaceJob) -> Verdict:

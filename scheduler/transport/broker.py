@@ -17,7 +17,7 @@ _CONTROL_MS = 24 * 3_600_000
 _REPLY_MS = 60_000
 
 
-class RabbitBroker:
+class RabbitSchedulerBroker:
     """The scheduler's broker; stays connected, or says that it is not."""
 
     def __init__(self, login: BrokerLogin) -> None:

@@ -10,7 +10,7 @@ from wire import envelope, names
 from wire.messages import Cancel, InvocationReply, JobOrder, Message, ResultAcknowledged
 
 
-class InMemoryBroker:
+class InMemorySchedulerBroker:
     """A broker without a network: what is sent can be read from `queues`, what arrives is handed in by `deliver`."""
 
     def __init__(self) -> None:

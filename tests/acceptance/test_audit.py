@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from deploy.demo.function import NAME, publish, push_demo_image
-from deploy.fabric.network import Node, Role
-from deploy.fabric.operator import Operator
+from deploy.fabric.network import Node, NodeRole
+from deploy.fabric.operator import NetworkOperator
 from deploy.fabric.readiness import height
 from deploy.paths import ROOT
 from tests.acceptance.town import Town
@@ -77,7 +77,7 @@ def test_a_cost_that_a_peers_operator_changed_in_its_blocks_is_found_with_its_bl
     assert town.market.fabric
     operator = town.market.fabric.operator
     network = operator.network()
-    peer = network.of(Role.PEER, "controller")[0]
+    peer = network.of(NodeRole.PEER, "controller")[0]
     files = operator.places.node(peer) / "ledger" / "ledgersData" / "chains" / "chains" / network.channel
 
     paid = b'"cost_micro":%d' % job["cost_micro"]
@@ -94,7 +94,7 @@ def test_a_cost_that_a_peers_operator_changed_in_its_blocks_is_found_with_its_bl
     assert _verify(town).returncode == 0
 
 
-def _restart(operator: Operator, peer: Node, *, after: Callable[[], None]) -> None:
+def _restart(operator: NetworkOperator, peer: Node, *, after: Callable[[], None]) -> None:
     operator.daemons.stop(peer.name)
     after()
     network = operator.network()

@@ -13,7 +13,7 @@ from deploy.images.image import Image
 from deploy.images.push import push
 from deploy.images.python_closure import python_files
 from deploy.marketplace.agents import Machine
-from deploy.marketplace.calling import Answer, Caller
+from deploy.marketplace.calling import Caller, CallOutcome
 from deploy.marketplace.fabric import FabricChoice
 from deploy.marketplace.running import Marketplace
 from deploy.servers.process import Running
@@ -80,18 +80,18 @@ class Town:
         """Return somebody who calls functions."""
         return Caller(self.market.functions_url, ca_file=self.market.servers.tls.ca_file)
 
-    def call(self, function: str, body: bytes) -> Answer:
+    def call(self, function: str, body: bytes) -> CallOutcome:
         """Call one of the developer's functions."""
         with self.caller() as caller:
             return caller.call(DEVELOPER.name, function, body)
 
-    def call_all(self, function: str, bodies: list[bytes], *, callers: int) -> list[Answer]:
+    def call_all(self, function: str, bodies: list[bytes], *, callers: int) -> list[CallOutcome]:
         """Call a function once with each body, by so many callers at a time; answers come in the bodies' order."""
         with ExitStack() as closing, ThreadPoolExecutor(callers) as pool:
             people = [closing.enter_context(self.caller()) for _ in range(callers)]
             shares = [range(first, len(bodies), callers) for first in range(callers)]
 
-            def work(person: Caller, share: range) -> list[tuple[int, Answer]]:
+            def work(person: Caller, share: range) -> list[tuple[int, CallOutcome]]:
                 return [(number, person.call(DEVELOPER.name, function, bodies[number])) for number in share]
 
             done = [answer for part in pool.map(work, people, shares) for answer in part]

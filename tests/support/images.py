@@ -10,7 +10,7 @@ from deploy.images.demo import demo_image
 from deploy.images.image import Image
 from deploy.images.push import push
 from deploy.images.python_closure import python_files
-from deploy.servers.registry import Registry
+from deploy.servers.registry import RegistryServer
 
 #: Runs the source text in the environment variable PROGRAM.
 _RUN_PROGRAM = "import os; exec(os.environ['PROGRAM'])"
@@ -32,7 +32,7 @@ class Images:
 
 
 @pytest.fixture(scope="session")
-def images(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Images:
+def images(registry: RegistryServer, tmp_path_factory: pytest.TempPathFactory) -> Images:
     """The two images, pushed once a session; each link pins its digest."""
     python = Image(entrypoint=["/usr/bin/python3", "-I", "-S", "-c", _RUN_PROGRAM], files=python_files())
     demo = demo_image(Path(tmp_path_factory.mktemp("demo")))

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from chaincode.contracts import supply
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.testing import MemoryLedger
+from chaincode.contracts.testing import InMemoryState
 from wire import envelope
 from wire.codec import decode
 from wire.ledger import keys
@@ -26,7 +26,7 @@ from wire.ledger.operations import (
     SupersedeJob,
     operation_text,
 )
-from wire.ledger.records import Account, Delta, FeePolicy, JobRecord, PinnedKey
+from wire.ledger.records import AccountRecord, Delta, FeePolicy, JobRecord, PinnedKey
 from wire.messages import Receipt
 from wire.money import MICRO_PER_CREDIT, cost_of
 from wire.outcomes import ExitState
@@ -126,7 +126,7 @@ def receipt_jws(job_id: str = "job6", key: SigningKey = KEYS.alice, **changes: A
 class World:
     """A ledger, its clock, and what people do on it."""
 
-    ledger: Runs = field(default_factory=lambda: MemoryLedger(KEYS.genesis()))
+    ledger: Runs = field(default_factory=lambda: InMemoryState(KEYS.genesis()))
     now_ms: int = NOON
     events: list[Event] = field(default_factory=list)
     _ids: int = 0
@@ -245,10 +245,10 @@ class World:
         """Return a job's record."""
         return self.get(JobRecord, keys.job(job_id))
 
-    def account(self, account_id: str) -> Account:
+    def account(self, account_id: str) -> AccountRecord:
         """Return an account; deltas are not in it."""
         text = dict(self.ledger.items(keys.account(account_id))).get(keys.account(account_id))
-        return decode(Account, text) if text else Account()
+        return decode(AccountRecord, text) if text else AccountRecord()
 
     def owns(self, account_id: str) -> int:
         """Return all money of an account: available, deposit, held and deltas."""

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from chaincode.contracts.execution import batch
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.testing import MemoryLedger
+from chaincode.contracts.testing import InMemoryState
 from tests.support.claims import acknowledgement, claim, digest_of, ticket
 from tests.support.ledger import CREDIT, KEYS, MINUTE, OUTPUT, World, job_arguments, marketplace, receipt_jws
 from wire.codec import decode
@@ -49,7 +49,7 @@ from wire.ledger.operations import (
     WithdrawDeposit,
     operation_text,
 )
-from wire.ledger.records import Account, Epoch, FeePolicy, Invocation, JobRecord, Supply
+from wire.ledger.records import AccountRecord, Epoch, FeePolicy, InvocationRecord, JobRecord, Supply
 from wire.ledger.states import EpochState, JobRecordState
 from wire.outcomes import ExitState
 from wire.signing import ENROLMENT, OPERATION, SigningKey, sha256_hex
@@ -90,7 +90,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         """Begin with the four people of the ChainFaaS example."""
-        self.world = World(ledger=MemoryLedger(GENESIS))
+        self.world = World(ledger=InMemoryState(GENESIS))
         self.proposed: list[tuple[str, str]] = []
         self.over: dict[str, JobRecord] = {}
         self.transactions: list[tuple[str, int, tuple[str, ...]]] = []
@@ -101,9 +101,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.began = dict(self.memory.state), self.memory.count
 
     @property
-    def memory(self) -> MemoryLedger:
+    def memory(self) -> InMemoryState:
         """The world's ledger."""
-        assert isinstance(self.world.ledger, MemoryLedger)
+        assert isinstance(self.world.ledger, InMemoryState)
         return self.world.ledger
 
     def send(self, arguments: Arguments, author: SigningKey, name: object) -> None:
@@ -374,7 +374,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         assert self.world.books() == (0, {})
         for _, value in self.memory.items("account~"):
-            account = decode(Account, value)
+            account = decode(AccountRecord, value)
             assert min(account.available, account.deposit, account.held) >= 0
         supply = self.world.get(Supply, keys.supply())
         assert supply.minted >= supply.burned >= 0
@@ -391,7 +391,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.over[job.job_id] = job
             assert (job.cost_micro or 0) <= job.max_cost_micro
         for _, value in self.memory.items("invocation~"):
-            invocation = decode(Invocation, value)
+            invocation = decode(InvocationRecord, value)
             assert 0 <= invocation.settled <= invocation.replicas
             assert invocation.open >= 0
 
@@ -400,7 +400,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         state, count = self.began
-        replayed = MemoryLedger(GENESIS)
+        replayed = InMemoryState(GENESIS)
         replayed.state, replayed.count = dict(state), count
         for creator, timestamp_ms, texts in self.transactions:
             replayed.run(creator, timestamp_ms, texts)

@@ -18,12 +18,12 @@ import pytest
 from psycopg import sql
 
 from deploy.errors import Missing
-from deploy.servers.docker_engine import DockerEngine
+from deploy.servers.docker_engine import DockerServer
 from deploy.servers.ports import free_ports
 from deploy.servers.postgresql import PostgreSQL
 from deploy.servers.process import Program
 from deploy.servers.rabbitmq import RabbitServer
-from deploy.servers.registry import Registry
+from deploy.servers.registry import RegistryServer
 from deploy.servers.supervisor import Supervisor
 from scheduler.transport.rabbitmq import BrokerLogin
 from tests.support import environment
@@ -151,17 +151,17 @@ def broker(rabbit_server: RabbitServer) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def docker_engine(supervisor: Supervisor) -> DockerEngine:
+def docker_engine(supervisor: Supervisor) -> DockerServer:
     """A Docker Engine of the session's own; `url` is its DOCKER_HOST."""
-    server = DockerEngine(directory=supervisor.directory / "docker")
+    server = DockerServer(directory=supervisor.directory / "docker")
     start_or_skip(supervisor, server)
     return server
 
 
 @pytest.fixture(scope="session")
-def registry(supervisor: Supervisor) -> Registry:
+def registry(supervisor: Supervisor) -> RegistryServer:
     """An image registry; `host` begins its images' names, `url` goes into CHAINFAAS_REGISTRIES."""
-    server = Registry(directory=supervisor.directory / "registry", port=free_ports(1)[0])
+    server = RegistryServer(directory=supervisor.directory / "registry", port=free_ports(1)[0])
     start_or_skip(supervisor, server)
     return server
 

@@ -17,7 +17,7 @@ _SECONDS = 5
 _MOST_AT_ONCE = 16
 
 
-class Answer(NamedTuple):
+class HealthAnswer(NamedTuple):
     """What a page is at this moment."""
 
     body: bytes
@@ -25,7 +25,7 @@ class Answer(NamedTuple):
     media_type: str = "application/json"
 
 
-Page = Callable[[], Answer]
+Page = Callable[[], HealthAnswer]
 #: Whether all is well, and what else there is to tell.
 Health = Callable[[], tuple[bool, Mapping[str, object]]]
 
@@ -33,10 +33,10 @@ Health = Callable[[], tuple[bool, Mapping[str, object]]]
 def health_page(health: Health) -> Page:
     """Return a page with a process's health as JSON: its status is 200 when all is well, else 503."""
 
-    def page() -> Answer:
+    def page() -> HealthAnswer:
         well, details = health()
         status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
-        return Answer(json.dumps({"healthy": well, **details}).encode(), status)
+        return HealthAnswer(json.dumps({"healthy": well, **details}).encode(), status)
 
     return page
 
@@ -44,7 +44,7 @@ def health_page(health: Health) -> Page:
 def watched(health: Health, metrics: Callable[[], bytes]) -> dict[str, Page]:
     """Return `/healthz`, and `/metrics` in Prometheus' format."""
     media_type = "text/plain; version=0.0.4; charset=utf-8"
-    return {"/healthz": health_page(health), "/metrics": lambda: Answer(metrics(), media_type=media_type)}
+    return {"/healthz": health_page(health), "/metrics": lambda: HealthAnswer(metrics(), media_type=media_type)}
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _handler(pages: Mapping[str, Page], names: Collection[str]) -> type[BaseHTTP
 
         def do_GET(self) -> None:
             page = pages.get(self.path.partition("?")[0]) if self._is_meant() else None
-            answer = page() if page else Answer(b'{"reason": "not_found"}', HTTPStatus.NOT_FOUND)
+            answer = page() if page else HealthAnswer(b'{"reason": "not_found"}', HTTPStatus.NOT_FOUND)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.media_type)
             self.send_header("Content-Length", str(len(answer.body)))

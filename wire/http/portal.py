@@ -20,15 +20,15 @@ _TIMEOUT = httpx.Timeout(60, connect=20)
 _ANSWER_MAX_BYTES = 4 * 1024 * 1024
 
 
-class PortalError(WireError):
+class PortalFailed(WireError):
     """The portal cannot be asked, or its answer is no answer."""
 
 
-class PortalUnreachable(PortalError):
+class PortalUnreachable(PortalFailed):
     """The portal did not answer; the same can be asked again."""
 
 
-class PortalRefused(PortalError):
+class PortalRefused(PortalFailed):
     """The portal said no, and why."""
 
     def __init__(self, message: str, *, reason: str = "") -> None:
@@ -42,7 +42,7 @@ class PortalClient:
 
     `authority` is a PEM file with the authority to trust instead of this machine's own list.
 
-    :raises PortalError: when the address is not HTTPS, or the file is not a certificate.
+    :raises PortalFailed: when the address is not HTTPS, or the file is not a certificate.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class PortalClient:
     def get(self, path: str) -> Any:
         """Return what lies under `/api/v1/<path>`.
 
-        :raises PortalError: as `ask` does.
+        :raises PortalFailed: as `ask` does.
         """
         return _parsed(self._send("GET", f"api/v1/{path}"))
 
     def post(self, path: str, body: object = None) -> Any:
         """Send something to `/api/v1/<path>`, and return the answer.
 
-        :raises PortalError: as `ask` does.
+        :raises PortalFailed: as `ask` does.
         """
         return _parsed(self._send("POST", f"api/v1/{path}", body))
 
@@ -131,12 +131,12 @@ class PortalClient:
 def tls_context(authority: Path | None) -> ssl.SSLContext:
     """Return what trusts the authority in a file and no other, or this machine's own list.
 
-    :raises PortalError: when the file is not a certificate.
+    :raises PortalFailed: when the file is not a certificate.
     """
     try:
         return ssl.create_default_context(cafile=str(authority) if authority else None)
     except (OSError, ssl.SSLError) as error:
-        raise PortalError(f"{authority}: expected a file with PEM certificates ({error})") from error
+        raise PortalFailed(f"{authority}: expected a file with PEM certificates ({error})") from error
 
 
 def _private_host(url: str, *, plain_on_loopback: bool) -> str:
@@ -144,10 +144,10 @@ def _private_host(url: str, *, plain_on_loopback: bool) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise PortalError(f"{url}: {error}") from error
+        raise PortalFailed(f"{url}: {error}") from error
     is_plain = plain_on_loopback and parsed.scheme == "http" and is_loopback(parsed.host)
     if not parsed.host or not (is_plain or parsed.scheme == "https"):
-        raise PortalError(f"{url}: expected an address that begins with https://")
+        raise PortalFailed(f"{url}: expected an address that begins with https://")
     return parsed.host
 
 

@@ -8,7 +8,7 @@ from wire.errors import WireError
 from wire.ledger import keys
 from wire.ledger.fees import WHOLE_PPM
 from wire.ledger.records import FeePolicy, PinnedKey, RoleKeys, Supply
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 from wire.signing import PublicKey
 
 #: The two organisations that endorse; a third is a matter of configuration.
@@ -77,15 +77,15 @@ class Genesis:
         yield keys.fee_policy(), self.fee_policy
         yield keys.supply(), Supply()
         roles = {
-            self.controller_key_pem: Role.CONTROLLER,
-            self.ticket_root_key_pem: Role.TICKET_ROOT,
-            self.custody_key_pem: Role.CUSTODY,
-            self.treasury_key_pem: Role.TREASURY,
+            self.controller_key_pem: KeyRole.CONTROLLER,
+            self.ticket_root_key_pem: KeyRole.TICKET_ROOT,
+            self.custody_key_pem: KeyRole.CUSTODY,
+            self.treasury_key_pem: KeyRole.TREASURY,
         }
         for pem, role in roles.items():
             yield from _pinned(pem, role, "")
         for name, pem in self.organisations.items():
-            yield from _pinned(pem, Role.AUTHORITY, name)
+            yield from _pinned(pem, KeyRole.AUTHORITY, name)
 
     def _named_keys(self) -> Iterator[tuple[str, str]]:
         yield "controller_key_pem", self.controller_key_pem
@@ -108,7 +108,7 @@ def checked_fees(policy: FeePolicy) -> FeePolicy:
     return policy
 
 
-def _pinned(pem: str, role: Role, holder: str) -> Iterator[tuple[str, object]]:
+def _pinned(pem: str, role: KeyRole, holder: str) -> Iterator[tuple[str, object]]:
     key_id = PublicKey.from_pem(pem).key_id
     yield keys.key(key_id), PinnedKey(role=role, holder=holder, public_key_pem=pem)
     yield keys.role(role, holder), RoleKeys(key_ids=(key_id,))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from wire.ledger.states import EpochState, JobRecordState, PayoutState, ProposalState, Role
+from wire.ledger.states import EpochState, JobRecordState, KeyRole, PayoutState, ProposalState
 from wire.outcomes import ExitState
 
 
@@ -21,7 +21,7 @@ class FeePolicy:
 class PinnedKey:
     """A public key that the ledger knows, and what it may sign for."""
 
-    role: Role
+    role: KeyRole
     #: The organisation of an authority, the provider of a provider's key; else empty.
     holder: str
     public_key_pem: str
@@ -52,7 +52,7 @@ class Owner:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Account:
+class AccountRecord:
     """A participant's money in micro-credits."""
 
     available: int = 0
@@ -85,7 +85,7 @@ class Notice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Payout:
+class PayoutRecord:
     """Money on its way out; held on its account while asked for."""
 
     payout_id: str
@@ -98,7 +98,7 @@ class Payout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proposal:
+class ProposalRecord:
     """An operation that waits for an authority of each organisation."""
 
     proposal_id: str
@@ -106,7 +106,7 @@ class Proposal:
     arguments: Mapping[str, Any]
     #: Of the operation's text.
     digest: str
-    proposer: Role
+    proposer: KeyRole
     #: The proposing authority's organisation; else empty.
     organisation: str
     opened_at_ms: int
@@ -132,7 +132,7 @@ class Applied:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Provider:
+class ProviderRecord:
     """A provider, the account that is paid, and its signing key."""
 
     provider_id: str
@@ -141,7 +141,7 @@ class Provider:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Operator:
+class OperatorRecord:
     """Somebody who runs peers, however many: one account, one key, one share."""
 
     #: Of the account that is paid.
@@ -184,7 +184,7 @@ class Attestation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Version:
+class VersionRecord:
     """A function version as its developer published it."""
 
     version_id: str
@@ -205,7 +205,7 @@ class Spent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Invocation:
+class InvocationRecord:
     """How many jobs of an invocation may settle, are open, and have settled."""
 
     replicas: int

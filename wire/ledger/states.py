@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Role(StrEnum):
+class KeyRole(StrEnum):
     """What a key may be pinned for."""
 
     CONTROLLER = "controller"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.cache import Cache
+from chaincode.contracts.execution.cache import StateCache
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.ids import require_own_id
 from chaincode.contracts.execution.keyring import public_key
@@ -31,7 +31,7 @@ _MISTAKES = (ArithmeticError, AssertionError, AttributeError, LookupError, Recur
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class BatchOutcome:
     """What became of a batch."""
 
     results: tuple[OperationResult, ...]
@@ -40,13 +40,13 @@ class Outcome:
     events: tuple[Event, ...]
 
 
-def run(stub: Stub, texts: Sequence[str]) -> Outcome:
+def run(stub: Stub, texts: Sequence[str]) -> BatchOutcome:
     """Apply each operation that can be applied, write the changes and emit the events.
 
     `texts` are operations in canonical JSON, or JWS of such by their authors.
     """
     batch = [read(text) for text in texts]
-    cache = Cache(stub)
+    cache = StateCache(stub)
     cache.prefetch(_named(stub, batch))
     cache.prefetch(_named_by_jobs(cache, batch))
     events: list[Event] = []
@@ -54,7 +54,7 @@ def run(stub: Stub, texts: Sequence[str]) -> Outcome:
     writes = dict(cache.writes())
     stub.put_many(writes)
     stub.emit(events)
-    return Outcome(results=results, writes=writes, events=tuple(events))
+    return BatchOutcome(results=results, writes=writes, events=tuple(events))
 
 
 def _named(stub: Stub, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _named(stub: Stub, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
             yield from TRANSACTIONS[item.kind].reads(item.arguments)
 
 
-def _named_by_jobs(cache: Cache, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
+def _named_by_jobs(cache: StateCache, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
     for item in batch:
         job_id = getattr(item.arguments, "job_id", None) if isinstance(item, Submitted) else None
         job = cache.get(JobRecord, keys.job(job_id)) if job_id else None
@@ -76,7 +76,7 @@ def _named_by_jobs(cache: Cache, batch: Iterable[Submitted | Refused]) -> Iterat
             yield keys.spent(job.version_id, job.placed_at_ms)
 
 
-def _one(stub: Stub, cache: Cache, item: Submitted | Refused, events: list[Event]) -> OperationResult:
+def _one(stub: Stub, cache: StateCache, item: Submitted | Refused, events: list[Event]) -> OperationResult:
     if isinstance(item, Refused):
         return _refusal("", "", item)
     emitted: list[Event] = []
@@ -94,7 +94,7 @@ def _one(stub: Stub, cache: Cache, item: Submitted | Refused, events: list[Event
     return OperationResult(operation_id=item.operation_id, kind=item.kind, status=status)
 
 
-def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> OperationStatus:
+def _apply(stub: Stub, cache: StateCache, item: Submitted, emitted: list[Event]) -> OperationStatus:
     author = _author(stub, cache, item)
     require_own_id(item, author)
     place = keys.operations(item.subject)
@@ -121,7 +121,7 @@ def _apply(stub: Stub, cache: Cache, item: Submitted, emitted: list[Event]) -> O
     return OperationStatus.APPLIED
 
 
-def _author(stub: Stub, cache: Cache, item: Submitted) -> PinnedKey:
+def _author(stub: Stub, cache: StateCache, item: Submitted) -> PinnedKey:
     """Return who answers for the operation: the key that signed it, else the key that signed the transaction."""
     author = cache.get(PinnedKey, keys.key(item.key_id or stub.creator))
     if author is None or not author.active:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _UNSEEN = object()
 
 
-class Cache:
+class StateCache:
     """The world state as one transaction sees it."""
 
     def __init__(self, stub: Stub) -> None:

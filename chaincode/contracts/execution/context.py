@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.cache import Cache
+from chaincode.contracts.execution.cache import StateCache
 from wire.ledger.blocks import Event
 from wire.ledger.records import PinnedKey
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Context:
     """One operation's surroundings. Not frozen, for it crosses no border, and one is made for each operation."""
 
-    cache: Cache
+    cache: StateCache
     transaction_id: str
     timestamp_ms: int
     operation_id: str
@@ -26,7 +26,7 @@ class Context:
     author: PinnedKey
     events: list[Event] = field(default_factory=list)
 
-    def require(self, *roles: Role) -> None:
+    def require(self, *roles: KeyRole) -> None:
         """Let only authors with one of these roles pass.
 
         :raises Refused: `not_authorised` for all others.

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from chaincode.contracts.execution.context import Context
 from wire.ledger.operations import Arguments
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 A = TypeVar("A", bound=Arguments)
 Names = Callable[[A], Iterable[str]]
@@ -14,7 +14,7 @@ Method = Callable[[Any, Context, A], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Transaction:
+class RegisteredTransaction:
     """One registered operation."""
 
     arguments: type[Arguments]
@@ -22,7 +22,7 @@ class Transaction:
     reads: Callable[[Any], Iterable[str]]
     apply: Callable[[Context, Any], None]
     #: Who may propose it; then it waits for an authority of each organisation. Empty: it is applied at once.
-    proposers: tuple[Role, ...] = ()
+    proposers: tuple[KeyRole, ...] = ()
 
 
 class Contract:
@@ -33,14 +33,14 @@ class Contract:
     def __init_subclass__(cls) -> None:
         cls._methods = tuple(name for name, value in vars(cls).items() if hasattr(value, "transaction"))
 
-    def transactions(self) -> Iterator[tuple[str, Transaction]]:
+    def transactions(self) -> Iterator[tuple[str, RegisteredTransaction]]:
         """Yield what can be called, by kind."""
         for name in self._methods:
             method = getattr(self, name)
             arguments, reads, proposers = method.transaction
             yield (
                 arguments.kind,
-                Transaction(arguments=arguments, reads=reads, apply=method, proposers=proposers),
+                RegisteredTransaction(arguments=arguments, reads=reads, apply=method, proposers=proposers),
             )
 
 
@@ -54,7 +54,7 @@ def transaction(arguments: type[A], *, reads: Names[A]) -> Callable[[Method[A]],
     return register
 
 
-def governed(arguments: type[A], *, by: tuple[Role, ...]) -> Callable[[Method[A]], Method[A]]:
+def governed(arguments: type[A], *, by: tuple[KeyRole, ...]) -> Callable[[Method[A]], Method[A]]:
     """Register a contract's method for operations that one of these roles proposes and both organisations approve.
 
     The method runs when the last organisation approves; its authority is that, so it asks for no role itself.

@@ -1,6 +1,6 @@
 """All operations that can be called, by kind: the one chaincode's monitoring and monetary contracts."""
 
-from chaincode.contracts.execution.contract import Contract, Transaction
+from chaincode.contracts.execution.contract import Contract, RegisteredTransaction
 from chaincode.contracts.governance.fees import FeesContract
 from chaincode.contracts.governance.key_changes import KeyContract
 from chaincode.contracts.governance.operators import OperatorContract
@@ -33,6 +33,6 @@ CONTRACTS: tuple[Contract, ...] = (
     EpochContract(),
 )
 
-TRANSACTIONS: dict[str, Transaction] = {
+TRANSACTIONS: dict[str, RegisteredTransaction] = {
     kind: transaction for contract in CONTRACTS for kind, transaction in contract.transactions()
 }

@@ -10,13 +10,13 @@ from wire.ledger.fees import WHOLE_PPM
 from wire.ledger.operations import SetFees
 from wire.ledger.records import FeePolicy
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 
 class FeesContract(Contract):
     """Fees."""
 
-    @governed(SetFees, by=(Role.AUTHORITY,))
+    @governed(SetFees, by=(KeyRole.AUTHORITY,))
     def set_fees(self, ctx: Context, arguments: SetFees) -> None:
         """Change the fee policy for jobs created from now on."""
         checks.within("platform_ppm", arguments.platform_ppm, (0, WHOLE_PPM))

@@ -13,7 +13,7 @@ from wire.ledger.genesis import Genesis
 from wire.ledger.operations import OwnAccount, PinKey, RenounceKey, RevokeKey, RotateKey
 from wire.ledger.records import Owner, PinnedKey
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 from wire.signing import ENROLMENT
 
 
@@ -32,19 +32,19 @@ def _own_reads(arguments: OwnAccount) -> Iterator[str]:
 class KeyContract(Contract):
     """Keys."""
 
-    @governed(PinKey, by=(Role.AUTHORITY,))
+    @governed(PinKey, by=(KeyRole.AUTHORITY,))
     def pin(self, ctx: Context, arguments: PinKey) -> None:
         """Pin a further key of a role, or the new key of somebody who lost the old one."""
         role = _role(arguments.role)
         if role in pinning.PERSONAL:
             checks.identifiers(holder=arguments.holder)
-            if role is Role.OWNER:
+            if role is KeyRole.OWNER:
                 ctx.record(Owner, keys.owner(arguments.holder), Refusal.UNKNOWN_ACCOUNT)
         elif arguments.holder not in _holders(ctx, role):
             raise checks.refuse("holder", "an organisation for an authority, else nothing")
         pinning.pin(ctx, role, arguments.holder, arguments.public_key_pem)
 
-    @governed(RevokeKey, by=(Role.AUTHORITY,))
+    @governed(RevokeKey, by=(KeyRole.AUTHORITY,))
     def revoke(self, ctx: Context, arguments: RevokeKey) -> None:
         """End a key."""
         checks.key_id("key_id", arguments.key_id)
@@ -69,7 +69,7 @@ class KeyContract(Contract):
     @transaction(OwnAccount, reads=_own_reads)
     def own(self, ctx: Context, arguments: OwnAccount) -> None:
         """Hand an account over to its owner's own key, which has to prove itself."""
-        ctx.require(Role.CUSTODY)
+        ctx.require(KeyRole.CUSTODY)
         checks.identifiers(account_id=arguments.account_id)
         checks.participant("account_id", arguments.account_id)
         key = checks.public_key("public_key_pem", arguments.public_key_pem)
@@ -81,18 +81,18 @@ class KeyContract(Contract):
             raise Refused(Refusal.BAD_SIGNATURE, "proof: is for another account")
         if ctx.cache.get(Owner, keys.owner(arguments.account_id)):
             raise Refused(Refusal.IN_CUSTODY_OF_OWNER)
-        pinning.pin(ctx, Role.OWNER, arguments.account_id, arguments.public_key_pem)
+        pinning.pin(ctx, KeyRole.OWNER, arguments.account_id, arguments.public_key_pem)
         ctx.emit(events.ACCOUNT_OWNED, arguments.account_id, {"key_id": key.key_id})
 
 
-def _role(name: str) -> Role:
+def _role(name: str) -> KeyRole:
     try:
-        return Role(name)
+        return KeyRole(name)
     except ValueError as error:
-        raise checks.refuse("role", f"one of {', '.join(Role)}") from error
+        raise checks.refuse("role", f"one of {', '.join(KeyRole)}") from error
 
 
-def _holders(ctx: Context, role: Role) -> frozenset[str]:
-    if role is not Role.AUTHORITY:
+def _holders(ctx: Context, role: KeyRole) -> frozenset[str]:
+    if role is not KeyRole.AUTHORITY:
         return frozenset({""})
     return frozenset(ctx.record(Genesis, keys.genesis(), Refusal.RAISED).organisations)

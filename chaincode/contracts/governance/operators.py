@@ -7,9 +7,9 @@ from chaincode.contracts.execution.contract import Contract, governed
 from wire.codec import to_plain
 from wire.ledger import events, keys
 from wire.ledger.operations import RegisterOperator
-from wire.ledger.records import Operator, PinnedKey
+from wire.ledger.records import OperatorRecord, PinnedKey
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 #: An epoch is closed in one operation, which reads an attestation of each.
 MOST_OPERATORS = 500
@@ -18,21 +18,21 @@ MOST_OPERATORS = 500
 class OperatorContract(Contract):
     """Peer operators."""
 
-    @governed(RegisterOperator, by=(Role.AUTHORITY,))
+    @governed(RegisterOperator, by=(KeyRole.AUTHORITY,))
     def register(self, ctx: Context, arguments: RegisterOperator) -> None:
         """Pin an operator's key; the account is the operator, so nobody shares twice."""
         operator_id = arguments.operator_id
         checks.identifiers(operator_id=operator_id)
         checks.participant("operator_id", operator_id)
         key_id = checks.public_key("public_key_pem", arguments.public_key_pem).key_id
-        if ctx.cache.get(Operator, keys.operator(operator_id)):
+        if ctx.cache.get(OperatorRecord, keys.operator(operator_id)):
             raise Refused(Refusal.OPERATOR_EXISTS)
         if ctx.cache.get(PinnedKey, keys.key(key_id)):
             raise Refused(Refusal.KEY_TAKEN)
-        if len(list(ctx.cache.items(Operator, keys.operator_prefix(), MOST_OPERATORS))) >= MOST_OPERATORS:
+        if len(list(ctx.cache.items(OperatorRecord, keys.operator_prefix(), MOST_OPERATORS))) >= MOST_OPERATORS:
             raise Refused(Refusal.TOO_MANY_OPERATORS)
-        operator = Operator(operator_id=operator_id, key_id=key_id, registered_at_ms=ctx.timestamp_ms)
-        pinned = PinnedKey(role=Role.OPERATOR, holder=operator_id, public_key_pem=arguments.public_key_pem)
+        operator = OperatorRecord(operator_id=operator_id, key_id=key_id, registered_at_ms=ctx.timestamp_ms)
+        pinned = PinnedKey(role=KeyRole.OPERATOR, holder=operator_id, public_key_pem=arguments.public_key_pem)
         ctx.cache.put(keys.operator(operator_id), operator)
         ctx.cache.put(keys.key(key_id), pinned)
         accounts.open_account(ctx, operator_id)

@@ -6,25 +6,25 @@ from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from wire.ledger import events, keys
-from wire.ledger.records import Operator, Owner, PinnedKey, Provider, RoleKeys
+from wire.ledger.records import OperatorRecord, Owner, PinnedKey, ProviderRecord, RoleKeys
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 #: Roles of persons: each has one current key, on a record of its own.
-PERSONAL = (Role.PROVIDER, Role.OWNER, Role.OPERATOR)
+PERSONAL = (KeyRole.PROVIDER, KeyRole.OWNER, KeyRole.OPERATOR)
 
 
-def pin(ctx: Context, role: Role, holder: str, pem: str) -> str:
+def pin(ctx: Context, role: KeyRole, holder: str, pem: str) -> str:
     """Pin a key that nobody has, as a further one of a role or as the new one of a person; return its id."""
     key_id = checks.public_key("public_key_pem", pem).key_id
     if ctx.cache.get(PinnedKey, keys.key(key_id)):
         raise Refused(Refusal.KEY_TAKEN)
     ctx.cache.put(keys.key(key_id), PinnedKey(role=role, holder=holder, public_key_pem=pem))
-    if role is Role.PROVIDER:
+    if role is KeyRole.PROVIDER:
         _pin_provider(ctx, holder, key_id)
-    elif role is Role.OWNER:
+    elif role is KeyRole.OWNER:
         _pin_owner(ctx, holder, key_id)
-    elif role is Role.OPERATOR:
+    elif role is KeyRole.OPERATOR:
         _pin_operator(ctx, holder, key_id)
     else:
         team = ctx.record(RoleKeys, keys.role(role, holder), Refusal.RAISED)
@@ -51,7 +51,7 @@ def revoke(ctx: Context, key_id: str) -> None:
 
 def _pin_provider(ctx: Context, provider_id: str, key_id: str) -> None:
     place = keys.provider(provider_id)
-    provider = ctx.record(Provider, place, Refusal.UNKNOWN_PROVIDER)
+    provider = ctx.record(ProviderRecord, place, Refusal.UNKNOWN_PROVIDER)
     _retire(ctx, provider.key_id)
     ctx.cache.put(place, replace(provider, key_id=key_id))
 
@@ -66,7 +66,7 @@ def _pin_owner(ctx: Context, account_id: str, key_id: str) -> None:
 
 def _pin_operator(ctx: Context, operator_id: str, key_id: str) -> None:
     place = keys.operator(operator_id)
-    operator = ctx.record(Operator, place, Refusal.UNKNOWN_OPERATOR)
+    operator = ctx.record(OperatorRecord, place, Refusal.UNKNOWN_OPERATOR)
     _retire(ctx, operator.key_id)
     ctx.cache.put(place, replace(operator, key_id=key_id))
 

@@ -7,26 +7,26 @@ from typing import Any
 from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, Transaction, transaction
+from chaincode.contracts.execution.contract import Contract, RegisteredTransaction, transaction
 from wire.codec import from_plain, to_plain
 from wire.ledger import events, keys
 from wire.ledger.clocks import PROPOSAL_MS
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import Approve, Arguments, Reject
-from wire.ledger.records import Proposal
+from wire.ledger.records import ProposalRecord
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import ProposalState, Role
+from wire.ledger.states import KeyRole, ProposalState
 
 LONGEST_REASON = 200
 
 
-def propose(ctx: Context, governed: Transaction, arguments: Arguments, digest: str) -> None:
+def propose(ctx: Context, governed: RegisteredTransaction, arguments: Arguments, digest: str) -> None:
     """Note an operation that waits for approval; one that could not be enacted now is refused now."""
     ctx.require(*governed.proposers)
     governed.apply(ctx, arguments)
     ctx.forget()
-    by_authority = ctx.author.role is Role.AUTHORITY
-    proposal = Proposal(
+    by_authority = ctx.author.role is KeyRole.AUTHORITY
+    proposal = ProposalRecord(
         proposal_id=ctx.operation_id,
         kind=arguments.kind,
         arguments=to_plain(arguments),
@@ -48,14 +48,14 @@ def _reads(arguments: Approve | Reject) -> Iterator[str]:
 class ProposalContract(Contract):
     """Approve and reject."""
 
-    def __init__(self, find: Callable[[str], Transaction]) -> None:
+    def __init__(self, find: Callable[[str], RegisteredTransaction]) -> None:
         """Take how to find the transaction of a kind."""
         self._find = find
 
     @transaction(Approve, reads=_reads)
     def approve(self, ctx: Context, arguments: Approve) -> None:
         """Add an organisation's approval; the last one enacts the operation."""
-        ctx.require(Role.AUTHORITY)
+        ctx.require(KeyRole.AUTHORITY)
         proposal = _open_proposal(ctx, arguments.proposal_id)
         if proposal.digest != arguments.digest:
             raise Refused(Refusal.WRONG_PROPOSAL)
@@ -75,10 +75,10 @@ class ProposalContract(Contract):
     @transaction(Reject, reads=_reads)
     def reject(self, ctx: Context, arguments: Reject) -> None:
         """End a proposal, with a reason."""
-        ctx.require(Role.AUTHORITY, Role.TREASURY)
+        ctx.require(KeyRole.AUTHORITY, KeyRole.TREASURY)
         checks.text("reason", arguments.reason, LONGEST_REASON)
         proposal = _open_proposal(ctx, arguments.proposal_id)
-        if ctx.author.role is not Role.AUTHORITY and ctx.author.role is not proposal.proposer:
+        if ctx.author.role is not KeyRole.AUTHORITY and ctx.author.role is not proposal.proposer:
             raise Refused(Refusal.NOT_AUTHORISED)
         rejected = replace(proposal, state=ProposalState.REJECTED, reason=arguments.reason)
         _store(ctx, rejected, events.PROPOSAL_REJECTED)
@@ -88,15 +88,15 @@ def _genesis(ctx: Context) -> Genesis:
     return ctx.record(Genesis, keys.genesis(), Refusal.RAISED)
 
 
-def _open_proposal(ctx: Context, proposal_id: str) -> Proposal:
+def _open_proposal(ctx: Context, proposal_id: str) -> ProposalRecord:
     checks.operation_id("proposal_id", proposal_id)
-    proposal = ctx.record(Proposal, keys.proposal(proposal_id), Refusal.UNKNOWN_PROPOSAL)
+    proposal = ctx.record(ProposalRecord, keys.proposal(proposal_id), Refusal.UNKNOWN_PROPOSAL)
     if proposal.state is not ProposalState.OPEN:
         raise Refused(Refusal.WRONG_STATE, f"proposal {proposal_id} is {proposal.state}")
     return proposal
 
 
-def _store(ctx: Context, proposal: Proposal, event: str) -> None:
+def _store(ctx: Context, proposal: ProposalRecord, event: str) -> None:
     ctx.cache.put(keys.proposal(proposal.proposal_id), proposal)
     body: dict[str, Any] = to_plain(proposal)
     ctx.emit(event, proposal.proposal_id, body)

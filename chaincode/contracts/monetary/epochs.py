@@ -16,9 +16,9 @@ from wire.codec import to_plain
 from wire.ledger import events, keys
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from wire.ledger.operations import AttestEpoch, CheckpointEpoch, CloseEpoch
-from wire.ledger.records import Attestation, Epoch, Operator, PinnedKey
+from wire.ledger.records import Attestation, Epoch, OperatorRecord, PinnedKey
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import EpochState, Role
+from wire.ledger.states import EpochState, KeyRole
 
 
 def _epoch_reads(_arguments: CheckpointEpoch | AttestEpoch) -> Iterator[str]:
@@ -36,7 +36,7 @@ class EpochContract(Contract):
     @transaction(CheckpointEpoch, reads=_epoch_reads)
     def checkpoint(self, ctx: Context, arguments: CheckpointEpoch) -> None:
         """Name the block that operators attest in this epoch."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         now = ctx.timestamp_ms // EPOCH_MS
         checks.within("epoch", arguments.epoch, (now, now))
         checks.numbers(block_number=arguments.block_number)
@@ -56,14 +56,14 @@ class EpochContract(Contract):
     @transaction(AttestEpoch, reads=_epoch_reads)
     def attest(self, ctx: Context, arguments: AttestEpoch) -> None:
         """Note what an operator's peer has; one that differs from the checkpoint counts for nothing and is shown."""
-        ctx.require(Role.OPERATOR)
+        ctx.require(KeyRole.OPERATOR)
         checks.numbers(epoch=arguments.epoch, height=arguments.height)
         checks.digests(block_hash=arguments.block_hash)
         epoch, operator_id = _open_epoch(ctx, arguments.epoch), ctx.author.holder
         checks.within("height", arguments.height, (epoch.block_number + 1, checks.MAX_NUMBER))
         if ctx.timestamp_ms >= _closes_at_ms(epoch):
             raise Refused(Refusal.TOO_LATE, f"epoch {epoch.number} could be attested until {_closes_at_ms(epoch)}")
-        operator = ctx.record(Operator, keys.operator(operator_id), Refusal.UNKNOWN_OPERATOR)
+        operator = ctx.record(OperatorRecord, keys.operator(operator_id), Refusal.UNKNOWN_OPERATOR)
         if operator.registered_at_ms > epoch.checkpointed_at_ms:
             raise Refused(Refusal.TOO_EARLY, f"registered after epoch {epoch.number} began: the next one is the first")
         place = keys.attestation(epoch.number, operator_id)
@@ -124,7 +124,7 @@ def _taken(ctx: Context, number: int) -> list[Attestation]:
     for place, _ in said:
         ctx.cache.delete(place)
     ctx.cache.prefetch(keys.operator(attestation.operator_id) for _, attestation in said)
-    operators = [ctx.record(Operator, keys.operator(told.operator_id), Refusal.RAISED) for _, told in said]
+    operators = [ctx.record(OperatorRecord, keys.operator(told.operator_id), Refusal.RAISED) for _, told in said]
     ctx.cache.prefetch(keys.key(operator.key_id) for operator in operators)
     pinned = [ctx.record(PinnedKey, keys.key(operator.key_id), Refusal.RAISED) for operator in operators]
     return [told for (_, told), key in zip(said, pinned, strict=True) if key.revoked_at_ms is None]

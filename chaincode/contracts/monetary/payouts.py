@@ -11,21 +11,21 @@ from chaincode.contracts.execution.contract import Contract, transaction
 from wire.codec import to_plain
 from wire.ledger import events, keys
 from wire.ledger.operations import AskPayout
-from wire.ledger.records import Payout
+from wire.ledger.records import PayoutRecord
 from wire.ledger.refusals import Refusal
 from wire.ledger.states import PayoutState
 
 
-def asked(ctx: Context, payout_id: str) -> Payout:
+def asked(ctx: Context, payout_id: str) -> PayoutRecord:
     """Return a payout that was asked for and is neither burned nor refused."""
     checks.identifiers(payout_id=payout_id)
-    payout = ctx.record(Payout, keys.payout(payout_id), Refusal.UNKNOWN_PAYOUT)
+    payout = ctx.record(PayoutRecord, keys.payout(payout_id), Refusal.UNKNOWN_PAYOUT)
     if payout.state is not PayoutState.ASKED:
         raise Refused(Refusal.WRONG_STATE, f"payout {payout_id} is {payout.state}")
     return payout
 
 
-def store(ctx: Context, payout: Payout) -> None:
+def store(ctx: Context, payout: PayoutRecord) -> None:
     """Write a payout and tell followers which state it reached."""
     ctx.cache.put(keys.payout(payout.payout_id), payout)
     body: dict[str, Any] = to_plain(payout)
@@ -46,13 +46,13 @@ class PayoutContract(Contract):
         ownership.require_owner(ctx, arguments.account_id)
         checks.identifiers(payout_id=arguments.payout_id, account_id=arguments.account_id)
         checks.amounts(amount_micro=arguments.amount_micro)
-        if ctx.cache.get(Payout, keys.payout(arguments.payout_id)):
+        if ctx.cache.get(PayoutRecord, keys.payout(arguments.payout_id)):
             raise Refused(Refusal.PAYOUT_EXISTS)
         amount = arguments.amount_micro
         owner = accounts.with_available(ctx, arguments.account_id, amount)
         less = replace(owner, available=owner.available - amount, held=owner.held + amount)
         accounts.store(ctx, arguments.account_id, less)
-        payout = Payout(
+        payout = PayoutRecord(
             payout_id=arguments.payout_id,
             account_id=arguments.account_id,
             amount=amount,

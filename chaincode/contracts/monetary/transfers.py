@@ -8,9 +8,9 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from wire.ledger import events, keys
 from wire.ledger.operations import Fold, Transfer
-from wire.ledger.records import Account
+from wire.ledger.records import AccountRecord
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 
 def _transfer_reads(arguments: Transfer) -> Iterator[str]:
@@ -36,7 +36,7 @@ class TransferContract(Contract):
             raise checks.refuse("to_account_id", "another account")
         if target != keys.BOND_ACCOUNT:
             checks.participant("to_account_id", target)
-            ctx.record(Account, keys.account(target), Refusal.UNKNOWN_ACCOUNT)
+            ctx.record(AccountRecord, keys.account(target), Refusal.UNKNOWN_ACCOUNT)
         owner = accounts.with_available(ctx, source, amount)
         accounts.store(ctx, source, replace(owner, available=owner.available - amount))
         accounts.credit(ctx, target, amount)
@@ -46,7 +46,7 @@ class TransferContract(Contract):
     @transaction(Fold, reads=_fold_reads)
     def fold(self, ctx: Context, arguments: Fold) -> None:
         """Add waiting credits to an account's available; nobody's money changes."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         checks.identifiers(account_id=arguments.account_id)
         owner = accounts.fold(ctx, arguments.account_id)
         ctx.emit(events.ACCOUNT_FOLDED, arguments.account_id, dict(accounts.plain(owner)))

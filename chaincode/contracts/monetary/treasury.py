@@ -12,7 +12,7 @@ from wire.ledger import events, keys
 from wire.ledger.operations import BurnPayout, Mint, RefusePayout
 from wire.ledger.records import Reference, Supply
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import PayoutState, Role
+from wire.ledger.states import KeyRole, PayoutState
 from wire.money import MAX_MICRO
 
 
@@ -23,7 +23,7 @@ def _refuse_reads(arguments: RefusePayout) -> Iterator[str]:
 class TreasuryContract(Contract):
     """Mint, burn, and payouts that are not paid."""
 
-    @governed(Mint, by=(Role.TREASURY,))
+    @governed(Mint, by=(KeyRole.TREASURY,))
     def mint(self, ctx: Context, arguments: Mint) -> None:
         """Create money against an external reference, once."""
         checks.identifiers(account_id=arguments.account_id)
@@ -39,7 +39,7 @@ class TreasuryContract(Contract):
         body = {"amount_micro": arguments.amount_micro, "reference": arguments.reference, **accounts.plain(richer)}
         ctx.emit(events.ACCOUNT_MINTED, arguments.account_id, body)
 
-    @governed(BurnPayout, by=(Role.TREASURY,))
+    @governed(BurnPayout, by=(KeyRole.TREASURY,))
     def burn(self, ctx: Context, arguments: BurnPayout) -> None:
         """Destroy what a payout held, once it was paid outside."""
         payout = payouts.asked(ctx, arguments.payout_id)
@@ -52,7 +52,7 @@ class TreasuryContract(Contract):
     @transaction(RefusePayout, reads=_refuse_reads)
     def refuse(self, ctx: Context, arguments: RefusePayout) -> None:
         """Give back what a payout held, with a reason."""
-        ctx.require(Role.TREASURY)
+        ctx.require(KeyRole.TREASURY)
         checks.text("reason", arguments.reason, 200)
         payout = payouts.asked(ctx, arguments.payout_id)
         owner = accounts.account(ctx, payout.account_id)

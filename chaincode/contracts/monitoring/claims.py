@@ -10,9 +10,9 @@ from chaincode.contracts.monitoring import evidence, settlement
 from wire.ledger import keys
 from wire.ledger.clocks import CLAIM_MS
 from wire.ledger.operations import ClaimJob, PayClaim, RefuseClaim
-from wire.ledger.records import FeePolicy, JobRecord, Provider
+from wire.ledger.records import FeePolicy, JobRecord, ProviderRecord
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import JobRecordState, Role
+from wire.ledger.states import JobRecordState, KeyRole
 from wire.messages import Receipt, Ticket
 from wire.money import MAX_MICRO, cost_of
 from wire.outcomes import PROVIDER_FAULTS
@@ -39,7 +39,7 @@ class ClaimContract(Contract):
     @transaction(ClaimJob, reads=_claim_reads)
     def claim(self, ctx: Context, arguments: ClaimJob) -> None:
         """Pay an acknowledged job at once; give the controller a day to confirm or refuse any other."""
-        ctx.require(Role.PROVIDER)
+        ctx.require(KeyRole.PROVIDER)
         checks.identifiers(job_id=arguments.job_id)
         ticket, digest = evidence.ticket(ctx, arguments)
         if ctx.author.holder != ticket.provider_id:
@@ -68,7 +68,7 @@ class ClaimContract(Contract):
     @transaction(RefuseClaim, reads=_job_reads)
     def refuse(self, ctx: Context, arguments: RefuseClaim) -> None:
         """Refuse a claim, with a reason that everybody can read."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
         checks.text("reason", arguments.reason, 200)
         job = settlement.find(ctx, arguments.job_id, JobRecordState.CLAIMED)
@@ -101,7 +101,7 @@ def _promised(ctx: Context, ticket: Ticket, digest: str) -> JobRecord:
     )
     largest = cost_of(run_ms=ticket.max_ms, price_nano_per_ms=ticket.price_nano_per_ms)
     checks.within("max_cost_micro", largest, (0, MAX_MICRO))
-    provider = ctx.record(Provider, keys.provider(ticket.provider_id), Refusal.UNKNOWN_PROVIDER)
+    provider = ctx.record(ProviderRecord, keys.provider(ticket.provider_id), Refusal.UNKNOWN_PROVIDER)
     return JobRecord(
         job_id=ticket.job_id,
         invocation_id=ticket.invocation_id,

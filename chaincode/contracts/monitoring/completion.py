@@ -10,7 +10,7 @@ from chaincode.contracts.monitoring import evidence, settlement
 from wire.ledger import keys
 from wire.ledger.operations import ConfirmResult, SubmitReceipt
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import JobRecordState, Role
+from wire.ledger.states import JobRecordState, KeyRole
 from wire.outcomes import PROVIDER_FAULTS
 
 
@@ -47,7 +47,7 @@ class CompletionContract(Contract):
     @transaction(ConfirmResult, reads=_confirm_reads)
     def confirm(self, ctx: Context, arguments: ConfirmResult) -> None:
         """Note that the result arrived and how long the controller saw the job take."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
         checks.digests(output_digest=arguments.output_digest)
         checks.numbers(observed_ms=arguments.observed_ms)

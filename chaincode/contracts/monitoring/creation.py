@@ -11,9 +11,9 @@ from wire.codec import to_plain
 from wire.ledger import keys
 from wire.ledger.clocks import EARLIEST_PLACED_MS, LATEST_PLACED_MS, LONGEST_PAY_MS
 from wire.ledger.operations import CreateJob
-from wire.ledger.records import FeePolicy, Invocation, JobRecord, Provider, Spent, Version
+from wire.ledger.records import FeePolicy, InvocationRecord, JobRecord, ProviderRecord, Spent, VersionRecord
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import JobRecordState, Role
+from wire.ledger.states import JobRecordState, KeyRole
 from wire.money import cost_of
 
 #: Jobs of one invocation that may settle.
@@ -36,15 +36,15 @@ class CreationContract(Contract):
     @transaction(CreateJob, reads=_create_reads)
     def create(self, ctx: Context, arguments: CreateJob) -> None:
         """Record a job and hold its largest cost, or refuse this one job."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         _check(arguments)
         checks.within("pay_until_ms", arguments.pay_until_ms, (0, ctx.timestamp_ms + LONGEST_PAY_MS))
         earliest, latest = ctx.timestamp_ms - EARLIEST_PLACED_MS, ctx.timestamp_ms + LATEST_PLACED_MS
         checks.within("placed_at_ms", arguments.placed_at_ms, (earliest, latest))
         if ctx.cache.get(JobRecord, keys.job(arguments.job_id)):
             raise Refused(Refusal.JOB_EXISTS)
-        provider = ctx.record(Provider, keys.provider(arguments.provider_id), Refusal.UNKNOWN_PROVIDER)
-        version = ctx.record(Version, keys.version(arguments.version_id), Refusal.UNKNOWN_VERSION)
+        provider = ctx.record(ProviderRecord, keys.provider(arguments.provider_id), Refusal.UNKNOWN_PROVIDER)
+        version = ctx.record(VersionRecord, keys.version(arguments.version_id), Refusal.UNKNOWN_VERSION)
         _keep_within(version, arguments)
         _spend_budget(ctx, version, arguments)
         _count_attempt(ctx, arguments)
@@ -75,7 +75,7 @@ def _check(arguments: CreateJob) -> None:
     )
 
 
-def _keep_within(version: Version, arguments: CreateJob) -> None:
+def _keep_within(version: VersionRecord, arguments: CreateJob) -> None:
     if version.developer_id != arguments.developer_id:
         raise Refused(Refusal.NOT_THE_DEVELOPER)
     if arguments.price_nano_per_ms > version.price_ceiling_nano_per_ms:
@@ -87,7 +87,7 @@ def _keep_within(version: Version, arguments: CreateJob) -> None:
         raise Refused(Refusal.WRONG_COST, f"max_cost_micro: expected {largest}")
 
 
-def _spend_budget(ctx: Context, version: Version, arguments: CreateJob) -> None:
+def _spend_budget(ctx: Context, version: VersionRecord, arguments: CreateJob) -> None:
     """Count a job on the day on which it was placed, as the portal did: this block may be of the next one."""
     key = keys.spent(version.version_id, arguments.placed_at_ms)
     spent = (ctx.cache.get(Spent, key) or Spent()).amount + arguments.max_cost_micro
@@ -98,10 +98,10 @@ def _spend_budget(ctx: Context, version: Version, arguments: CreateJob) -> None:
 
 def _count_attempt(ctx: Context, arguments: CreateJob) -> None:
     key = keys.invocation(arguments.invocation_id)
-    invocation = ctx.cache.get(Invocation, key) or Invocation(replicas=arguments.replicas)
+    invocation = ctx.cache.get(InvocationRecord, key) or InvocationRecord(replicas=arguments.replicas)
     if invocation.replicas != arguments.replicas:
         raise Refused(Refusal.WRONG_REPLICAS, f"replicas: expected {invocation.replicas}")
     if invocation.settled >= invocation.replicas:
         raise Refused(Refusal.INVOCATION_SETTLED)
-    counted = Invocation(replicas=invocation.replicas, open=invocation.open + 1, settled=invocation.settled)
+    counted = InvocationRecord(replicas=invocation.replicas, open=invocation.open + 1, settled=invocation.settled)
     ctx.cache.put(key, counted)

@@ -10,7 +10,7 @@ from chaincode.contracts.monitoring import settlement
 from wire.ledger import keys
 from wire.ledger.operations import CancelJob, DecideJob, ExpireJob, SupersedeJob
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import JobRecordState, Role
+from wire.ledger.states import JobRecordState, KeyRole
 
 
 def _reads(arguments: SupersedeJob | ExpireJob | CancelJob) -> Iterator[str]:
@@ -23,7 +23,7 @@ class EndingContract(Contract):
     @transaction(SupersedeJob, reads=_reads)
     def supersede(self, ctx: Context, arguments: SupersedeJob) -> None:
         """Give up on an attempt whose result was not confirmed."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
         job = settlement.find(ctx, arguments.job_id, JobRecordState.CREATED, JobRecordState.RECEIPTED)
         settlement.release(ctx, job.but(state=JobRecordState.SUPERSEDED))
@@ -31,7 +31,7 @@ class EndingContract(Contract):
     @transaction(ExpireJob, reads=_reads)
     def expire(self, ctx: Context, arguments: ExpireJob) -> None:
         """Release a job after its time to be paid, if no receipt is there."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
         job = settlement.find(ctx, arguments.job_id, JobRecordState.CREATED, JobRecordState.CONFIRMED)
         if ctx.timestamp_ms <= job.pay_until_ms:
@@ -41,7 +41,7 @@ class EndingContract(Contract):
     @transaction(CancelJob, reads=_reads)
     def cancel(self, ctx: Context, arguments: CancelJob) -> None:
         """Stop a job: what it used is paid, and nothing when it had not started."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         checks.identifiers(job_id=arguments.job_id)
         checks.numbers(used_ms=arguments.used_ms)
         job = settlement.find(ctx, arguments.job_id, JobRecordState.CREATED)
@@ -53,7 +53,7 @@ class EndingContract(Contract):
             raise Refused(Refusal.INVOCATION_SETTLED)
         settlement.pay(ctx, cancelled, settlement.due_ms(cancelled))
 
-    @governed(DecideJob, by=(Role.AUTHORITY,))
+    @governed(DecideJob, by=(KeyRole.AUTHORITY,))
     def decide(self, ctx: Context, arguments: DecideJob) -> None:
         """End a job whose digests differ: pay what seems right, or nothing."""
         checks.identifiers(job_id=arguments.job_id)

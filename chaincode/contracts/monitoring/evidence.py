@@ -13,7 +13,7 @@ from wire.ledger import keys
 from wire.ledger.operations import ClaimJob
 from wire.ledger.records import PinnedKey
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 from wire.messages import Acknowledgement, Message, Receipt, Ticket, WorkingKey
 from wire.signing import (
     ACKNOWLEDGEMENT,
@@ -45,7 +45,7 @@ def receipt(ctx: Context, jws: str, *, provider_id: str, job_created_at_ms: int)
     A key that was replaced counts for jobs created before; one that was revoked counts for none.
     """
     pinned = ctx.cache.get(PinnedKey, keys.key(_key_id("receipt", jws)))
-    if pinned is None or pinned.role is not Role.PROVIDER or pinned.holder != provider_id:
+    if pinned is None or pinned.role is not KeyRole.PROVIDER or pinned.holder != provider_id:
         raise Refused(Refusal.FOREIGN_RECEIPT)
     if pinned.revoked_at_ms is not None:
         raise Refused(Refusal.UNKNOWN_KEY, "the receipt's key is revoked")
@@ -97,7 +97,7 @@ def _working_keys(ctx: Context, claim: ClaimJob) -> Mapping[str, tuple[PublicKey
     for jws in claim.working_keys:
         root = ctx.cache.get(PinnedKey, keys.key(_key_id("working_keys", jws)))
         # A root key that was replaced still vouches for what it signed; a revoked one does not.
-        if root is None or root.role is not Role.TICKET_ROOT or root.revoked_at_ms is not None:
+        if root is None or root.role is not KeyRole.TICKET_ROOT or root.revoked_at_ms is not None:
             raise Refused(Refusal.UNKNOWN_KEY, "working_keys: not signed by the controller's root key")
         said = _read(WorkingKey, jws, WORKING_KEY, public_key(root.public_key_pem))
         key = checks.public_key("public_key_pem", said.public_key_pem)

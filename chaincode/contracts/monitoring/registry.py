@@ -11,9 +11,9 @@ from wire.codec import to_plain
 from wire.errors import Malformed
 from wire.ledger import events, keys
 from wire.ledger.operations import PublishVersion, RegisterProvider
-from wire.ledger.records import PinnedKey, Provider, Version
+from wire.ledger.records import PinnedKey, ProviderRecord, VersionRecord
 from wire.ledger.refusals import Refusal
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 from wire.money import MAX_MICRO, cost_of
 from wire.signing import PublicKey
 
@@ -40,16 +40,16 @@ class RegistryContract(Contract):
     @transaction(RegisterProvider, reads=_register_reads)
     def register(self, ctx: Context, arguments: RegisterProvider) -> None:
         """Pin a provider's signing key and the account that is paid."""
-        ctx.require(Role.CONTROLLER)
+        ctx.require(KeyRole.CONTROLLER)
         checks.identifiers(provider_id=arguments.provider_id, account_id=arguments.account_id)
         checks.participant("account_id", arguments.account_id)
         key_id = checks.public_key("public_key_pem", arguments.public_key_pem).key_id
-        if ctx.cache.get(Provider, keys.provider(arguments.provider_id)):
+        if ctx.cache.get(ProviderRecord, keys.provider(arguments.provider_id)):
             raise Refused(Refusal.PROVIDER_EXISTS)
         if ctx.cache.get(PinnedKey, keys.key(key_id)):
             raise Refused(Refusal.KEY_TAKEN)
-        provider = Provider(provider_id=arguments.provider_id, account_id=arguments.account_id, key_id=key_id)
-        pinned = PinnedKey(role=Role.PROVIDER, holder=arguments.provider_id, public_key_pem=arguments.public_key_pem)
+        provider = ProviderRecord(provider_id=arguments.provider_id, account_id=arguments.account_id, key_id=key_id)
+        pinned = PinnedKey(role=KeyRole.PROVIDER, holder=arguments.provider_id, public_key_pem=arguments.public_key_pem)
         ctx.cache.put(keys.provider(arguments.provider_id), provider)
         ctx.cache.put(keys.key(key_id), pinned)
         accounts.open_account(ctx, arguments.account_id)
@@ -67,8 +67,8 @@ class RegistryContract(Contract):
         checks.within("budget_micro_per_day", arguments.budget_micro_per_day, (0, MAX_MICRO))
         longest = cost_of(run_ms=arguments.timeout_ms, price_nano_per_ms=arguments.price_ceiling_nano_per_ms)
         checks.within("price_ceiling_nano_per_ms * timeout_ms", longest, (0, MAX_MICRO))
-        if ctx.cache.get(Version, keys.version(arguments.version_id)):
+        if ctx.cache.get(VersionRecord, keys.version(arguments.version_id)):
             raise Refused(Refusal.VERSION_EXISTS)
-        version = Version(**to_plain(arguments))
+        version = VersionRecord(**to_plain(arguments))
         ctx.cache.put(keys.version(arguments.version_id), version)
         ctx.emit(events.VERSION_PUBLISHED, arguments.version_id, to_plain(version))

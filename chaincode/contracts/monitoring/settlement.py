@@ -7,7 +7,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from wire.codec import to_plain
 from wire.ledger import events, keys
-from wire.ledger.records import Invocation, JobRecord, Spent
+from wire.ledger.records import InvocationRecord, JobRecord, Spent
 from wire.ledger.refusals import Refusal
 from wire.ledger.states import JobRecordState
 from wire.messages import Receipt
@@ -108,7 +108,9 @@ def _refuse_too_many(ctx: Context, job: JobRecord) -> None:
 
 def _count(ctx: Context, job: JobRecord, *, settled: int) -> None:
     invocation = _invocation(ctx, job)
-    counted = Invocation(replicas=invocation.replicas, open=invocation.open - 1, settled=invocation.settled + settled)
+    counted = InvocationRecord(
+        replicas=invocation.replicas, open=invocation.open - 1, settled=invocation.settled + settled
+    )
     ctx.cache.put(keys.invocation(job.invocation_id), counted)
 
 
@@ -119,5 +121,7 @@ def _give_back(ctx: Context, job: JobRecord, amount: int) -> None:
     ctx.cache.put(key, Spent(amount=spent.amount - amount))
 
 
-def _invocation(ctx: Context, job: JobRecord) -> Invocation:
-    return ctx.cache.get(Invocation, keys.invocation(job.invocation_id)) or Invocation(replicas=job.replicas)
+def _invocation(ctx: Context, job: JobRecord) -> InvocationRecord:
+    return ctx.cache.get(InvocationRecord, keys.invocation(job.invocation_id)) or InvocationRecord(
+        replicas=job.replicas
+    )

@@ -4,16 +4,16 @@ from typing import Any
 
 from deploy import files
 from deploy.fabric.identities.authority import READERS
-from deploy.fabric.network import Network, Places, Role, msp_id
+from deploy.fabric.network import Network, NodeRole, Places, msp_id
 from deploy.fabric.nodes.peers import run
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from fabric_client.channel import let_units_read
 from wire.codec import canonical_json
 
 _PROFILE = "Channel"
 
 
-def make_channel_block(tools: Tools, places: Places, network: Network) -> None:
+def make_channel_block(tools: FabricTools, places: Places, network: Network) -> None:
     """Make the channel's first block, once."""
     if places.channel_block.exists():
         return
@@ -56,7 +56,7 @@ def _configuration(places: Places, network: Network) -> Any:
 
 def _organisation(places: Places, network: Network, name: str) -> Any:
     msp = msp_id(name)
-    anchor = network.of(Role.PEER, name)[0]
+    anchor = network.of(NodeRole.PEER, name)[0]
     described: dict[str, Any] = {
         "Name": msp,
         "ID": msp,
@@ -70,7 +70,7 @@ def _organisation(places: Places, network: Network, name: str) -> Any:
         },
         "AnchorPeers": [{"Host": network.host, "Port": anchor.ports["listen"]}],
     }
-    if orderers := network.of(Role.ORDERER, name):
+    if orderers := network.of(NodeRole.ORDERER, name):
         described["OrdererEndpoints"] = [network.address(node) for node in orderers]
     return described
 
@@ -83,7 +83,7 @@ def _orderer(places: Places, network: Network) -> Any:
             "ClientTLSCert": str((places.node(node) / "tls" / "cert.pem").resolve()),
             "ServerTLSCert": str((places.node(node) / "tls" / "cert.pem").resolve()),
         }
-        for node in network.of(Role.ORDERER)
+        for node in network.of(NodeRole.ORDERER)
     ]
     raft = {"TickInterval": "250ms", "ElectionTick": 10, "HeartbeatTick": 1, "MaxInflightBlocks": 5}
     return {

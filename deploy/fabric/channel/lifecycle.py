@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from deploy.fabric.channel.package import Package
-from deploy.fabric.network import Network, Node, Places, Role
+from deploy.fabric.network import Network, Node, NodeRole, Places
 from deploy.fabric.nodes.chaincode import tell_peer
 from deploy.fabric.nodes.peers import CommandFailed, PeerCommand, orderer_options
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from wire.ledger.names import CHAINCODE
 
 _THREADS = 4
@@ -21,7 +21,7 @@ _PATIENCE_SECONDS, _PAUSE_SECONDS = 60, 0.5
 class Lifecycle:
     """The chaincode on one network's channel."""
 
-    def __init__(self, tools: Tools, places: Places, network: Network) -> None:
+    def __init__(self, tools: FabricTools, places: Places, network: Network) -> None:
         self._tools = tools
         self._places = places
         self._network = network
@@ -29,7 +29,7 @@ class Lifecycle:
     def committed(self) -> int:
         """Return the sequence of the definition that is in force; 0 when there is none."""
         try:
-            said = self._command(self._network.of(Role.PEER)[0]).run(
+            said = self._command(self._network.of(NodeRole.PEER)[0]).run(
                 "lifecycle", "chaincode", "querycommitted", *self._channel(), "--output", "json"
             )
         except CommandFailed as error:
@@ -48,13 +48,13 @@ class Lifecycle:
     def approve(self, package: Package) -> None:
         """Let each organisation approve the definition."""
         for organisation in self._network.organisations:
-            peer = self._network.of(Role.PEER, organisation)[0]
+            peer = self._network.of(NodeRole.PEER, organisation)[0]
             arguments = ("approveformyorg", "--package-id", package.package_id)
             self._order(peer, *arguments, harmless="with unchanged content")
 
     def commit(self) -> None:
         """Put the approved definition in force."""
-        peers = [self._network.of(Role.PEER, name)[0] for name in self._network.organisations]
+        peers = [self._network.of(NodeRole.PEER, name)[0] for name in self._network.organisations]
         endorsers = [
             part
             for peer in peers

@@ -2,22 +2,22 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from deploy.fabric.network import Network, Node, Places, Role
+from deploy.fabric.network import Network, Node, NodeRole, Places
 from deploy.fabric.nodes.peers import PeerCommand, run
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 
 _THREADS = 4
 
 
-def join(tools: Tools, places: Places, network: Network) -> None:
+def join(tools: FabricTools, places: Places, network: Network) -> None:
     """Let all orderers and peers join; those that have joined stay as they are."""
     with ThreadPoolExecutor(_THREADS) as pool:
         # A list: it raises what one of them raised.
-        list(pool.map(lambda node: join_orderer(tools, places, network, node), network.of(Role.ORDERER)))
-        list(pool.map(lambda node: join_peer(tools, places, network, node), network.of(Role.PEER)))
+        list(pool.map(lambda node: join_orderer(tools, places, network, node), network.of(NodeRole.ORDERER)))
+        list(pool.map(lambda node: join_peer(tools, places, network, node), network.of(NodeRole.PEER)))
 
 
-def join_orderer(tools: Tools, places: Places, network: Network, node: Node) -> None:
+def join_orderer(tools: FabricTools, places: Places, network: Network, node: Node) -> None:
     """Let an orderer join, by the certificate of its own organisation."""
     tls = places.node(node).resolve() / "tls"
     admin = ["-o", network.address(node, "admin"), "--ca-file", tls / "ca.pem"]
@@ -31,7 +31,7 @@ def join_orderer(tools: Tools, places: Places, network: Network, node: Node) -> 
     )
 
 
-def join_peer(tools: Tools, places: Places, network: Network, node: Node) -> None:
+def join_peer(tools: FabricTools, places: Places, network: Network, node: Node) -> None:
     """Let a peer join."""
     command = PeerCommand(tools, places, network, node)
     command.run("channel", "join", "-b", places.channel_block.resolve(), harmless="already exists")

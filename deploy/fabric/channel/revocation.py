@@ -6,11 +6,11 @@ from typing import Any
 from cryptography import x509
 
 from deploy import files
-from deploy.fabric.identities.enrolment import Enrolment
-from deploy.fabric.network import Network, Places, Role, msp_id
+from deploy.fabric.identities.enrolment import CaEnrolment
+from deploy.fabric.network import Network, NodeRole, Places, msp_id
 from deploy.fabric.nodes.peers import PeerCommand, orderer_options
 from deploy.fabric.readiness import connection
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.servers.waiting import wait_for
 from fabric_client.channel import configuration_of, revocation_update, revoked
 
@@ -18,16 +18,16 @@ _SECONDS = 10
 _COMMIT_SECONDS = 30
 
 
-def revoke(tools: Tools, places: Places, network: Network, organisation: str, name: str) -> int:
+def revoke(tools: FabricTools, places: Places, network: Network, organisation: str, name: str) -> int:
     """Revoke all certificates of a name; return how many the organisation's list has now."""
-    with Enrolment(places, network, organisation) as enrolment:
+    with CaEnrolment(places, network, organisation) as enrolment:
         enrolment.revoke(name)
     return publish(tools, places, network, organisation)
 
 
-def publish(tools: Tools, places: Places, network: Network, organisation: str) -> int:
+def publish(tools: FabricTools, places: Places, network: Network, organisation: str) -> int:
     """Put what an organisation's CA has revoked onto the channel, if that is news; return how many certificates."""
-    with Enrolment(places, network, organisation) as enrolment:
+    with CaEnrolment(places, network, organisation) as enrolment:
         revocation_list = enrolment.revocation_list()
     msp, wanted = msp_id(organisation), _serials([revocation_list])
     with connection(places, network) as peers:
@@ -40,7 +40,7 @@ def publish(tools: Tools, places: Places, network: Network, organisation: str) -
             return len(wanted)
         path = places.root / "channel" / f"revocation-{organisation}.tx"
         files.write(path, revocation_update(config(), network.channel, msp, revocation_list))
-        command = PeerCommand(tools, places, network, network.of(Role.PEER, organisation)[0])
+        command = PeerCommand(tools, places, network, network.of(NodeRole.PEER, organisation)[0])
         update = ("channel", "update", "-f", path.resolve(), "-c", network.channel)
         command.run(*update, *orderer_options(places, network))
         wait_for(

@@ -6,7 +6,7 @@ from pathlib import Path
 from deploy import files
 from deploy.errors import NotReady
 from deploy.fabric.network import Network, Node, Places
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.servers.process import Program
 from deploy.servers.waiting import wait_for
 from wire.codec import canonical_json
@@ -24,7 +24,7 @@ _ROOT_SECONDS = 30
 _YEAR = "8760h"
 
 
-def authority_daemon(tools: Tools, places: Places, network: Network, node: Node) -> Program:
+def authority_daemon(tools: FabricTools, places: Places, network: Network, node: Node) -> Program:
     """Return the server of an organisation's CA; its configuration is written the first time."""
     home = places.node(node)
     if not (home / _CONFIGURATION).exists():

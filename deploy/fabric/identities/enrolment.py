@@ -12,7 +12,7 @@ from deploy import files
 from deploy.fabric.identities import msp
 from deploy.fabric.identities.authority import PARTICIPANTS, READERS, REGISTRAR, password, publish_root
 from deploy.fabric.identities.expiry import end_of
-from deploy.fabric.network import Network, Node, Places, Role, msp_id
+from deploy.fabric.network import Network, Node, NodeRole, Places, msp_id
 from fabric_client.authority import AuthorityClient, Registration
 from fabric_client.identity import Identity
 from wire.enrolment import certificate_request
@@ -26,12 +26,12 @@ _PORTAL = "portal"
 _PORTAL_RIGHTS = {"hf.Registrar.Roles": "client", "hf.Revoker": "true"}
 
 
-class Enrolment:
+class CaEnrolment:
     """One organisation's CA, used as its registrar."""
 
     def __init__(self, places: Places, network: Network, organisation: str, *, until: datetime | None = None) -> None:
         """`until`: certificates that end before that are replaced, for the same keys."""
-        (node,) = network.of(Role.CA, organisation)
+        (node,) = network.of(NodeRole.CA, organisation)
         self._until = until
         root = publish_root(places, node)
         self._places = places
@@ -54,7 +54,7 @@ class Enrolment:
         """Give all nodes of the organisation and its users their certificates, and the channel the root of its CA."""
         msp.write_organisation(self._places.organisation(self._organisation) / "msp", self._root)
         for node in self._network.nodes:
-            if node.organisation == self._organisation and node.role is not Role.CA:
+            if node.organisation == self._organisation and node.role is not NodeRole.CA:
                 self.node(node)
         for user in users:
             self.user(user)
@@ -63,7 +63,7 @@ class Enrolment:
     def node(self, node: Node) -> None:
         """Give a peer or orderer its identity, and every server its TLS certificate."""
         directory = self._places.node(node)
-        if node.role in (Role.PEER, Role.ORDERER):
+        if node.role in (NodeRole.PEER, NodeRole.ORDERER):
             self._member(directory / "msp", node.name, node.role.value)
         tls = directory / "tls"
         if not tls.exists():

@@ -3,7 +3,7 @@
 import sys
 
 from deploy import files
-from deploy.fabric.network import Network, Node, Places, Role
+from deploy.fabric.network import Network, Node, NodeRole, Places
 from deploy.fabric.nodes.peers import CONNECTIONS
 from deploy.paths import ROOT
 from deploy.servers.process import Program
@@ -45,7 +45,7 @@ def chaincode_daemon(places: Places, network: Network, node: Node, package_id: s
 
 def tell_peer(places: Places, network: Network, peer: Node, label: str) -> None:
     """Write where a peer finds the chaincode's server of its organisation; the external builder reads it."""
-    (server,) = network.of(Role.CHAINCODE, peer.organisation)
+    (server,) = network.of(NodeRole.CHAINCODE, peer.organisation)
     listen, _ = _ports(server, network.sequence)
     tls = places.node(peer) / "tls"
     connection = {

@@ -1,12 +1,12 @@
 """The orderers: how each is started."""
 
 from deploy.fabric.network import Network, Node, Places, msp_id
-from deploy.fabric.tools import GARBAGE_COLLECTION, Tools
+from deploy.fabric.tools import GARBAGE_COLLECTION, FabricTools
 from deploy.paths import FABRIC
 from deploy.servers.process import Program
 
 
-def orderer_daemon(tools: Tools, places: Places, network: Network, node: Node) -> Program:
+def orderer_daemon(tools: FabricTools, places: Places, network: Network, node: Node) -> Program:
     """Return an orderer as a process."""
     home = places.node(node).resolve()
     tls = home / "tls"

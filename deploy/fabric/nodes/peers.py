@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from deploy.errors import DeployError
 from deploy.fabric.identities.enrolment import ADMINISTRATOR
-from deploy.fabric.network import Network, Node, Places, Role, msp_id
-from deploy.fabric.tools import GARBAGE_COLLECTION, Tools
+from deploy.fabric.network import Network, Node, NodeRole, Places, msp_id
+from deploy.fabric.tools import GARBAGE_COLLECTION, FabricTools
 from deploy.paths import FABRIC
 from deploy.servers.process import Program
 
@@ -20,12 +20,12 @@ class CommandFailed(DeployError):
     """One of Fabric's commands failed; the message has its words."""
 
 
-def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, bootstrap: str = "") -> Program:
+def peer_daemon(tools: FabricTools, places: Places, network: Network, node: Node, *, bootstrap: str = "") -> Program:
     """Return a peer as a process; `bootstrap` is another peer of its organisation, where the network has none."""
     home = places.node(node).resolve()
     tls = home / "tls"
     address, chaincode = network.address(node), network.address(node, "chaincode")
-    first = network.of(Role.PEER, node.organisation)[0]
+    first = network.of(NodeRole.PEER, node.organisation)[0]
     settings = {
         "PEER_ID": node.name,
         "PEER_LOCALMSPID": msp_id(node.organisation),
@@ -62,7 +62,7 @@ def peer_daemon(tools: Tools, places: Places, network: Network, node: Node, *, b
 
 def orderer_options(places: Places, network: Network) -> tuple[object, ...]:
     """Return the options by which a command reaches an orderer; its port is open a while before it serves."""
-    orderer = network.of(Role.ORDERER)[0]
+    orderer = network.of(NodeRole.ORDERER)[0]
     root = places.ca_root(orderer.organisation).resolve()
     return ("-o", network.address(orderer), "--tls", "--cafile", root, "--connTimeout", "30s")
 
@@ -70,7 +70,7 @@ def orderer_options(places: Places, network: Network) -> tuple[object, ...]:
 class PeerCommand:
     """Fabric's peer command, as the administrator of an organisation, at one of its peers."""
 
-    def __init__(self, tools: Tools, places: Places, network: Network, node: Node) -> None:
+    def __init__(self, tools: FabricTools, places: Places, network: Network, node: Node) -> None:
         self._program = tools.path("peer").resolve()
         self._environment = {
             "FABRIC_CFG_PATH": str(FABRIC / "config"),

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from portal.api.serializers.base import Order, RepeatIdField
 from portal.api.serializers.ledger import LedgerJobView
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 
 class KeyView(serializers.Serializer[Any]):
@@ -21,7 +21,7 @@ class KeyView(serializers.Serializer[Any]):
 class PinOrder(Order):
     """Proposes to pin a key."""
 
-    role = serializers.CharField(max_length=16, help_text=f"One of {', '.join(Role)}.")
+    role = serializers.CharField(max_length=16, help_text=f"One of {', '.join(KeyRole)}.")
     holder = serializers.CharField(
         max_length=80,
         default="",

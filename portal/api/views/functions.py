@@ -66,7 +66,7 @@ class Versions(AccountList[FunctionVersion]):
         return Response(VersionView(version).data, status=201)
 
 
-class Version(APIView):
+class VersionByNumber(APIView):
     @extend_schema(responses=VersionView)
     def get(self, request: Request, name: str, number: int) -> Response:
         """Show the version."""

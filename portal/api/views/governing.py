@@ -27,7 +27,7 @@ from portal.governance.content import Decision
 from wire.ledger.operations import PinKey
 
 
-class Keys(APIView):
+class PinnedKeyList(APIView):
     """The keys of the controller's roles and of the organisations' authorities."""
 
     @extend_schema(responses=KeyView(many=True))
@@ -67,7 +67,7 @@ class Mismatches(AccountList[LedgerJob]):
         return mismatches.open_mismatches()
 
 
-class Mismatch(APIView):
+class MismatchById(APIView):
     """A job that waits for a decision."""
 
     @extend_schema(responses=MismatchView)

@@ -24,7 +24,7 @@ from portal.outbox import queries as outbox
 from wire.money import Micro
 
 
-class Balance(APIView):
+class OwnBalance(APIView):
     """The money of the account that asks."""
 
     @extend_schema(responses=BalanceView)
@@ -55,7 +55,7 @@ class Deposits(APIView):
         return Response(OperationView(outbox.operation(operation_id)).data, status=202)
 
 
-class LedgerJob(APIView):
+class JobRecordById(APIView):
     """A job's record."""
 
     @extend_schema(responses=LedgerJobView)
@@ -64,8 +64,8 @@ class LedgerJob(APIView):
         return Response(LedgerJobView(visibility.job_for(account_of(request), job_id)).data)
 
 
-class Blocks(APIView):
-    """Blocks."""
+class BlockList(APIView):
+    """BlockList."""
 
     @extend_schema(parameters=[PageOrder], responses=BlockView(many=True))
     def get(self, request: Request) -> Response:
@@ -73,7 +73,7 @@ class Blocks(APIView):
         return Response(BlockView(queries.latest_blocks(**PageOrder.read_query(request)), many=True).data)
 
 
-class Block(APIView):
+class BlockByNumber(APIView):
     """One block."""
 
     @extend_schema(responses=BlockDetailView)
@@ -82,7 +82,7 @@ class Block(APIView):
         return Response(BlockDetailView(visibility.block_for(account_of(request), number)).data)
 
 
-class Transaction(APIView):
+class TransactionById(APIView):
     """One transaction."""
 
     @extend_schema(responses=TransactionDetailView)
@@ -100,7 +100,7 @@ class LedgerAccount(APIView):
         return Response(BalanceView(visibility.balance_for(account_of(request), account_id)).data)
 
 
-class Operation(APIView):
+class OperationById(APIView):
     """An operation on its way to the ledger."""
 
     @extend_schema(responses=OperationView)

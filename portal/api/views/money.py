@@ -87,7 +87,7 @@ class Withdrawals(APIView):
         return _on_its_way(moving.withdraw(account, withdrawal_id=order["withdrawal_id"], now=now))
 
 
-class Requests(AccountList[GovernedRequest]):
+class RequestList(AccountList[GovernedRequest]):
     """Top-ups and payouts that the account asked for."""
 
     model = GovernedRequest

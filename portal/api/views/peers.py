@@ -17,7 +17,7 @@ from portal.peers.models import JoinCode, Peer
 from portal.peers.statements import read_join_application
 
 
-class Peers(AccountList[Peer]):
+class PeerList(AccountList[Peer]):
     """The peers of the account that asks."""
 
     model = Peer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from portal.books.models import Balance, WorldState
 from wire.codec import decode
 from wire.ledger import keys
-from wire.ledger.records import Account, Delta
+from wire.ledger.records import AccountRecord, Delta
 
 _ACCOUNT = keys.account("")
 _DELTA = keys.delta_prefix()
@@ -29,7 +29,7 @@ def money_by_account(state: Mapping[str, str | None]) -> dict[str, Money]:
         if value is None:
             continue
         if key.startswith(_ACCOUNT):
-            account, total = decode(Account, value), totals[keys.account_of(key)]
+            account, total = decode(AccountRecord, value), totals[keys.account_of(key)]
             total.available += account.available
             total.deposit += account.deposit
             total.held += account.held

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from portal.providers import operations as providers
 from wire.ledger.blocks import Block, Event
 from wire.ledger.events import KEY_PINNED
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 log = logging.getLogger(__name__)
 
@@ -34,5 +34,5 @@ def _pinned(blocks: Sequence[Block]) -> Iterator[Event]:
     for block in blocks:
         for record in block.transactions:
             yield from (
-                event for event in record.events if event.name == KEY_PINNED and event.body["role"] == Role.PROVIDER
+                event for event in record.events if event.name == KEY_PINNED and event.body["role"] == KeyRole.PROVIDER
             )

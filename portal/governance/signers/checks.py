@@ -1,7 +1,7 @@
 """What a signer checks before it signs: the approvals, the row they were for, and what the ledger holds."""
 
 from portal.books import records
-from portal.governance.content import NewKey, NewOperator, Payout, TopUp
+from portal.governance.content import NewKey, NewOperator, PayoutContent, TopUp
 from portal.governance.models import Approval, GovernedRequest
 from portal.governance.parties import is_party
 from wire.errors import Malformed
@@ -44,15 +44,15 @@ def check_content(request: GovernedRequest) -> None:
     :raises NotSigned: saying what is wrong.
     """
     content = request.content
-    if isinstance(content, TopUp | Payout) and not 0 < content.amount_micro <= MAX_MICRO:
+    if isinstance(content, TopUp | PayoutContent) and not 0 < content.amount_micro <= MAX_MICRO:
         raise NotSigned("Its amount is none.")
-    if isinstance(content, Payout):
+    if isinstance(content, PayoutContent):
         _check_held(content)
     if isinstance(content, NewKey | NewOperator) and _key_id(content.public_key_pem) != content.key_id:
         raise NotSigned("The key is not the one whose id was approved.")
 
 
-def _check_held(payout: Payout) -> None:
+def _check_held(payout: PayoutContent) -> None:
     held = records.payout(payout.payout_id or "")
     if held is None or held.state is not PayoutState.ASKED:
         raise NotSigned("The ledger holds nothing for it.")

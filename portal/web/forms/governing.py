@@ -4,7 +4,7 @@ from django import forms
 
 from portal.web.forms.base import PageForm
 from portal.web.templatetags.wording import KEY_ROLES
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 _NOTE = {"max_length": 200, "help_text": "In one line. The other organisation reads it before it approves."}
 _PAY, _RELEASE = "pay", "release"
@@ -24,7 +24,7 @@ class FindKeysForm(PageForm):
 class PinKeyForm(PageForm):
     """A new key of a role, or of somebody who lost the old one."""
 
-    role = forms.ChoiceField(label="What may it do?", choices=[(role.value, KEY_ROLES[role]) for role in Role])
+    role = forms.ChoiceField(label="What may it do?", choices=[(role.value, KEY_ROLES[role]) for role in KeyRole])
     holder = forms.CharField(
         label="Whose is it?",
         max_length=80,

@@ -11,8 +11,8 @@ from itertools import product
 import pytest
 
 from chaincode.fabric.functions import FUNCTIONS
-from deploy.fabric.identities.enrolment import Enrolment
-from deploy.fabric.network import Role
+from deploy.fabric.identities.enrolment import CaEnrolment
+from deploy.fabric.network import NodeRole
 from fabric_client.errors import AlreadyKnown, ChaincodeRefused, CommitRefused, FabricError, NotPermitted
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
@@ -113,7 +113,7 @@ def test_a_member_of_one_organisation_cannot_speak_for_the_other(fabric_network:
 
 
 def test_a_ca_that_certifies_a_second_treasury_gains_nothing(fabric_network: FabricNetwork, world: World) -> None:
-    with Enrolment(fabric_network.places, fabric_network.network, "controller") as enrolment:
+    with CaEnrolment(fabric_network.places, fabric_network.network, "controller") as enrolment:
         directory = enrolment.user("treasury-of-my-own")
     second = Identity.read("ControllerMSP", directory)
     peer = fabric_network.peer("controller", second)
@@ -129,7 +129,7 @@ def test_a_ca_that_certifies_a_second_treasury_gains_nothing(fabric_network: Fab
 
 
 def test_a_revoked_certificate_is_refused_by_every_peer(fabric_network: FabricNetwork) -> None:
-    with Enrolment(fabric_network.places, fabric_network.network, "peers") as enrolment:
+    with CaEnrolment(fabric_network.places, fabric_network.network, "peers") as enrolment:
         leaver = Identity.read("PeersMSP", enrolment.user("leaver"))
     connections = [fabric_network.peer(organisation, leaver) for organisation in ("controller", "peers")]
     assert complete(connections[0].gateway, propose(leaver, call(function=names.PROBE)))
@@ -152,7 +152,7 @@ def _is_refused(gateway: Gateway, identity: Identity) -> bool:
 
 
 def test_a_certificate_that_has_expired_is_refused(fabric_network: FabricNetwork) -> None:
-    with Enrolment(fabric_network.places, fabric_network.network, "peers") as enrolment:
+    with CaEnrolment(fabric_network.places, fabric_network.network, "peers") as enrolment:
         now_and_then = Identity.read("PeersMSP", enrolment.user("late"))
     expired = certified_until(fabric_network, now_and_then, datetime.now(UTC) - timedelta(minutes=1))
     peer = fabric_network.peer("peers", expired)
@@ -212,7 +212,7 @@ def test_malformed_arguments_of_every_function_leave_both_servers_running(
 
 
 def test_only_a_peer_opens_a_stream_to_a_chaincode_server(fabric_network: FabricNetwork, recorder: Identity) -> None:
-    tls = fabric_network.places.node(fabric_network.node(Role.PEER, "controller")) / "tls"
+    tls = fabric_network.places.node(fabric_network.node(NodeRole.PEER, "controller")) / "tls"
     key = SigningKey.from_pem((tls / "key.pem").read_bytes())
     peer = Identity(msp_id="ControllerMSP", certificate=(tls / "cert.pem").read_bytes(), key=key)
 

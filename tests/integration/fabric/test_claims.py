@@ -13,7 +13,7 @@ from fabric_client.blocks import chaincode_transaction
 from fabric_client.deliver import deliver
 from fabric_client.errors import ChaincodeRefused, FabricError, PeerUnavailable
 from fabric_client.identity import Identity
-from fabric_client.peers import Peer
+from fabric_client.peers import PeerConnection
 from fabric_client.proposals import propose
 from portal.membership.errors import MemberExpelled
 from portal.membership.ports import provider_member
@@ -163,7 +163,7 @@ def test_a_question_that_was_overheard_is_not_answered_later(
 
 
 @pytest.fixture
-def inside(fabric_network: FabricNetwork, kate: ProviderMachine) -> Iterator[tuple[Peer, Identity]]:
+def inside(fabric_network: FabricNetwork, kate: ProviderMachine) -> Iterator[tuple[PeerConnection, Identity]]:
     """A connection to a peer of the other organisation, with a provider's certificate."""
     identity = Identity(msp_id="PeersMSP", certificate=kate.membership.certificate_pem.encode(), key=KEYS.kate)
     peer = fabric_network.peer("controller", identity)
@@ -172,7 +172,9 @@ def inside(fabric_network: FabricNetwork, kate: ProviderMachine) -> Iterator[tup
 
 
 @pytest.mark.parametrize("function", sorted(set(FUNCTIONS) - {names.SUBMIT, names.OWN_JOB}))
-def test_a_providers_certificate_opens_no_other_function(inside: tuple[Peer, Identity], function: str) -> None:
+def test_a_providers_certificate_opens_no_other_function(
+    inside: tuple[PeerConnection, Identity], function: str
+) -> None:
     peer, identity = inside
     arguments = ["x"] * (FUNCTIONS[function].takes or 0)
 
@@ -180,7 +182,7 @@ def test_a_providers_certificate_opens_no_other_function(inside: tuple[Peer, Ide
         peer.gateway.evaluate(propose(identity, call(*arguments, function=function)), seconds=20)
 
 
-def test_a_provider_reads_no_blocks(world: World, inside: tuple[Peer, Identity]) -> None:
+def test_a_provider_reads_no_blocks(world: World, inside: tuple[PeerConnection, Identity]) -> None:
     peer, identity = inside
     world.mint("bob", 1)
 
@@ -192,7 +194,7 @@ def test_a_provider_reads_no_blocks(world: World, inside: tuple[Peer, Identity])
         next(deliver(peer, identity, "chainfaas", 0)[1])
 
 
-def test_a_providers_certificate_makes_it_no_recorder(world: World, inside: tuple[Peer, Identity]) -> None:
+def test_a_providers_certificate_makes_it_no_recorder(world: World, inside: tuple[PeerConnection, Identity]) -> None:
     peer, identity = inside
     before = world.owns("bob")
     mint = operation_text("account.mint:mine", Mint(account_id="kate", amount_micro=1, reference="mine"))

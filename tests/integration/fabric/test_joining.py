@@ -11,15 +11,15 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.paths import ROOT
 from deploy.servers.ports import free_ports, is_free
-from fabric_client.peers import Peer
+from fabric_client.peers import PeerConnection
 from fabric_client.profile import Profile
 from fabric_client.proposals import propose
 from ledger.arriving import blocks_between
 from ledger.fabric.ledger import FabricLedger
-from peer_operator.home import Home
+from peer_operator.home import OperatorHome
 from peer_operator.peer import JoinedPeer
 from portal import composition
 from portal.accounts.models import Account
@@ -117,11 +117,11 @@ def checkpoints(world: World, ledger: FabricLedger) -> int:
     return number
 
 
-def commits_through_every_gateway(network: FabricNetwork, home: Home) -> None:
+def commits_through_every_gateway(network: FabricNetwork, home: OperatorHome) -> None:
     """Endorse by both organisations, by whichever peers a Gateway chooses; the operator's says that it has the code."""
     recorder = network.identity("controller", "recorder")
     (own,) = Profile.read(home.profile_file).endpoints()
-    peers = [network.peer("controller", recorder), network.peer("peers", recorder), Peer(own, recorder)]
+    peers = [network.peer("controller", recorder), network.peer("peers", recorder), PeerConnection(own, recorder)]
     for peer in peers:
         for _ in range(_TRANSACTIONS):
             assert complete(peer.gateway, propose(recorder, call(function=PROBE))) > 0
@@ -145,7 +145,7 @@ def test_an_operator_follows_the_guide(
     joined = guide.run("fabric-network/join")
     assert joined.returncode == 0, joined.stdout + joined.stderr
     assert "the peer serves market" in joined.stdout
-    home = Home(root=guide.data)
+    home = OperatorHome(root=guide.data)
     private = [guide.data / f"{name}.pem" for name in ("operator", "peer", "tls")]
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
 
@@ -162,7 +162,7 @@ def test_an_operator_follows_the_guide(
     commits_through_every_gateway(fabric_network, home)
     proved = guide.run("fabric-network/peer verify")
     assert (proved.returncode, "proved:" in proved.stdout) == (0, True), proved.stderr
-    comes_back(JoinedPeer(home, Tools(directory=BINARIES), print))
+    comes_back(JoinedPeer(home, FabricTools(directory=BINARIES), print))
     assert guide.run("fabric-network/peer down").returncode == 0
     down = guide.run("fabric-network/peer status")
     assert (down.returncode, "peer up" in down.stderr) == (1, True)

@@ -10,7 +10,7 @@ import pytest
 
 from deploy import files
 from deploy.fabric.identities.expiry import ending
-from deploy.fabric.network import Role
+from deploy.fabric.network import NodeRole
 from deploy.fabric.readiness import height
 from deploy.paths import FABRIC
 from ledger.fabric.ledger import FabricLedger
@@ -58,7 +58,7 @@ def test_what_was_killed_is_started_again_and_nothing_is_lost(
     ready = re.search(r"all peers have it, in block (\d+)", started.stdout)
     assert ready
     network = fabric_network.network
-    for peer in network.of(Role.PEER):
+    for peer in network.of(NodeRole.PEER):
         assert (height(fabric_network.places, network, peer) or 0) > int(ready[1])
     assert world.owns("bob") == owned
     assert world.mint("bob", 1) == "applied"
@@ -70,7 +70,7 @@ def test_a_chaincode_server_that_is_killed_is_used_again_once_it_is_back(
 ) -> None:
     name = f"chaincode.peers.{fabric_network.network.sequence}"
     fabric_network.operator.daemons.stop(name, kill=True)
-    node = fabric_network.node(Role.CHAINCODE, "peers")
+    node = fabric_network.node(NodeRole.CHAINCODE, "peers")
     operator = fabric_network.operator
     operator.daemons.start(operator.daemon(fabric_network.network, node))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.fabric.network import Role
+from deploy.fabric.network import NodeRole
 from deploy.fabric.nodes.chaincode import server_name
 from deploy.paths import ROOT
 from tests.support.fabric.load import Watch, deposits, world_on
@@ -75,9 +75,9 @@ def watched(network: FabricNetwork) -> Iterator[None]:
 def victims(network: FabricNetwork, *, every: bool) -> list[str]:
     """Return who is killed: all orderers, for one of them leads; both chaincode servers; each organisation's peers."""
     made = network.network
-    peers = [peer.name for name in made.organisations for peer in made.of(Role.PEER, name)[: None if every else 1]]
-    servers = [server_name(node, made.sequence) for node in made.of(Role.CHAINCODE)]
-    return [*(node.name for node in made.of(Role.ORDERER)), *servers, *peers]
+    peers = [peer.name for name in made.organisations for peer in made.of(NodeRole.PEER, name)[: None if every else 1]]
+    servers = [server_name(node, made.sequence) for node in made.of(NodeRole.CHAINCODE)]
+    return [*(node.name for node in made.of(NodeRole.ORDERER)), *servers, *peers]
 
 
 def killed(network: FabricNetwork, name: str, watch: Watch) -> tuple[float, float]:
@@ -96,8 +96,8 @@ def killed(network: FabricNetwork, name: str, watch: Watch) -> tuple[float, floa
 @pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_whatever_is_killed_under_load_nothing_is_lost_or_doubled(tmp_path: Path, report: Report, rounds: int) -> None:
     with running_network(tmp_path / "network") as network, network.ledger() as ledger, watched(network):
-        assert len(network.network.of(Role.ORDERER)) == 3
-        assert len(network.network.of(Role.PEER)) == 4
+        assert len(network.network.of(NodeRole.ORDERER)) == 3
+        assert len(network.network.of(NodeRole.PEER)) == 4
         load = Load(network, world_on(ledger))
         with load.running():
             for name in victims(network, every=rounds > 1) * rounds:

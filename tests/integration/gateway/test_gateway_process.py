@@ -21,7 +21,7 @@ from portal.functions.models import Access, Function, FunctionState, FunctionVer
 from portal.gateway.app import assemble
 from portal.gateway.calls import Bounds
 from portal.gateway.gateway import deliver_to
-from portal.gateway.rabbitmq import RabbitBroker
+from portal.gateway.rabbitmq import RabbitGatewayBroker
 from portal.gateway.records import DatabaseRecords
 from portal.gateway.testing import echo
 from portal.gateway.waiting import WaitingCallers
@@ -134,7 +134,7 @@ async def running(alice: Account, broker: Broker, login: BrokerLogin, bounds: Bo
     token = await in_a_thread(lambda: make_token(alice, name="test", now=timezone.now()))
     state = Running(url="", port=0, version=version, token=token.text)
     scheduler = RabbitScheduler(broker, state.scheduler)
-    rabbit = RabbitBroker(login, deliver_to(state.waiting), gateway_id="test")
+    rabbit = RabbitGatewayBroker(login, deliver_to(state.waiting), gateway_id="test")
     gateway = assemble(DatabaseRecords(), broker=rabbit, waiting=state.waiting, bounds=bounds)
     async with listening(gateway) as port:
         await eventually("the broker", lambda: rabbit.ready, 60)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from portal.gateway.rabbitmq import RabbitBroker
+from portal.gateway.rabbitmq import RabbitGatewayBroker
 from scheduler.errors import BrokerSilent, BrokerUnavailable, QueueMissing
 from scheduler.transport import rabbitmq
 from scheduler.transport.rabbitmq import BrokerLogin
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def started(login: BrokerLogin, heard: list[InvocationReply]) -> AsyncIterator[RabbitBroker]:
-    broker = RabbitBroker(login, heard.append, gateway_id="test")
+async def started(login: BrokerLogin, heard: list[InvocationReply]) -> AsyncIterator[RabbitGatewayBroker]:
+    broker = RabbitGatewayBroker(login, heard.append, gateway_id="test")
     await broker.start()
     try:
         await eventually("the gateway's connection", lambda: broker.ready, 60)
@@ -149,7 +149,7 @@ async def test_what_is_no_reply_is_dropped_and_the_next_one_is_heard(
 
 async def test_a_broker_that_is_away_is_waited_for_without_blocking(login: BrokerLogin) -> None:
     nowhere = BrokerLogin(host="127.0.0.1", port=1, vhost=login.vhost, user=login.user, password="wrong")  # noqa: S106
-    broker = RabbitBroker(nowhere, lambda _reply: None, gateway_id="test")
+    broker = RabbitGatewayBroker(nowhere, lambda _reply: None, gateway_id="test")
 
     await asyncio.wait_for(broker.start(), 30)
     with pytest.raises(BrokerUnavailable):

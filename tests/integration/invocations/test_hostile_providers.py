@@ -14,7 +14,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.accounts.models import Account as Person
 from portal.books.follower import Follower
 from portal.governance.settling import settle_requests
@@ -36,8 +36,8 @@ from tests.support.scheduling.stage import Stage
 from wire.codec import decode
 from wire.ledger import keys
 from wire.ledger.operations import RegisterProvider
-from wire.ledger.records import Account, Invocation, JobRecord
-from wire.messages import Finished, InvocationReply, InvocationRequest, Refused
+from wire.ledger.records import AccountRecord, InvocationRecord, JobRecord
+from wire.messages import Finished, InvocationReply, InvocationRequest, JobRefused
 from wire.outcomes import ExitState, RefusalReason
 from wire.signing import SigningKey
 
@@ -45,7 +45,7 @@ T = TypeVar("T")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: What a hostile provider answers to a ticket; None: nothing.
-Lie = Callable[[FakeProvider, str], Finished | Refused | None]
+Lie = Callable[[FakeProvider, str], Finished | JobRefused | None]
 LIES: dict[str, Lie] = {
     "crashed in no time": lambda who, ticket: who.finished(ticket, exit_state=ExitState.CRASHED, run_ms=0),
     "crashed for ever": lambda who, ticket: who.finished(ticket, exit_state=ExitState.CRASHED, run_ms=2**60),
@@ -60,12 +60,12 @@ LIES: dict[str, Lie] = {
     "done, longest": lambda who, ticket: who.finished(ticket, run_ms=2**53),
     "done, other output": lambda who, ticket: who.finished(ticket, output_digest="c" * 64),
     "done, finished long ago": lambda who, ticket: who.finished(ticket, finished_at_ms=-1),
-    "refused in no time": lambda who, ticket: Refused(
+    "refused in no time": lambda who, ticket: JobRefused(
         job_id=who.finished(ticket).job_id,
         reason=RefusalReason.DRAINING,
         receipt=who.receipt(ticket, exit_state=ExitState.REFUSED, run_ms=0),
     ),
-    "refused, but done": lambda who, ticket: Refused(
+    "refused, but done": lambda who, ticket: JobRefused(
         job_id=who.finished(ticket).job_id, reason=RefusalReason.DRAINING, receipt=who.receipt(ticket)
     ),
     "silence": lambda _who, _ticket: None,
@@ -118,7 +118,7 @@ class Exchange:
         self.stage = Stage(2, store=self.store)
         self._market(ledger_keys or [provider.key for provider in self.stage.providers])
         clock = LedgerClock(self.stage.clock)
-        self.ledger = MemoryLedger(genesis=genesis(), block_key=signing_keys()[KeyName.BLOCK], clock=clock.ms)
+        self.ledger = InMemoryLedger(genesis=genesis(), block_key=signing_keys()[KeyName.BLOCK], clock=clock.ms)
         term = leadership.take_over(leadership.RECORDER, now=clock())
         key = signing_keys()[KeyName.RECORDER]
         self._recorder = Recorder(ledger=self.ledger, key=key, term=term, clock=clock)
@@ -138,7 +138,7 @@ class Exchange:
             liar = next(provider for provider in stage.providers if stage.orders(provider))
             said = lie(liar, stage.ticket(liar))
             if said is not None:
-                await stage.say(liar, "refused" if isinstance(said, Refused) else "finished", said)
+                await stage.say(liar, "refused" if isinstance(said, JobRefused) else "finished", said)
             while not stage.replies():
                 for provider in [item for item in stage.providers if item is not liar and stage.orders(item)]:
                     await stage.say(provider, "finished", provider.finished(stage.ticket(provider)))
@@ -194,10 +194,10 @@ def check_nothing_is_held(exchange: Exchange, request: InvocationRequest) -> Non
     assert exchange.jobs()
     assert all(job.settled_at_ms is not None for job in exchange.jobs()), exchange.jobs()
     developer = exchange.ledger.get(keys.account(str(exchange.stage.version.developer_id)))
-    account = decode(Account, developer or "")
+    account = decode(AccountRecord, developer or "")
     assert account.held == 0
     assert account.deposit == 600 * CREDIT - sum(job.cost_micro or 0 for job in exchange.jobs())
-    counted = decode(Invocation, exchange.ledger.get(keys.invocation(request.invocation_id)) or "")
+    counted = decode(InvocationRecord, exchange.ledger.get(keys.invocation(request.invocation_id)) or "")
     assert counted.open == 0
 
 

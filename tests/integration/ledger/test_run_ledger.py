@@ -16,7 +16,7 @@ from tests.support.outbox.ledger_process import LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode
 from wire.ledger import keys
-from wire.ledger.records import Account, JobRecord
+from wire.ledger.records import AccountRecord, JobRecord
 from wire.ledger.states import JobRecordState
 
 JOBS = 100
@@ -77,9 +77,9 @@ def _is_over(end: float) -> bool:
 def assert_books_are_right(installation: LedgerInstallation, jobs_done: int = JOBS) -> None:
     with EmbeddedReader.open_file(installation.ledger_file) as reader:
         jobs = [decode(JobRecord, value) for _, value in reader.items("job~")]
-        developer = decode(Account, reader.get(keys.account(jobs[0].developer_id)) or "")
+        developer = decode(AccountRecord, reader.get(keys.account(jobs[0].developer_id)) or "")
     assert [job.state for job in jobs] == [JobRecordState.SETTLED] * jobs_done
-    assert developer == Account(deposit=(DEPOSIT - 12 * jobs_done) * CREDIT)
+    assert developer == AccountRecord(deposit=(DEPOSIT - 12 * jobs_done) * CREDIT)
     assert installation.answer("verify")["blocks"] == height(installation)
     found = installation.answer("reconcile")
     assert (found["clean"], found["drift_micro"]) == (True, 0)
@@ -230,8 +230,8 @@ def test_a_top_up_is_done_once_for_each_reference(installation: LedgerInstallati
         assert "bank-1 was used before" in conflict.stderr
 
     with EmbeddedReader.open_file(installation.ledger_file) as reader:
-        (account,) = [decode(Account, value) for _, value in reader.items("account~")]
-    assert account == Account(available=2_500_000, deposit=600 * CREDIT)
+        (account,) = [decode(AccountRecord, value) for _, value in reader.items("account~")]
+    assert account == AccountRecord(available=2_500_000, deposit=600 * CREDIT)
     installation.manage("top_up", "nobody", "1", "--reference", "r", status=1)
     installation.manage("top_up", "bob", "0", "--reference", "r", status=1)
     installation.manage("top_up", "bob", "x", "--reference", "r", status=1)

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from pika.exceptions import ProbableAuthenticationError
 
 from portal.providers.broker_admin import ProviderAccess, RabbitAdmin, hash_password
-from portal.providers.errors import BrokerUnavailable
+from portal.providers.errors import BrokerAdminUnavailable
 from tests.support.portal.broker_admin_contract import BrokerAdminContract, new_access
 from tests.support.servers import Broker
 from tests.support.waiting import wait_for
@@ -99,5 +99,5 @@ def test_the_command_sets_the_broker_up(
 def test_a_broker_that_is_away_is_unavailable() -> None:
     away = RabbitAdmin("http://127.0.0.1:9", vhost="x", user="x", password="x")  # noqa: S106 - nobody is there
 
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerAdminUnavailable):
         away.grant(ProviderAccess(provider_id=uuid4(), queue_secret="x", password_hash="x"))  # noqa: S106 - as above

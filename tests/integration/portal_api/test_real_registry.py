@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deploy.servers.registry import Registry
+from deploy.servers.registry import RegistryServer
 from portal.functions.addresses import RegistryList
 from portal.functions.errors import ImageUnsuitable, RegistryFailed, RegistryNotAllowed
 from portal.functions.images import parse_link
@@ -16,7 +16,7 @@ from tests.support.portal.registry_contract import RegistryContract
 
 
 class RealShelf:
-    def __init__(self, server: Registry) -> None:
+    def __init__(self, server: RegistryServer) -> None:
         self.host = server.host
         self.registry = HttpRegistry(RegistryList.parse(server.url))
         self._http = httpx.Client(base_url=f"{server.url}/v2", timeout=60, trust_env=False)
@@ -37,7 +37,7 @@ class RealShelf:
 
 
 @pytest.fixture
-def shelf(registry: Registry) -> Iterator[RealShelf]:
+def shelf(registry: RegistryServer) -> Iterator[RealShelf]:
     made = RealShelf(registry)
     yield made
     made.close()
@@ -71,12 +71,12 @@ def test_an_index_without_the_architecture_says_what_it_has(shelf: RealShelf) ->
         shelf.registry.pin(parse_link(f"{shelf.host}/index:only-arm"), "amd64")
 
 
-def test_a_local_registry_is_refused_where_the_administrator_does_not_list_it(registry: Registry) -> None:
+def test_a_local_registry_is_refused_where_the_administrator_does_not_list_it(registry: RegistryServer) -> None:
     with pytest.raises(RegistryNotAllowed, match="administrator's list"):
         HttpRegistry(RegistryList.parse("")).pin(parse_link(f"{registry.host}/any:1"), "amd64")
 
 
-def test_a_registry_that_does_not_speak_tls_is_said_so(registry: Registry) -> None:
+def test_a_registry_that_does_not_speak_tls_is_said_so(registry: RegistryServer) -> None:
     listed_as_https = RegistryList.parse(registry.host)
 
     with pytest.raises(RegistryFailed, match="cannot be reached"):

@@ -11,8 +11,8 @@ from threading import Event as Flag
 import docker
 import pytest
 
-from deploy.servers.docker_engine import DockerEngine
-from deploy.servers.registry import Registry
+from deploy.servers.docker_engine import DockerServer
+from deploy.servers.registry import RegistryServer
 from provider_agent.containers import engine as engines
 from provider_agent.containers.registries import listed
 from provider_agent.containers.running import ContainerRunner
@@ -26,20 +26,20 @@ Run = Callable[..., RunReport]
 
 
 @pytest.fixture
-def agents_engine(docker_engine: DockerEngine) -> Iterator[engines.DockerEngine]:
+def agents_engine(docker_engine: DockerServer) -> Iterator[engines.DockerEngine]:
     with closing(engines.DockerEngine(docker_engine.url)) as made:
         yield made
 
 
 @pytest.fixture
-def runner(agents_engine: engines.DockerEngine, registry: Registry) -> ContainerRunner:
+def runner(agents_engine: engines.DockerEngine, registry: RegistryServer) -> ContainerRunner:
     return ContainerRunner(
         agents_engine, provider_id=PROVIDER_ID, allowed_registries=listed([registry.url]), clock=now_ms
     )
 
 
 @pytest.fixture
-def engine(docker_engine: DockerEngine) -> Iterator[docker.APIClient]:
+def engine(docker_engine: DockerServer) -> Iterator[docker.APIClient]:
     client = docker.APIClient(base_url=docker_engine.url, version="auto")
     yield client
     client.close()
@@ -70,7 +70,7 @@ def program(images: Images) -> Callable[..., Ticket]:
 
 
 @pytest.fixture
-def compiled(engine: docker.APIClient, registry: Registry, tmp_path: Path) -> Callable[..., str]:
+def compiled(engine: docker.APIClient, registry: RegistryServer, tmp_path: Path) -> Callable[..., str]:
     """Makes an image of one static C program with the given mode and Dockerfile instructions; returns its link."""
 
     def image_of(name: str, source: str, *, mode: int = 0o755, changes: tuple[str, ...] = ()) -> str:

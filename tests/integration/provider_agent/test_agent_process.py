@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from deploy.servers.docker_engine import DockerEngine
-from deploy.servers.registry import Registry
+from deploy.servers.docker_engine import DockerServer
+from deploy.servers.registry import RegistryServer
 from provider_agent.machine import config as configs
 from provider_agent.machine import keys
 from provider_agent.machine.config import Config, Offer
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from tests.support.agent.far_side import AgentFarSide
 from tests.support.images import Images
 from tests.support.servers import Broker
@@ -37,8 +37,8 @@ from wire.messages import (
     Finished,
     Heartbeat,
     JobOrder,
+    JobRefused,
     Receipt,
-    Refused,
     ResultAcknowledged,
     Started,
     Ticket,
@@ -52,7 +52,7 @@ SECONDS = 60
 class AgentProcess:
     """`chainfaas-agent run` with a home of its own."""
 
-    def __init__(self, home: Home, docker_host: str, log: Path) -> None:
+    def __init__(self, home: AgentHome, docker_host: str, log: Path) -> None:
         self.home = home
         self._docker_host = docker_host
         self._log = log
@@ -95,8 +95,8 @@ def far(broker: Broker) -> Iterator[AgentFarSide]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, far: AgentFarSide, controller: Controller, registry: Registry) -> Home:
-    place = Home(tmp_path / "home")
+def home(tmp_path: Path, far: AgentFarSide, controller: Controller, registry: RegistryServer) -> AgentHome:
+    place = AgentHome(tmp_path / "home")
     place.create()
     keys.load_or_create(place)
     config = Config(
@@ -119,7 +119,7 @@ def home(tmp_path: Path, far: AgentFarSide, controller: Controller, registry: Re
 
 
 @pytest.fixture
-def agent(home: Home, docker_engine: DockerEngine, tmp_path: Path) -> Iterator[AgentProcess]:
+def agent(home: AgentHome, docker_engine: DockerServer, tmp_path: Path) -> Iterator[AgentProcess]:
     process = AgentProcess(home, docker_engine.url, tmp_path / "agent.log")
     yield process
     if process.process and process.process.poll() is None:
@@ -173,7 +173,7 @@ def started(far: AgentFarSide, job_id: str) -> None:
     wait_for(f"{job_id} to start", found, SECONDS)
 
 
-def receipt_of(event: Finished | Refused, home: Home) -> Receipt:
+def receipt_of(event: Finished | JobRefused, home: AgentHome) -> Receipt:
     assert event.receipt
     return parse_as(Receipt, keys.load(home).signing.public.verify(event.receipt, signing.RECEIPT))
 
@@ -212,7 +212,7 @@ def test_several_jobs_run_at_once_and_more_than_the_slots_are_refused(
     started(far, tickets[0].job_id)
     started(far, tickets[1].job_id)
     refused = wait_for(
-        "the third to be refused", lambda: [item for item in far.received() if isinstance(item, Refused)], SECONDS
+        "the third to be refused", lambda: [item for item in far.received() if isinstance(item, JobRefused)], SECONDS
     )
     assert (refused[0].job_id, refused[0].reason) == (tickets[2].job_id, RefusalReason.NO_FREE_SLOT)
     assert receipt_of(refused[0], agent.home).exit_state is ExitState.REFUSED
@@ -305,7 +305,7 @@ def test_a_draining_agent_finishes_its_job_refuses_others_and_leaves(
     send(late := a_ticket(image=images.demo))
 
     refused = wait_for(
-        "the late one to be refused", lambda: [item for item in far.received() if isinstance(item, Refused)], SECONDS
+        "the late one to be refused", lambda: [item for item in far.received() if isinstance(item, JobRefused)], SECONDS
     )
     assert (refused[0].job_id, refused[0].reason) == (late.job_id, RefusalReason.DRAINING)
     assert finished(far, running.job_id, lambda: let_end(engine, running)).output == b"done\n"
@@ -357,7 +357,7 @@ def test_two_agents_do_not_share_a_home(agent: AgentProcess, far: AgentFarSide) 
 
 
 def test_doctor_says_of_each_part_whether_it_is_well(
-    agent: AgentProcess, docker_engine: DockerEngine, home: Home
+    agent: AgentProcess, docker_engine: DockerServer, home: AgentHome
 ) -> None:
     said = subprocess.run(
         agent.command("doctor", "--json", "--docker-host", docker_engine.url), capture_output=True, check=False
@@ -388,12 +388,14 @@ def test_an_order_that_no_trusted_key_signed_is_refused_without_a_receipt(
     far.send_order(b"\x00 no order")
     far.send_order(dump(stranger.order(ticket)))
 
-    refused = wait_for("the refusal", lambda: [item for item in far.received() if isinstance(item, Refused)], SECONDS)
-    assert refused == [Refused(job_id=ticket.job_id, reason=RefusalReason.BAD_SIGNATURE)]
+    refused = wait_for(
+        "the refusal", lambda: [item for item in far.received() if isinstance(item, JobRefused)], SECONDS
+    )
+    assert refused == [JobRefused(job_id=ticket.job_id, reason=RefusalReason.BAD_SIGNATURE)]
     assert far.waiting_orders() == 0
 
 
-def test_a_key_that_others_can_read_stops_the_agent(agent: AgentProcess, home: Home) -> None:
+def test_a_key_that_others_can_read_stops_the_agent(agent: AgentProcess, home: AgentHome) -> None:
     home.signing_key.chmod(0o640)
 
     said = subprocess.run(agent.command("run"), capture_output=True, check=False, text=True)
@@ -403,7 +405,7 @@ def test_a_key_that_others_can_read_stops_the_agent(agent: AgentProcess, home: H
 
 
 def test_the_private_keys_are_in_no_other_file(
-    agent: AgentProcess, home: Home, far: AgentFarSide, send: Send, images: Images
+    agent: AgentProcess, home: AgentHome, far: AgentFarSide, send: Send, images: Images
 ) -> None:
     agent.start()
     send(ticket := a_ticket(image=images.demo))

@@ -13,7 +13,7 @@ from portal.providers.models import Provider
 from portal.providers.testing import InMemoryBrokerAdmin
 from provider_agent.machine import config as configs
 from provider_agent.machine import enrolment, keys
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from provider_agent.machine.portal import EnrolmentAnswer, Portal
 from tests.support.people import People
 from wire import names
@@ -37,7 +37,7 @@ class PortalInProcess:
         return decode(EnrolmentAnswer, response.content)
 
 
-def enrol(home: Home, code: str) -> configs.Config:
+def enrol(home: AgentHome, code: str) -> configs.Config:
     return enrolment.enrol(home, portal=cast("Portal", PortalInProcess()), code=code, offer=configs.default_offer())
 
 
@@ -46,7 +46,7 @@ def test_portal_and_agent_agree_on_what_was_enrolled(
     people: People, broker_users: InMemoryBrokerAdmin, tmp_path: Path
 ) -> None:
     code = operations.create_code(people.provider, name="attic", now=timezone.now()).text
-    home = Home(tmp_path / "home")
+    home = AgentHome(tmp_path / "home")
 
     config = enrol(home, code.lower())
 
@@ -64,16 +64,16 @@ def test_portal_and_agent_agree_on_what_was_enrolled(
 @pytest.mark.usefixtures("controller_keys", "broker_users")
 def test_a_used_code_is_refused_with_the_portals_hint(people: People, tmp_path: Path) -> None:
     code = operations.create_code(people.provider, name="attic", now=timezone.now()).text
-    enrol(Home(tmp_path / "first"), code)
+    enrol(AgentHome(tmp_path / "first"), code)
 
     with pytest.raises(PortalRefused, match=r"\w"):
-        enrol(Home(tmp_path / "second"), code)
+        enrol(AgentHome(tmp_path / "second"), code)
 
 
 @pytest.mark.usefixtures("controller_keys", "broker_users")
 def test_the_same_machine_may_use_its_code_again_when_the_answer_was_lost(people: People, tmp_path: Path) -> None:
     code = operations.create_code(people.provider, name="attic", now=timezone.now()).text
-    home = Home(tmp_path / "home")
+    home = AgentHome(tmp_path / "home")
     first = enrol(home, code)
     home.config.unlink()
 

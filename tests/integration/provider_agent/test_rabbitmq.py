@@ -6,7 +6,7 @@ import pytest
 
 from deploy.servers.tls import server_tls
 from provider_agent.ports import Event
-from provider_agent.rabbitmq import BrokerRefused, BrokerUnreachable, RabbitBroker, try_login
+from provider_agent.rabbitmq import BrokerUnreachable, LoginRefused, RabbitAgentBroker, try_login
 from tests.support.agent.broker import SECONDS, BrokerContract, Collector, a_heartbeat
 from tests.support.agent.far_side import AgentFarSide
 from tests.support.servers import Broker
@@ -24,8 +24,8 @@ def far(broker: Broker) -> Iterator[AgentFarSide]:
 
 
 @pytest.fixture
-def near(far: AgentFarSide) -> Iterator[RabbitBroker]:
-    made = RabbitBroker(far.login, prefetch=2)
+def near(far: AgentFarSide) -> Iterator[RabbitAgentBroker]:
+    made = RabbitAgentBroker(far.login, prefetch=2)
     yield made
     made.stop()
 
@@ -34,7 +34,7 @@ class TestRabbitBroker(BrokerContract):
     """The real one."""
 
 
-def test_events_carry_the_providers_key_and_user(near: RabbitBroker, far: AgentFarSide) -> None:
+def test_events_carry_the_providers_key_and_user(near: RabbitAgentBroker, far: AgentFarSide) -> None:
     near.start(Collector())
     wait_for("the connection", lambda: near.is_connected, SECONDS)
 
@@ -45,7 +45,7 @@ def test_events_carry_the_providers_key_and_user(near: RabbitBroker, far: AgentF
     assert far.senders == [(names.event_key(provider, "heartbeat"), names.broker_user(provider))]
 
 
-def test_no_more_orders_are_delivered_than_there_are_slots(near: RabbitBroker, far: AgentFarSide) -> None:
+def test_no_more_orders_are_delivered_than_there_are_slots(near: RabbitAgentBroker, far: AgentFarSide) -> None:
     inbox = Collector(acknowledges=False)
     near.start(inbox)
 
@@ -58,7 +58,7 @@ def test_no_more_orders_are_delivered_than_there_are_slots(near: RabbitBroker, f
     wait_for("the third", lambda: inbox.jobs == [b"0", b"1", b"2"], SECONDS)
 
 
-def test_a_flood_of_orders_does_not_hold_up_control(near: RabbitBroker, far: AgentFarSide) -> None:
+def test_a_flood_of_orders_does_not_hold_up_control(near: RabbitAgentBroker, far: AgentFarSide) -> None:
     inbox = Collector(acknowledges=False)
     near.start(inbox)
     for _ in range(20):
@@ -69,7 +69,7 @@ def test_a_flood_of_orders_does_not_hold_up_control(near: RabbitBroker, far: Age
     wait_for("the control message", lambda: inbox.controls == [b"stop"], SECONDS)
 
 
-def test_an_acknowledgement_from_before_a_reconnect_is_harmless(near: RabbitBroker, far: AgentFarSide) -> None:
+def test_an_acknowledgement_from_before_a_reconnect_is_harmless(near: RabbitAgentBroker, far: AgentFarSide) -> None:
     inbox = Collector(acknowledges=False)
     near.start(inbox)
     far.send_order(b"order")
@@ -85,7 +85,7 @@ def test_an_acknowledgement_from_before_a_reconnect_is_harmless(near: RabbitBrok
 
 
 def test_stopping_sends_all_that_was_published_while_it_sent(
-    near: RabbitBroker, far: AgentFarSide, monkeypatch: pytest.MonkeyPatch
+    near: RabbitAgentBroker, far: AgentFarSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send, events = near._send, [Accepted(job_id=str(number), accepted_at_ms=1) for number in range(3)]
 
@@ -111,15 +111,15 @@ def test_stopping_sends_all_that_was_published_while_it_sent(
 def test_a_login_can_be_tried(far: AgentFarSide) -> None:
     try_login(far.login)
 
-    with pytest.raises(BrokerRefused):
+    with pytest.raises(LoginRefused):
         try_login(replace(far.login, password="wrong"))  # noqa: S106
-    with pytest.raises(BrokerRefused):
+    with pytest.raises(LoginRefused):
         try_login(replace(far.login, jobs_queue="jobs.absent"))
     with pytest.raises(BrokerUnreachable):
         try_login(replace(far.login, url="amqp://127.0.0.1:1"))
 
 
-def test_an_agent_whose_queue_was_deleted_and_made_again_comes_back(near: RabbitBroker, far: AgentFarSide) -> None:
+def test_an_agent_whose_queue_was_deleted_and_made_again_comes_back(near: RabbitAgentBroker, far: AgentFarSide) -> None:
     inbox = Collector()
     near.start(inbox)
     wait_for("the connection", lambda: near.is_connected, SECONDS)
@@ -131,7 +131,7 @@ def test_an_agent_whose_queue_was_deleted_and_made_again_comes_back(near: Rabbit
 
 
 def test_the_broker_is_asked_to_tell_of_a_deleted_queue_however_soon_it_is_made_again(
-    near: RabbitBroker, far: AgentFarSide
+    near: RabbitAgentBroker, far: AgentFarSide
 ) -> None:
     # Otherwise it moves the consumer to the new queue and loses what comes: once in a hundred times of the test above.
     near.start(Collector())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.errors import BrokerUnavailable, QueueFull
-from scheduler.transport.broker import RabbitBroker
+from scheduler.transport.broker import RabbitSchedulerBroker
 from scheduler.transport.ports import Consumer
 from tests.support import servers
 from tests.support.gateway.tcp_proxy import TcpProxy
@@ -143,7 +143,7 @@ def test_an_agent_is_not_gone_because_the_connection_was_lost_while_asking(
         far.enrol(provider)
         far.attach(provider)
         async with TcpProxy(broker.port).running() as proxy:
-            scheduler = RabbitBroker(replace(broker.login, port=proxy.port))
+            scheduler = RabbitSchedulerBroker(replace(broker.login, port=proxy.port))
             task = asyncio.create_task(scheduler.run([], lambda _: None))
             await eventually("the broker", lambda: scheduler.connected, _SECONDS)
             assert await scheduler.has_consumer(provider.spec)

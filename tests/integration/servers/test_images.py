@@ -7,16 +7,16 @@ import subprocess
 from pathlib import Path
 
 from deploy.images.demo import demo_image
-from deploy.servers.docker_engine import DockerEngine
+from deploy.servers.docker_engine import DockerServer
 from tests.support.images import Images
 
 
-def _run(engine: DockerEngine, image: str, given: bytes, *options: str) -> bytes:
+def _run(engine: DockerServer, image: str, given: bytes, *options: str) -> bytes:
     command = ["docker", "--host", engine.url, "run", "--rm", "-i", "--network=none", *options, image]
     return subprocess.run(command, input=given, capture_output=True, check=True, timeout=60).stdout
 
 
-def test_the_demo_image_computes_on_its_input(docker_engine: DockerEngine, images: Images) -> None:
+def test_the_demo_image_computes_on_its_input(docker_engine: DockerServer, images: Images) -> None:
     given = b"to be or not\tto be\n" * 50
 
     answer = json.loads(_run(docker_engine, images.demo, given))
@@ -39,7 +39,7 @@ def test_the_same_files_make_the_same_image(tmp_path: Path) -> None:
     assert demo_image(tmp_path / "one").manifest == demo_image(tmp_path / "two").manifest
 
 
-def test_the_python_image_runs_the_program_in_its_environment(docker_engine: DockerEngine, images: Images) -> None:
+def test_the_python_image_runs_the_program_in_its_environment(docker_engine: DockerServer, images: Images) -> None:
     program = "import ssl, json, sys, platform; print(sys.stdin.read().upper(), platform.machine())"
 
     answer = _run(docker_engine, images.python, b"hello", f"--env=PROGRAM={program}", "--read-only", "--user=65534")

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from deploy.errors import DeployError
-from deploy.servers.docker_engine import DockerEngine
+from deploy.servers.docker_engine import DockerServer
 from deploy.servers.marks import marked_processes
 from deploy.servers.postgresql import PostgreSQL
 from deploy.servers.process import Program
-from deploy.servers.registry import Registry
+from deploy.servers.registry import RegistryServer
 from deploy.servers.supervisor import Supervisor
 from tests.support.servers import Broker
 from tests.support.waiting import wait_for
@@ -37,7 +37,7 @@ def test_a_test_has_a_virtual_host_of_its_own(broker: Broker) -> None:
     assert broker.vhost in names
 
 
-def test_the_docker_engine_answers_with_an_empty_store(docker_engine: DockerEngine) -> None:
+def test_the_docker_engine_answers_with_an_empty_store(docker_engine: DockerServer) -> None:
     transport = httpx.HTTPTransport(uds=str(docker_engine.socket))
     with httpx.Client(transport=transport) as client:
         info = client.get("http://docker/info").json()
@@ -46,7 +46,7 @@ def test_the_docker_engine_answers_with_an_empty_store(docker_engine: DockerEngi
     assert info["Swarm"]["LocalNodeState"] == "inactive"
 
 
-def test_the_registry_speaks_the_distribution_api(registry: Registry) -> None:
+def test_the_registry_speaks_the_distribution_api(registry: RegistryServer) -> None:
     assert httpx.get(f"{registry.url}/v2/_catalog").json() is not None
 
 

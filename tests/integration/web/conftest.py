@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal import composition
 from portal.accounts.models import Account
 from portal.books.follower import Follower
@@ -126,7 +126,7 @@ def settled_job(people: People, published: Function, provider: Provider) -> Job:
 def _follow(clock: ManualClock) -> None:
     """Bring the outbox to a ledger in memory, and its blocks back."""
     keys = signing_keys()
-    ledger = MemoryLedger(genesis=genesis(), block_key=keys[KeyName.BLOCK], clock=clock.ms)
+    ledger = InMemoryLedger(genesis=genesis(), block_key=keys[KeyName.BLOCK], clock=clock.ms)
     term = leadership.take_over(leadership.RECORDER, now=clock())
     recorder = Recorder(ledger=ledger, key=keys[KeyName.RECORDER], term=term, clock=clock)
     follower = Follower(ledger=ledger, term=term, listeners=[settle_requests])

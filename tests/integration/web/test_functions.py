@@ -12,7 +12,7 @@ from portal.gateway.calls import Bounds
 from portal.gateway.gateway import deliver_to
 from portal.gateway.http.exchange import HttpAnswer
 from portal.gateway.http.routing import CallFunction
-from portal.gateway.testing import InMemoryBroker, InMemoryRecords
+from portal.gateway.testing import InMemoryGatewayBroker, InMemoryRecords
 from portal.gateway.waiting import WaitingCallers
 from portal.invocations.models import DailySpending, Job
 from portal.invocations.starting import Input
@@ -200,7 +200,7 @@ def test_without_a_broker_running_once_says_so(
     assert endpoint is not None
     waiting = WaitingCallers(1)
     records = InMemoryRecords(endpoints={("dora", published.name): endpoint})
-    broker = InMemoryBroker(deliver_to(waiting))
+    broker = InMemoryGatewayBroker(deliver_to(waiting))
     gateway = gateway_app.assemble(records, broker=broker, waiting=waiting, bounds=Bounds())
     monkeypatch.setattr(gateway_app, "application", gateway)
 

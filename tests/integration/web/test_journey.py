@@ -25,7 +25,7 @@ from portal.gateway import app as gateway_app
 from portal.gateway.app import assemble
 from portal.gateway.calls import Bounds
 from portal.gateway.gateway import deliver_to
-from portal.gateway.rabbitmq import RabbitBroker
+from portal.gateway.rabbitmq import RabbitGatewayBroker
 from portal.gateway.records import DatabaseRecords
 from portal.gateway.testing import echo
 from portal.gateway.waiting import WaitingCallers
@@ -66,7 +66,7 @@ def site(
 ) -> Iterator[Site]:
     """Serve everything over HTTPS, with RabbitMQ and a scheduler that echoes."""
     waiting = WaitingCallers(10)
-    rabbit = RabbitBroker(broker.login, deliver_to(waiting), gateway_id="test")
+    rabbit = RabbitGatewayBroker(broker.login, deliver_to(waiting), gateway_id="test")
     gateway = assemble(DatabaseRecords(), broker=rabbit, waiting=waiting, bounds=Bounds(placing_seconds=5))
     monkeypatch.setattr(gateway_app, "application", gateway)
 

@@ -18,7 +18,7 @@ from tests.support.portal.joining import JoiningMachine, known_network
 from wire.codec import encode
 from wire.ledger import keys
 from wire.ledger.clocks import EPOCH_MS
-from wire.ledger.records import Epoch, Operator
+from wire.ledger.records import Epoch, OperatorRecord
 
 pytestmark = pytest.mark.django_db
 EPOCH = int(NOW.timestamp() * 1000) // EPOCH_MS
@@ -39,7 +39,7 @@ def joins(people: People) -> JoiningMachine:
 def ledger_says(people: People, *events: tuple[str, dict[str, object]]) -> None:
     """Let the ledger have taken the operator in, and told of these events."""
     started = int((NOW - timedelta(days=1)).timestamp() * 1000)
-    operator = Operator(operator_id=str(people.peer.id), key_id="k", registered_at_ms=started)
+    operator = OperatorRecord(operator_id=str(people.peer.id), key_id="k", registered_at_ms=started)
     epoch = Epoch(number=EPOCH, block_number=7, block_hash="a" * 64, checkpointed_at_ms=started + 1)
     for key, record in ((keys.operator(str(people.peer.id)), operator), (keys.epoch(), epoch)):
         WorldState.objects.create(key=key, value=encode(record).decode())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from provider_agent.ports import Acknowledge, Broker, Event
+from provider_agent.ports import Acknowledge, AgentBroker, Event
 from tests.support.tickets import PROVIDER_ID
 from tests.support.waiting import wait_for
 from wire.messages import Accepted, Heartbeat
@@ -76,13 +76,13 @@ def a_heartbeat() -> Heartbeat:
 class BrokerContract:
     """Subclasses give the fixtures `near` (the agent's end) and `far` (the controller's)."""
 
-    def test_it_says_when_it_is_connected(self, near: Broker, far: FarSide) -> None:
+    def test_it_says_when_it_is_connected(self, near: AgentBroker, far: FarSide) -> None:
         inbox = _started(near)
 
         assert inbox.connections == 1
         assert far.received() == []
 
-    def test_orders_and_control_messages_arrive_apart(self, near: Broker, far: FarSide) -> None:
+    def test_orders_and_control_messages_arrive_apart(self, near: AgentBroker, far: FarSide) -> None:
         inbox = _started(near)
 
         far.send_order(b"order")
@@ -90,14 +90,14 @@ class BrokerContract:
 
         wait_for("both", lambda: (inbox.jobs, inbox.controls) == ([b"order"], [b"control"]), SECONDS)
 
-    def test_what_was_sent_before_the_agent_came_waits_for_it(self, near: Broker, far: FarSide) -> None:
+    def test_what_was_sent_before_the_agent_came_waits_for_it(self, near: AgentBroker, far: FarSide) -> None:
         far.send_order(b"early")
 
         inbox = _started(near)
 
         wait_for("the order", lambda: inbox.jobs == [b"early"], SECONDS)
 
-    def test_events_arrive_in_order(self, near: Broker, far: FarSide) -> None:
+    def test_events_arrive_in_order(self, near: AgentBroker, far: FarSide) -> None:
         _started(near)
         sent: list[Event] = [
             a_heartbeat(),
@@ -111,7 +111,7 @@ class BrokerContract:
         wait_for("three events", lambda: len(far.received()) == 3, SECONDS)
         assert [event for event in far.received() if isinstance(event, Accepted)] == sent[1:]
 
-    def test_what_is_acknowledged_is_not_delivered_again(self, near: Broker, far: FarSide) -> None:
+    def test_what_is_acknowledged_is_not_delivered_again(self, near: AgentBroker, far: FarSide) -> None:
         inbox = _started(near)
         far.send_order(b"first")
         wait_for("the first", lambda: inbox.jobs == [b"first"], SECONDS)
@@ -121,7 +121,7 @@ class BrokerContract:
 
         wait_for("the second", lambda: inbox.jobs == [b"first", b"second"], SECONDS)
 
-    def test_what_is_not_acknowledged_is_delivered_again(self, near: Broker, far: FarSide) -> None:
+    def test_what_is_not_acknowledged_is_delivered_again(self, near: AgentBroker, far: FarSide) -> None:
         inbox = _started(near, Collector(acknowledges=False))
         far.send_order(b"order")
         wait_for("the order", lambda: inbox.jobs == [b"order"], SECONDS)
@@ -130,7 +130,7 @@ class BrokerContract:
 
         wait_for("the order again", lambda: inbox.jobs == [b"order"] * 2, SECONDS)
 
-    def test_an_event_while_disconnected_is_lost_and_harmless(self, near: Broker, far: FarSide) -> None:
+    def test_an_event_while_disconnected_is_lost_and_harmless(self, near: AgentBroker, far: FarSide) -> None:
         near.publish(a_heartbeat())
 
         _started(near)
@@ -139,7 +139,7 @@ class BrokerContract:
         wait_for("the second event", lambda: len(far.received()) == 1, SECONDS)
         assert isinstance(far.received()[0], Accepted)
 
-    def test_stopping_sends_what_was_published_before(self, near: Broker, far: FarSide) -> None:
+    def test_stopping_sends_what_was_published_before(self, near: AgentBroker, far: FarSide) -> None:
         _started(near)
 
         for number in range(50):
@@ -149,14 +149,14 @@ class BrokerContract:
         wait_for("all events", lambda: len(far.received()) == 50, SECONDS)
 
 
-def _started(near: Broker, inbox: Collector | None = None) -> Collector:
+def _started(near: AgentBroker, inbox: Collector | None = None) -> Collector:
     inbox = inbox or Collector()
     near.start(inbox)
     _wait(lambda: inbox.connections == 1 and near.is_connected)
     return inbox
 
 
-def _reconnected(near: Broker, far: FarSide, inbox: Collector) -> None:
+def _reconnected(near: AgentBroker, far: FarSide, inbox: Collector) -> None:
     before = inbox.connections
     far.drop_connection()
     far.reconnect()

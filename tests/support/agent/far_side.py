@@ -10,7 +10,7 @@ import pika
 
 from portal.providers.broker_admin import ProviderAccess, RabbitAdmin, hash_password
 from provider_agent.ports import Event
-from provider_agent.rabbitmq import BrokerLogin
+from provider_agent.rabbitmq import AgentLogin
 from tests.support.servers import Broker
 from tests.support.tickets import PROVIDER_ID
 from tests.support.waiting import wait_for
@@ -79,12 +79,12 @@ class AgentFarSide:
         return self._broker.close_connections(lambda item: item.get("user") == self.login.user)
 
 
-def _granted(broker: Broker) -> BrokerLogin:
+def _granted(broker: Broker) -> AgentLogin:
     secret, password = secrets.token_hex(16), secrets.token_hex(16)
     admin = RabbitAdmin(broker.admin_url, vhost=broker.vhost, user=broker.user, password=broker.password)
     admin.set_up()
     admin.grant(ProviderAccess(provider_id=_PROVIDER, queue_secret=secret, password_hash=hash_password(password)))
-    return BrokerLogin(
+    return AgentLogin(
         url=broker.url(),
         vhost=broker.vhost,
         user=names.broker_user(_PROVIDER),

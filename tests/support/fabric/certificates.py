@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from deploy.fabric.network import Role
+from deploy.fabric.network import NodeRole
 from deploy.fabric.profiles import registrar_profile
 from fabric_client.identity import Identity
 from portal.membership.ports import Kind, Member
@@ -46,7 +46,7 @@ def self_certified(msp_id: str, *units: str) -> Identity:
 
 def certified_until(network: FabricNetwork, member: Identity, end: datetime) -> Identity:
     """Return a member of the organisation `peers` with a certificate by its CA's own key that ends then."""
-    home = network.places.node(network.node(Role.CA, "peers"))
+    home = network.places.node(network.node(NodeRole.CA, "peers"))
     root = x509.load_pem_x509_certificate((home / "ca-cert.pem").read_bytes())
     given = x509.load_pem_x509_certificate(member.certificate)
     builder = (

@@ -12,7 +12,7 @@ from fabric_protos.peer import peer_pb2_grpc, proposal_pb2, proposal_response_pb
 
 from deploy.servers.tls import ServerTls
 from fabric_client.identity import Identity
-from fabric_client.peers import Endpoint
+from fabric_client.peers import PeerEndpoint
 
 BY_GATEWAY = b"endorsed by the Gateway"
 #: Given a proposal's number, the first is 0: what the peer answers.
@@ -92,7 +92,7 @@ def failed(status: int, message: str) -> Any:
 
 
 @contextmanager
-def serving(node: FakeNode, tls: ServerTls, *, endorses_for: str) -> Iterator[tuple[Endpoint, grpc.Server]]:
+def serving(node: FakeNode, tls: ServerTls, *, endorses_for: str) -> Iterator[tuple[PeerEndpoint, grpc.Server]]:
     """Yield where a peer is, and its server, which may be stopped before."""
     server = grpc.server(ThreadPoolExecutor(4))
     peer_pb2_grpc.add_EndorserServicer_to_server(node, server)
@@ -102,6 +102,6 @@ def serving(node: FakeNode, tls: ServerTls, *, endorses_for: str) -> Iterator[tu
     server.start()
     try:
         root = tls.ca_file.read_bytes()
-        yield Endpoint(address=f"127.0.0.1:{port}", tls_root=root, endorses_for=endorses_for), server
+        yield PeerEndpoint(address=f"127.0.0.1:{port}", tls_root=root, endorses_for=endorses_for), server
     finally:
         server.stop(None).wait(10)

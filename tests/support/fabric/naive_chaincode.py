@@ -5,7 +5,7 @@ For comparison only: no production server has it.
 
 from chaincode.fabric import functions, state
 from chaincode.fabric.__main__ import main
-from chaincode.fabric.functions import Answer, Call, Function
+from chaincode.fabric.functions import ChaincodeFunction, FunctionAnswer, FunctionCall
 from wire.ledger import names
 
 FUNCTION = "pay_naively"
@@ -13,13 +13,13 @@ FUNCTION = "pay_naively"
 _SUM = f"{names.probe()}~sum"
 
 
-def pay_naively(call: Call) -> Answer:
+def pay_naively(call: FunctionCall) -> FunctionAnswer:
     """Add one to the sum that all payments share."""
     before = int(state.read(call.conversation, [_SUM]).get(_SUM, b"0"))
     state.write(call.conversation, {_SUM: b"%d" % (before + 1)})
-    return Answer()
+    return FunctionAnswer()
 
 
 if __name__ == "__main__":
-    functions.FUNCTIONS = {**functions.FUNCTIONS, FUNCTION: Function(run=pay_naively, takes=0)}
+    functions.FUNCTIONS = {**functions.FUNCTIONS, FUNCTION: ChaincodeFunction(run=pay_naively, takes=0)}
     main()

@@ -16,15 +16,15 @@ import grpc
 import httpx
 import pytest
 
-from deploy.fabric.network import Network, Node, Places, Role, msp_id
+from deploy.fabric.network import Network, Node, NodeRole, Places, msp_id
 from deploy.fabric.nodes.chaincode import server_address
-from deploy.fabric.operator import Operator
+from deploy.fabric.operator import NetworkOperator
 from deploy.fabric.profiles import profile
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.paths import FABRIC_BINARIES, ROOT
 from deploy.servers.marks import marks
 from fabric_client.identity import Identity
-from fabric_client.peers import Endpoint, Peer
+from fabric_client.peers import PeerConnection, PeerEndpoint
 from ledger.errors import LedgerError, Retry
 from ledger.fabric.ledger import FabricLedger
 from tests.support.embedded import signed, signing_key
@@ -44,7 +44,7 @@ class FabricNetwork:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.places = Places(root=root)
-        self.operator = Operator(root, Tools(directory=BINARIES), lambda _: None)
+        self.operator = NetworkOperator(root, FabricTools(directory=BINARIES), lambda _: None)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `fabric-network/network` on it."""
@@ -75,13 +75,15 @@ class FabricNetwork:
         """Return a user's identity."""
         return Identity.read(msp_id(organisation), self.places.user(organisation, user))
 
-    def peer(self, organisation: str, identity: Identity) -> Peer:
+    def peer(self, organisation: str, identity: Identity) -> PeerConnection:
         """Return a connection to an organisation's first peer."""
-        node = self.node(Role.PEER, organisation)
-        endpoint = Endpoint(address=self.network.address(node), tls_root=self.places.ca_root(organisation).read_bytes())
-        return Peer(endpoint, identity)
+        node = self.node(NodeRole.PEER, organisation)
+        endpoint = PeerEndpoint(
+            address=self.network.address(node), tls_root=self.places.ca_root(organisation).read_bytes()
+        )
+        return PeerConnection(endpoint, identity)
 
-    def node(self, role: Role, organisation: str) -> Node:
+    def node(self, role: NodeRole, organisation: str) -> Node:
         """Return an organisation's first node of a role."""
         return self.network.of(role, organisation)[0]
 
@@ -178,7 +180,7 @@ def processes(network: FabricNetwork) -> dict[str, int]:
 
 def health(network: FabricNetwork, organisation: str) -> dict[str, Any]:
     """Return the health of an organisation's chaincode server."""
-    node = network.node(Role.CHAINCODE, organisation)
+    node = network.node(NodeRole.CHAINCODE, organisation)
     port = node.ports["health" if network.network.sequence % 2 else "health_next"]
     answer: dict[str, Any] = json.loads(httpx.get(f"http://{network.network.host}:{port}/healthz", timeout=30).text)
     return answer
@@ -189,7 +191,7 @@ def connects_to_chaincode(network: FabricNetwork, organisation: str, member: Ide
     pair = {"private_key": member.key.to_pem(), "certificate_chain": member.certificate} if member else {}
     root = network.places.ca_root(organisation).read_bytes()
     credentials = grpc.ssl_channel_credentials(root, **pair)
-    address = server_address(network.network, network.node(Role.CHAINCODE, organisation))
+    address = server_address(network.network, network.node(NodeRole.CHAINCODE, organisation))
     with grpc.secure_channel(address, credentials) as channel:
         connect: Any = channel.stream_stream("/protos.Chaincode/Connect")
         try:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from deploy.fabric.network import Role
+from deploy.fabric.network import NodeRole
 from deploy.fabric.nodes.chaincode import server_name
 from deploy.servers.process import Program
-from fabric_client.errors import EndorsementsDiffer, FabricError, ReadConflict
+from fabric_client.errors import CommitConflict, EndorsementsDiffer, FabricError
 from fabric_client.proposals import propose
 from ledger.fabric.ledger import FabricLedger
 from tests.support.claims import acknowledgement, claim, digest_of, ticket, working_key
@@ -88,7 +88,7 @@ def _text(subject: str, arguments: Arguments) -> str:
 @contextmanager
 def naive_servers(network: FabricNetwork) -> Iterator[None]:
     """Put the naive servers in the place of both organisations' own."""
-    nodes = network.network.of(Role.CHAINCODE)
+    nodes = network.network.of(NodeRole.CHAINCODE)
     usual = [network.operator.daemon(network.network, node) for node in nodes]
     naive = [
         replace(daemon, command=[sys.executable, "-m", "tests.support.fabric.naive_chaincode", *daemon.command[3:]])
@@ -123,7 +123,7 @@ def pay_naively(network: FabricNetwork, count: int) -> int:
     for _ in range(count):
         try:
             complete(peer.gateway, propose(identity, call(function=FUNCTION)), "ControllerMSP", "PeersMSP")
-        except (ReadConflict, EndorsementsDiffer):
+        except (CommitConflict, EndorsementsDiffer):
             conflicts += 1
     peer.channel.close()
     return conflicts

@@ -9,15 +9,15 @@ from fabric_protos.peer import proposal_response_pb2, transaction_pb2
 
 from fabric_client.gateway import Gateway
 from fabric_client.identity import Identity
-from fabric_client.proposals import Call, Proposal
+from fabric_client.proposals import ChaincodeCall, SignedProposal
 from wire.ledger import names
 
 SECONDS = 20
 
 
-def call(*arguments: str, function: str = names.SUBMIT, timestamp_ms: int | None = None) -> Call:
+def call(*arguments: str, function: str = names.SUBMIT, timestamp_ms: int | None = None) -> ChaincodeCall:
     """Return a call of a function."""
-    made = Call(
+    made = ChaincodeCall(
         channel="chainfaas",
         chaincode=names.CHAINCODE,
         function=function,
@@ -26,7 +26,7 @@ def call(*arguments: str, function: str = names.SUBMIT, timestamp_ms: int | None
     return made if timestamp_ms is None else replace(made, timestamp_ms=timestamp_ms)
 
 
-def submission(envelope: str, timestamp_ms: int) -> Call:
+def submission(envelope: str, timestamp_ms: int) -> ChaincodeCall:
     """Return the call that hands in a signed transaction of that time."""
     return call(envelope, timestamp_ms=timestamp_ms)
 
@@ -36,7 +36,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def complete(gateway: Gateway, proposal: Proposal, *organisations: str) -> int:
+def complete(gateway: Gateway, proposal: SignedProposal, *organisations: str) -> int:
     """Endorse, submit, and return the number of the block."""
     prepared = gateway.endorse(proposal, seconds=SECONDS, organisations=organisations)
     gateway.submit(proposal, prepared, seconds=SECONDS)

@@ -19,7 +19,7 @@ from provider_agent.jobs.journal import Journal
 from provider_agent.machine import config as configs
 from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import Config, default_offer
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from provider_agent.machine.keys import SealingKey
 from tests.support import claims
 from tests.support.fabric.network import FabricNetwork
@@ -58,7 +58,7 @@ class ProviderMachine:
     """The home of an enrolled machine; no portal, scheduler, broker or database is there."""
 
     def __init__(self, directory: Path, network: FabricNetwork, *, provider_id: str, key: SigningKey) -> None:
-        self.home = Home(directory)
+        self.home = AgentHome(directory)
         self.key = key
         self.provider_id = provider_id
         self.home.create()

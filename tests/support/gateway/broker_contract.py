@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from portal.gateway.ports import Broker
+from portal.gateway.ports import GatewayBroker
 from scheduler.errors import BrokerUnavailable, QueueFull
 from tests.support.waiting import eventually
 from wire.messages import InvocationReply, InvocationRequest
 
 
-def request(broker: Broker, body: bytes = b"in") -> InvocationRequest:
+def request(broker: GatewayBroker, body: bytes = b"in") -> InvocationRequest:
     """Return an order as the gateway sends it."""
     return InvocationRequest(
         invocation_id=str(uuid4()),
@@ -31,7 +31,7 @@ def request(broker: Broker, body: bytes = b"in") -> InvocationRequest:
 class Ends:
     """A gateway's broker and the scheduler at its other end."""
 
-    broker: Broker
+    broker: GatewayBroker
     #: What the scheduler took.
     taken: list[InvocationRequest] = field(default_factory=list)
     #: What the gateway heard.

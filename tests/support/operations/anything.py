@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaincode.contracts.execution.registered import TRANSACTIONS
-from chaincode.contracts.testing import MemoryLedger
+from chaincode.contracts.testing import InMemoryState
 from tests.support.claims import acknowledgement, claim, digest_of, ticket, working_key
 from tests.support.ledger import CREDIT, IMAGE, KEYS, MINUTE, OUTPUT, PRICE, World, job_arguments, marketplace
 from tests.support.ledger import receipt_jws as receipt
@@ -83,7 +83,7 @@ class _Noting:
     """A ledger in memory that keeps what it was sent."""
 
     def __init__(self) -> None:
-        self.memory = MemoryLedger(GENESIS)
+        self.memory = InMemoryState(GENESIS)
         self.sent: list[Sent] = []
 
     def run(self, creator: str, timestamp_ms: int, operations: Sequence[str]) -> Any:

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.accounts.models import Account
 from portal.books import queries
 from portal.books.follower import Follower
-from portal.books.queries import BalanceView
+from portal.books.queries import AccountBalance
 from portal.custody import submissions
 from portal.custody.handing_over import hand_over
 from portal.custody.topping_up import top_up
@@ -37,7 +37,7 @@ class Bank:
     def __init__(self, people: People) -> None:
         self.people = people
         self.clock = ManualClock()
-        self.ledger = MemoryLedger(
+        self.ledger = InMemoryLedger(
             genesis=load_genesis(), block_key=load_signing_key(KeyName.BLOCK), clock=self.clock.ms
         )
         term = leadership.take_over(leadership.RECORDER, now=self.clock())
@@ -80,7 +80,7 @@ class Bank:
         )
         self.settle()
 
-    def balance(self, account: Account) -> BalanceView:
+    def balance(self, account: Account) -> AccountBalance:
         return queries.balance(account.id)
 
     def asks_top_up(self, account: Account, credits_: int = 5, request_id: UUID | None = None) -> GovernedRequest:

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from portal.providers.broker_admin import BrokerAdmin, ProviderAccess, hash_password
-from portal.providers.errors import BrokerRefused
+from portal.providers.errors import BrokerAdminRefused
 
 
 def new_access(password: str = "password") -> ProviderAccess:  # noqa: S107 - of a broker that lives for one test
@@ -17,7 +17,7 @@ class BrokerAdminContract:
     """Subclasses give `admin`: a broker that is not set up."""
 
     def test_nothing_is_granted_before_the_broker_is_set_up(self, admin: BrokerAdmin) -> None:
-        with pytest.raises(BrokerRefused):
+        with pytest.raises(BrokerAdminRefused):
             admin.grant(new_access())
 
     def test_setting_up_again_changes_nothing(self, admin: BrokerAdmin) -> None:

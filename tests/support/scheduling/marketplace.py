@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from scheduler.placement import Capacity
 from scheduler.specs import ProviderSpec, VersionSpec
 from scheduler.store.changes import FinishJob, PlaceJob
-from scheduler.tickets import Issue, Signer
+from scheduler.tickets import Issue, TicketSigner
 from wire import envelope, signing
 from wire.limits import Limits
 from wire.messages import Finished, Heartbeat, InvocationRequest, Receipt, Ticket, WorkingKey
@@ -36,10 +36,10 @@ class ManualClock:
         self.now_ms += milliseconds
 
 
-def make_signer() -> Signer:
+def make_signer() -> TicketSigner:
     root, working = SigningKey.generate(), SigningKey.generate()
     word = WorkingKey(public_key_pem=working.public.pem, not_after_ms=2**52)
-    return Signer(working, root.sign(envelope.dump(word), signing.WORKING_KEY))
+    return TicketSigner(working, root.sign(envelope.dump(word), signing.WORKING_KEY))
 
 
 def make_version(**changes: object) -> VersionSpec:
@@ -141,7 +141,7 @@ class FakeProvider:
 
 
 def make_place(
-    signer: Signer, request: InvocationRequest, version: VersionSpec, provider: FakeProvider, attempt: int = 1
+    signer: TicketSigner, request: InvocationRequest, version: VersionSpec, provider: FakeProvider, attempt: int = 1
 ) -> PlaceJob:
     issue = Issue(term=1, now_ms=NOW_MS)
     return signer.place(request, version, provider.capacity(), attempt=attempt, issue=issue)

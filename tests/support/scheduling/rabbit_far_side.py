@@ -2,7 +2,7 @@
 
 import pika
 
-from scheduler.transport.broker import RabbitBroker
+from scheduler.transport.broker import RabbitSchedulerBroker
 from tests.support import servers
 from tests.support.scheduling.marketplace import REPLIES, FakeProvider
 from wire import envelope, names
@@ -19,7 +19,7 @@ class RabbitFarSide:
         self._channel = self._connection.channel()
         self._tags: dict[str, str] = {}
         self._received: dict[str, list[Message]] = {}
-        self.broker = RabbitBroker(access.login)
+        self.broker = RabbitSchedulerBroker(access.login)
 
     def close(self) -> None:
         self._connection.close()

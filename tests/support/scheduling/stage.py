@@ -12,8 +12,8 @@ from scheduler.loop.service import Scheduler
 from scheduler.loop.watch import Watch
 from scheduler.states import InvocationState, JobState
 from scheduler.store.testing import InMemoryStore
-from scheduler.tickets import Signer
-from scheduler.transport.testing import InMemoryBroker
+from scheduler.tickets import TicketSigner
+from scheduler.transport.testing import InMemorySchedulerBroker
 from tests.support.scheduling.marketplace import (
     MAX_COST,
     REPLIES,
@@ -33,10 +33,12 @@ _SECONDS = 30.0
 class Stage:
     """Used as `async with Stage(...) as stage`; providers are enrolled, connected and silent."""
 
-    def __init__(self, providers: int = 1, *, store: InMemoryStore | None = None, signer: Signer | None = None) -> None:
+    def __init__(
+        self, providers: int = 1, *, store: InMemoryStore | None = None, signer: TicketSigner | None = None
+    ) -> None:
         self.clock = ManualClock()
         self.store = store or InMemoryStore()
-        self.broker = InMemoryBroker()
+        self.broker = InMemorySchedulerBroker()
         self.version = make_version()
         self.providers = [FakeProvider() for _ in range(providers)]
         self.store.versions[self.version.version_id] = self.version

@@ -22,7 +22,7 @@ from scheduler.store.changes import (
     Verdict,
 )
 from scheduler.store.ports import JobStore, SeenProvider
-from scheduler.tickets import Signer
+from scheduler.tickets import TicketSigner
 from tests.support.scheduling.marketplace import (
     MAX_COST,
     NOW_MS,
@@ -58,7 +58,7 @@ class Bench:
     inside: Inside
     version: VersionSpec = field(default_factory=make_version)
     provider: FakeProvider = field(default_factory=FakeProvider)
-    signer: Signer = field(default_factory=make_signer)
+    signer: TicketSigner = field(default_factory=make_signer)
     term: int = 0
 
     def __post_init__(self) -> None:

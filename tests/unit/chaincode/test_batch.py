@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chaincode.contracts.execution import batch, registered
-from chaincode.contracts.testing import MemoryLedger
+from chaincode.contracts.testing import InMemoryState
 from tests.support.ledger import CREDIT, KEYS, OUTPUT, World, job_arguments, receipt_jws
 from tests.support.operations import everybody
 from wire.ledger.blocks import OperationStatus
@@ -235,7 +235,7 @@ def test_an_operation_that_raises_is_set_aside_and_blocks_nothing(
 
 
 def test_a_batch_costs_one_read_and_one_write_and_a_second_read_for_jobs_of_earlier_batches(world: World) -> None:
-    assert isinstance(world.ledger, MemoryLedger)
+    assert isinstance(world.ledger, InMemoryState)
     jobs = [f"job{number}" for number in range(3)]
     stub = world.ledger.stub(KEYS.controller.public.key_id, world.now_ms)
     batch.run(stub, [a_job(job_id)[0] for job_id in jobs])

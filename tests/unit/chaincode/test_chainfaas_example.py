@@ -1,7 +1,7 @@
 """The example of ChainFaaS, implementation chapter, number for number, on both ledgers."""
 
 from tests.support.ledger import CREDIT, KEYS, World, job_arguments
-from wire.ledger.records import Account
+from wire.ledger.records import AccountRecord
 from wire.ledger.states import JobRecordState
 
 
@@ -29,6 +29,6 @@ def test_job6_is_paid_and_job7_which_nobody_received_is_not(world: World) -> Non
         False,
         None,
     )
-    assert world.account("bob") == Account(available=500 * CREDIT, deposit=88 * CREDIT)
-    assert world.account("james") == Account(available=500 * CREDIT, deposit=80 * CREDIT, held=20 * CREDIT)
+    assert world.account("bob") == AccountRecord(available=500 * CREDIT, deposit=88 * CREDIT)
+    assert world.account("james") == AccountRecord(available=500 * CREDIT, deposit=80 * CREDIT, held=20 * CREDIT)
     assert world.books() == (0, {})

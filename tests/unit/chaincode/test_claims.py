@@ -9,7 +9,7 @@ from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, World, rece
 from wire.ledger import keys
 from wire.ledger.clocks import CLAIM_MS
 from wire.ledger.operations import ConfirmResult, PayClaim, RefuseClaim, Transfer
-from wire.ledger.records import Account
+from wire.ledger.records import AccountRecord
 from wire.ledger.states import JobRecordState
 from wire.outcomes import ExitState
 
@@ -74,7 +74,7 @@ def test_the_controller_refuses_a_claim_with_a_reason_on_the_record(owed: World)
     assert owed.do(refusal) == "applied"
 
     assert (owed.job().state, owed.job().reason) == (JobRecordState.REFUSED, refusal.reason)
-    assert owed.account("bob") == Account(available=500 * CREDIT, deposit=100 * CREDIT)
+    assert owed.account("bob") == AccountRecord(available=500 * CREDIT, deposit=100 * CREDIT)
     assert demand(owed) == "wrong_state"
     owed.now_ms += CLAIM_MS
     assert owed.do(PayClaim(job_id="job6")) == "wrong_state"
@@ -193,7 +193,7 @@ def test_a_claim_on_the_bond_for_a_job_never_run_is_refused_and_the_bond_is_whol
 
     assert world.do(RefuseClaim(job_id="job9", reason="cancelled before it started")) == "applied"
 
-    assert world.account("bond") == Account(deposit=30 * CREDIT)
+    assert world.account("bond") == AccountRecord(deposit=30 * CREDIT)
     assert world.books() == (0, {})
 
 
@@ -214,7 +214,7 @@ def test_a_confirmed_claim_on_the_bond_is_paid_by_the_bond(world: World) -> None
 
     assert world.do(ConfirmResult(job_id="job9", output_digest=OUTPUT, observed_ms=1_000)) == "applied"
 
-    assert world.account("bond") == Account(deposit=19 * CREDIT)
+    assert world.account("bond") == AccountRecord(deposit=19 * CREDIT)
 
 
 def test_the_developer_pays_no_second_attempt_the_bond_does(owed: World) -> None:

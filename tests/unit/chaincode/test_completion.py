@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from chaincode.contracts.testing import MemoryLedger
+from chaincode.contracts.testing import InMemoryState
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, PRICE, World, marketplace, receipt_jws
 from wire.ledger import keys
 from wire.ledger.operations import CancelJob, ConfirmResult, ExpireJob, SubmitReceipt, SupersedeJob, operation_text
-from wire.ledger.records import Account, FeePolicy
+from wire.ledger.records import AccountRecord, FeePolicy
 from wire.ledger.states import JobRecordState
 from wire.outcomes import PROVIDER_FAULTS, ExitState
 
 Step = Callable[[], str]
-UNTOUCHED = Account(available=500 * CREDIT, deposit=100 * CREDIT)
+UNTOUCHED = AccountRecord(available=500 * CREDIT, deposit=100 * CREDIT)
 FAULTS = sorted(PROVIDER_FAULTS)
 PAID = [state for state in ExitState if state not in PROVIDER_FAULTS]
 
@@ -284,7 +284,7 @@ def test_as_many_replicas_settle_as_the_invocation_names(world: World) -> None:
 
 def test_fees_are_rounded_down_and_the_provider_gets_the_rest() -> None:
     fees = FeePolicy(version=3, platform_ppm=100_000, peers_ppm=33_333)
-    world = marketplace(World(ledger=MemoryLedger(KEYS.genesis(fees))))
+    world = marketplace(World(ledger=InMemoryState(KEYS.genesis(fees))))
     world.create(price_nano_per_ms=1, max_ms=10_001)
     world.receipt(run_ms=10_001)
     world.confirm(observed_ms=10_001)

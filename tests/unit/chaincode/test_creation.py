@@ -7,7 +7,7 @@ import pytest
 from tests.support.ledger import CREDIT, IMAGE, KEYS, NOON, PRICE, TICKET, World, job_arguments
 from wire.ledger import keys
 from wire.ledger.operations import PublishVersion
-from wire.ledger.records import Account, Spent
+from wire.ledger.records import AccountRecord, Spent
 from wire.ledger.states import JobRecordState
 
 
@@ -17,7 +17,7 @@ def test_a_created_job_holds_its_largest_cost(world: World) -> None:
     job = world.job()
     assert (job.state, job.account_id, job.created_at_ms) == (JobRecordState.CREATED, "alice", NOON)
     assert (job.max_cost_micro, job.ticket_digest) == (20 * CREDIT, TICKET)
-    assert world.account("bob") == Account(available=500 * CREDIT, deposit=80 * CREDIT, held=20 * CREDIT)
+    assert world.account("bob") == AccountRecord(available=500 * CREDIT, deposit=80 * CREDIT, held=20 * CREDIT)
     assert world.events[-1].name == "job.created.v1"
     assert world.events[-1].body["max_cost_micro"] == 20 * CREDIT
 

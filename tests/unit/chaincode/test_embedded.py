@@ -13,15 +13,15 @@ import pytest
 
 from chaincode.embedded import store
 from chaincode.embedded.errors import (
-    LedgerDamaged,
     LedgerExists,
-    LedgerInUse,
-    LedgerMissing,
-    TransactionRefused,
+    StoreDamaged,
+    StoreInUse,
+    StoreMissing,
+    StoreRefused,
 )
 from chaincode.embedded.ledger import EmbeddedLedger
 from chaincode.embedded.lock import WriterLock
-from chaincode.embedded.reader import LedgerReader
+from chaincode.embedded.reader import StoreReader
 from ledger.embedded.ledger import EmbeddedReader
 from ledger.embedded.verification import verify
 from tests.support.embedded import Recorded, signed
@@ -77,7 +77,7 @@ def test_a_transaction_id_with_other_content_is_refused(recorded: Recorded) -> N
     recorded.ledger.submit(signed(body(), KEYS.controller))
 
     for envelope in (signed(body(timestamp_ms=NOON + 1), KEYS.controller), signed(body(), KEYS.treasury)):
-        with pytest.raises(TransactionRefused, match="t1 was recorded with other content"):
+        with pytest.raises(StoreRefused, match="t1 was recorded with other content"):
             recorded.ledger.submit(envelope)
 
 
@@ -85,7 +85,7 @@ def test_a_transaction_id_with_other_content_is_refused(recorded: Recorded) -> N
 def test_a_transaction_of_another_time_is_refused(recorded: Recorded, minutes: int) -> None:
     height = recorded.ledger.height
 
-    with pytest.raises(TransactionRefused, match="more than a minute"):
+    with pytest.raises(StoreRefused, match="more than a minute"):
         recorded.ledger.submit(signed(body(timestamp_ms=NOON + minutes * 60_000), KEYS.controller))
 
     assert recorded.ledger.height == height
@@ -105,7 +105,7 @@ def test_a_transaction_of_a_stranger_or_altered_on_its_way_is_refused(recorded: 
         "nonsense",
         "",
     ):
-        with pytest.raises(TransactionRefused):
+        with pytest.raises(StoreRefused):
             recorded.ledger.submit(envelope)
 
 
@@ -115,7 +115,7 @@ def test_a_provider_submits_with_its_own_key_until_that_is_replaced(recorded: Re
     record = recorded.ledger.submit(signed(body("t1", NOON, rotation), KEYS.alice))
 
     assert [result.status for result in record.results] == [OperationStatus.APPLIED]
-    with pytest.raises(TransactionRefused, match="was replaced or revoked"):
+    with pytest.raises(StoreRefused, match="was replaced or revoked"):
         recorded.ledger.submit(signed(body("t2"), KEYS.alice))
     assert recorded.ledger.submit(signed(body("t2"), KEYS.stranger))
 
@@ -130,12 +130,12 @@ def test_a_provider_submits_with_its_own_key_until_that_is_replaced(recorded: Re
     ],
 )
 def test_a_transaction_out_of_bounds_is_refused(recorded: Recorded, wrong: TransactionBody) -> None:
-    with pytest.raises(TransactionRefused):
+    with pytest.raises(StoreRefused):
         recorded.ledger.submit(signed(wrong, KEYS.controller))
 
 
 def test_a_reader_sees_blocks_while_the_writer_writes_and_cannot_write_itself(recorded: Recorded) -> None:
-    with LedgerReader.open_reader(recorded.path) as reader:
+    with StoreReader.open_reader(recorded.path) as reader:
         before = reader.height
         recorded.ledger.submit(signed(body(), KEYS.controller))
 
@@ -203,7 +203,7 @@ def test_a_second_writer_is_told_whom_to_stop(tmp_path: Path) -> None:
     other.start()
     assert held.wait(30)
 
-    with pytest.raises(LedgerInUse, match=f"process {other.pid} writes to"):
+    with pytest.raises(StoreInUse, match=f"process {other.pid} writes to"):
         EmbeddedLedger.open(path, KEYS.block)
     end.set()
     other.join()
@@ -260,10 +260,10 @@ def test_a_full_disk_loses_nothing_and_stops_nothing_for_good(recorded: Recorded
 
 def test_a_ledger_is_created_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
-    with pytest.raises(LedgerMissing):
+    with pytest.raises(StoreMissing):
         EmbeddedLedger.open(path, KEYS.block)
-    with pytest.raises(LedgerMissing):
-        LedgerReader.open_reader(path)
+    with pytest.raises(StoreMissing):
+        StoreReader.open_reader(path)
     with pytest.raises(BadGenesis, match="block_key_pem"):
         EmbeddedLedger.create(path, KEYS.genesis(), KEYS.stranger)
 
@@ -271,7 +271,7 @@ def test_a_ledger_is_created_once(tmp_path: Path) -> None:
 
     with pytest.raises(LedgerExists):
         EmbeddedLedger.create(path, KEYS.genesis(), KEYS.block)
-    with pytest.raises(LedgerDamaged, match="another block key"):
+    with pytest.raises(StoreDamaged, match="another block key"):
         EmbeddedLedger.open(path, KEYS.stranger)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.ledger import CREDIT, KEYS, NOON, World
 from wire.ledger.operations import CancelJob, DecideJob
-from wire.ledger.records import Account
+from wire.ledger.records import AccountRecord
 from wire.ledger.states import JobRecordState
 
 
@@ -27,7 +27,7 @@ def test_a_job_cancelled_before_it_started_costs_nothing(world: World) -> None:
     assert cancel(world, 0) == "applied"
 
     assert (world.job().state, world.job().payment_done) == (JobRecordState.CANCELLED, False)
-    assert world.account("bob") == Account(available=500 * CREDIT, deposit=100 * CREDIT)
+    assert world.account("bob") == AccountRecord(available=500 * CREDIT, deposit=100 * CREDIT)
     assert world.receipt() == "wrong_state"
     assert world.books() == (0, {})
 

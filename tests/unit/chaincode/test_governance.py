@@ -2,12 +2,12 @@
 
 import pytest
 
-from chaincode.contracts.testing import MemoryLedger
+from chaincode.contracts.testing import InMemoryState
 from tests.support.ledger import CREDIT, KEYS, World, marketplace
 from wire.ledger import keys
 from wire.ledger.clocks import PROPOSAL_MS
 from wire.ledger.operations import Approve, Mint, PinKey, Reject, RevokeKey, SetFees, operation_text
-from wire.ledger.records import FeePolicy, Proposal, Supply
+from wire.ledger.records import FeePolicy, ProposalRecord, Supply
 from wire.ledger.states import ProposalState
 from wire.signing import OPERATION, SigningKey, sha256_hex
 
@@ -21,7 +21,7 @@ FEES_TEXT = operation_text(FEES_ID, FEES)
 
 @pytest.fixture
 def world() -> World:
-    return World(ledger=MemoryLedger(KEYS.genesis()))
+    return World(ledger=InMemoryState(KEYS.genesis()))
 
 
 def send(world: World, text: str, key: SigningKey) -> str:
@@ -45,7 +45,7 @@ def test_money_is_minted_when_both_organisations_approve_what_the_treasury_propo
     assert minted(world) == 5 * CREDIT
     assert world.account("bob").available == 5 * CREDIT
     assert [event.name for event in world.events[-2:]] == ["account.minted.v1", "proposal.enacted.v1"]
-    assert world.get(Proposal, keys.proposal(MINT_ID)).state is ProposalState.ENACTED
+    assert world.get(ProposalRecord, keys.proposal(MINT_ID)).state is ProposalState.ENACTED
     assert world.approve(MINT_ID, MINT_TEXT, KEYS.peers) == ["wrong_state"]
     assert send(world, MINT_TEXT, KEYS.treasury) == "repeated"
     assert world.books() == (0, {})

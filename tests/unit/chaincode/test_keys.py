@@ -14,7 +14,7 @@ from wire.ledger.operations import (
     RotateKey,
     Transfer,
 )
-from wire.ledger.records import PinnedKey, Provider
+from wire.ledger.records import PinnedKey, ProviderRecord
 from wire.ledger.states import JobRecordState
 from wire.signing import ENROLMENT, SigningKey
 
@@ -46,7 +46,7 @@ def test_a_provider_replaces_its_key_and_the_old_one_counts_for_earlier_jobs_onl
     assert world.receipt("before", KEYS.alice) == "applied"
     assert world.receipt("after", KEYS.alice) == "unknown_key"
     assert world.receipt("after", NEW) == "applied"
-    assert world.get(Provider, keys.provider("alice-pc")).key_id == NEW.public.key_id
+    assert world.get(ProviderRecord, keys.provider("alice-pc")).key_id == NEW.public.key_id
     assert rotate(world, KEYS.alice, OTHER) == "unknown_key"
 
 

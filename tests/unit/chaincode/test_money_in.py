@@ -8,7 +8,7 @@ import pytest
 from tests.support.ledger import CREDIT, KEYS, World
 from wire.ledger import keys
 from wire.ledger.operations import Deposit, Mint
-from wire.ledger.records import Account, Supply
+from wire.ledger.records import AccountRecord, Supply
 from wire.money import MAX_MICRO
 
 KINDS = (Mint(account_id="bob", amount_micro=5, reference="wire-x"), Deposit(account_id="bob", amount_micro=5))
@@ -43,7 +43,7 @@ def test_a_deposit_takes_no_more_than_is_available(world: World) -> None:
     assert world.deposit("bob", 501) == "available_too_low"
     assert world.deposit("nobody", 1) == "available_too_low"
     assert world.deposit("bob", 500) == "applied"
-    assert world.account("bob") == Account(deposit=600 * CREDIT)
+    assert world.account("bob") == AccountRecord(deposit=600 * CREDIT)
 
 
 @pytest.mark.parametrize("amount", [0, -1, MAX_MICRO + 1, 2**63, 2**200, 1.0, 1.5, True, "5", None, [5], {}])

@@ -9,7 +9,7 @@ from tests.support.ledger import CREDIT, KEYS, World
 from wire.ledger import keys
 from wire.ledger.clocks import CLAIM_MS, LONGEST_PAY_MS, NOTICE_MS
 from wire.ledger.operations import AskPayout, BurnPayout, Fold, GiveNotice, RefusePayout, Transfer, WithdrawDeposit
-from wire.ledger.records import Account, Payout, Supply
+from wire.ledger.records import AccountRecord, PayoutRecord, Supply
 from wire.ledger.states import PayoutState
 from wire.money import MAX_MICRO
 
@@ -90,7 +90,7 @@ def test_earned_credits_are_folded_when_they_are_needed(world: World) -> None:
 
     assert transfer(world, "alice", "kate", 603) == "applied"
 
-    assert world.account("alice") == Account()
+    assert world.account("alice") == AccountRecord()
     assert list(world.ledger.items(keys.delta_prefix("alice"))) == []
     assert world.books() == (0, {})
 
@@ -126,21 +126,21 @@ def test_a_deposit_comes_back_after_a_notice_longer_than_the_longest_claim(world
     assert world.do(withdraw, author=KEYS.custody) == "applied"
 
     # Jobs had spent from it meanwhile: 20 of the 100 are held.
-    assert world.account("bob") == Account(available=580 * CREDIT, deposit=0, held=20 * CREDIT)
+    assert world.account("bob") == AccountRecord(available=580 * CREDIT, deposit=0, held=20 * CREDIT)
     assert world.do(withdraw, author=KEYS.custody) == "no_notice"
     assert world.books() == (0, {})
 
 
 def test_a_payout_is_asked_for_held_approved_and_burned(world: World) -> None:
     assert ask(world) == "applied"
-    assert world.account("alice") == Account(available=500 * CREDIT, held=100 * CREDIT)
+    assert world.account("alice") == AccountRecord(available=500 * CREDIT, held=100 * CREDIT)
     assert world.books() == (0, {})
 
     assert world.enact(BurnPayout(payout_id="p1", reference="bank-out-1"), by=KEYS.treasury) == "applied"
 
-    assert world.account("alice") == Account(available=500 * CREDIT)
+    assert world.account("alice") == AccountRecord(available=500 * CREDIT)
     assert world.get(Supply, keys.supply()).burned == 100 * CREDIT
-    assert world.get(Payout, keys.payout("p1")).state is PayoutState.BURNED
+    assert world.get(PayoutRecord, keys.payout("p1")).state is PayoutState.BURNED
     assert world.enact(BurnPayout(payout_id="p1", reference="bank-out-2"), by=KEYS.treasury) == "wrong_state"
     assert world.books() == (0, {})
 
@@ -153,7 +153,7 @@ def test_a_payout_that_is_not_paid_goes_back_to_available(world: World) -> None:
 
     assert world.do(refusal, author=KEYS.treasury) == "applied"
 
-    assert world.account("alice") == Account(available=600 * CREDIT)
+    assert world.account("alice") == AccountRecord(available=600 * CREDIT)
     assert world.do(refusal, author=KEYS.treasury) == "wrong_state"
     assert world.books() == (0, {})
 
@@ -165,7 +165,7 @@ def test_money_is_burned_by_nobody_alone_and_a_reference_counts_once(world: Worl
     for key in (KEYS.ours, KEYS.custody, KEYS.controller, KEYS.peers):
         assert world.do(burn, author=key) == "not_authorised"
     assert world.do(burn, author=KEYS.treasury) == "applied"
-    assert world.get(Payout, keys.payout("p1")).state is PayoutState.ASKED
+    assert world.get(PayoutRecord, keys.payout("p1")).state is PayoutState.ASKED
     assert world.enact(burn, by=KEYS.treasury) == "applied"
 
     again = BurnPayout(payout_id="p2", reference="bank-out-1")

@@ -22,7 +22,7 @@ from wire.ledger import keys
 from wire.ledger.blocks import TransactionBody
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import ConfirmResult, SubmitReceipt, operation_text
-from wire.ledger.records import Account
+from wire.ledger.records import AccountRecord
 from wire.signing import BLOCK
 
 #: The block that the tests alter: a job from creation to payment; one block follows it.
@@ -110,7 +110,7 @@ def test_an_altered_column_of_a_transaction_is_found(copy: Path, column: str, wh
 def test_an_altered_or_added_or_deleted_record_of_the_world_state_is_found_with_the_block_that_wrote_it(
     copy: Path, tmp_path: Path
 ) -> None:
-    mine = encode(Account(available=10**12)).decode()
+    mine = encode(AccountRecord(available=10**12)).decode()
     for number, (statement, values) in enumerate(
         [
             ("UPDATE state SET value = ? WHERE key = ?", (mine, keys.account("alice"))),

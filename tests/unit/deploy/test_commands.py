@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from deploy.commands import Command
+from deploy.commands import OperatorCommand
 from deploy.demo.__main__ import main as quickstart
 from deploy.errors import DeployError
 from deploy.fabric.__main__ import main as network
@@ -32,7 +32,7 @@ def test_what_is_not_there_ends_with_1_and_one_line(command: click.Command, word
 
 @pytest.mark.parametrize("error", [PortalRefused("the portal says no"), PeerUnavailable("no peer"), DeployError("no")])
 def test_what_is_expected_to_fail_is_a_sentence_and_what_is_not_is_a_crash(error: Exception) -> None:
-    @click.command(cls=Command)
+    @click.command(cls=OperatorCommand)
     @click.option("--crash", is_flag=True)
     def failing(*, crash: bool) -> None:
         raise ZeroDivisionError if crash else error
@@ -45,7 +45,7 @@ def test_the_end_of_the_log_is_shown_with_what_failed(tmp_path: Path) -> None:
     log = tmp_path / "orderer.log"
     log.write_text("no space left\n")
 
-    @click.command(cls=Command)
+    @click.command(cls=OperatorCommand)
     def failing() -> None:
         raise DeployError("the orderer ended", log=log)
 

@@ -7,14 +7,14 @@ import pytest
 
 from deploy.fabric.channel import lifecycle
 from deploy.fabric.channel.lifecycle import Lifecycle
-from deploy.fabric.network import PORTS, Network, Node, Places, Role
+from deploy.fabric.network import PORTS, Network, Node, NodeRole, Places
 from deploy.fabric.nodes.peers import CommandFailed
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 
 NODES = tuple(
     Node(name=f"{role}0.{name}", role=role, organisation=name, ports=dict.fromkeys(PORTS[role], 1))
     for name in ("controller", "peers")
-    for role in (Role.ORDERER, Role.PEER)
+    for role in (NodeRole.ORDERER, NodeRole.PEER)
 )
 NETWORK = Network(
     channel="c", host="127.0.0.1", max_transactions=1, timeout="1s", users={"controller": (), "peers": ()}, nodes=NODES
@@ -38,7 +38,7 @@ def failing(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Ans
         failure = f'test "$(wc -l < {calls})" -gt 1 || {{ echo "{words}" >&2; exit 1; }}'
         program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{failure}\n')
         program.chmod(0o755)
-        return Lifecycle(Tools(directory=tmp_path), Places(root=tmp_path), NETWORK)
+        return Lifecycle(FabricTools(directory=tmp_path), Places(root=tmp_path), NETWORK)
 
     return made
 

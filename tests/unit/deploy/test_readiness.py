@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from deploy.fabric import readiness
-from deploy.fabric.network import Network, Node, Places, Role
+from deploy.fabric.network import Network, Node, NodeRole, Places
 from deploy.fabric.readiness import NotReadyYet, wait_for_peers
 
 PEERS = tuple(
-    Node(name=f"peer0.{name}", role=Role.PEER, organisation=name, ports={}) for name in ("controller", "peers")
+    Node(name=f"peer0.{name}", role=NodeRole.PEER, organisation=name, ports={}) for name in ("controller", "peers")
 )
 NETWORK = Network(channel="c", host="127.0.0.1", max_transactions=1, timeout="1s", users={}, nodes=PEERS)
 

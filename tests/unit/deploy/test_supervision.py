@@ -10,22 +10,22 @@ import pytest
 
 from deploy.fabric import network as networks
 from deploy.fabric.network import Network, Places
-from deploy.fabric.operator import Operator
+from deploy.fabric.operator import NetworkOperator
 from deploy.fabric.supervision import Processes, look_after
-from deploy.fabric.tools import Tools
+from deploy.fabric.tools import FabricTools
 from deploy.servers.process import Program
-from peer_operator.home import Home
+from peer_operator.home import OperatorHome
 from peer_operator.peer import JoinedPeer
 from tests.support.waiting import wait_for
 
 EMPTY = Network(channel="c", host="127.0.0.1", max_transactions=1, timeout="1s", users={}, nodes=())
 
 
-class Failing(Operator):
+class Failing(NetworkOperator):
     """A network whose processes cannot be started for a while."""
 
     def __init__(self, root: Path, *errors: Exception) -> None:
-        super().__init__(root, Tools(directory=root), print)
+        super().__init__(root, FabricTools(directory=root), print)
         self.errors = list(errors)
         self.looks = 0
 
@@ -98,11 +98,11 @@ def test_what_fails_because_the_directory_went_away_is_not_told(
 
 
 def test_nothing_is_started_in_a_directory_whose_network_is_gone(tmp_path: Path) -> None:
-    assert Operator(tmp_path, Tools(directory=tmp_path), print).start_missing() == []
+    assert NetworkOperator(tmp_path, FabricTools(directory=tmp_path), print).start_missing() == []
 
 
 def test_a_watch_ends_when_the_network_is_reset(place: Path, watching: Callable[[Processes], list[str]]) -> None:
-    operator = Operator(place, Tools(directory=place), print)
+    operator = NetworkOperator(place, FabricTools(directory=place), print)
     (place / "nodes").mkdir()
     said = watching(operator)
 
@@ -114,7 +114,7 @@ def test_a_watch_ends_when_the_network_is_reset(place: Path, watching: Callable[
 
 
 def test_an_operators_attester_that_dies_runs_again(place: Path, watching: Callable[[Processes], list[str]]) -> None:
-    peer = Sleeping(Home(root=place), Tools(directory=place), print)
+    peer = Sleeping(OperatorHome(root=place), FabricTools(directory=place), print)
     said = watching(peer)
     wait_for("the attester", lambda: said, 30)
     first = peer.daemons.running()["attester"]

@@ -24,16 +24,16 @@ from fabric_client.endorsing import endorse
 from fabric_client.errors import (
     AlreadyKnown,
     ChaincodeRefused,
+    CommitConflict,
     CommitRefused,
     EndorseFailed,
     EndorsementsDiffer,
     FabricError,
     NotPermitted,
     PeerUnavailable,
-    ReadConflict,
 )
-from fabric_client.peers import Endpoint, Peers
-from fabric_client.proposals import Call, Proposal, propose
+from fabric_client.peers import PeerEndpoint, PeerRing
+from fabric_client.proposals import ChaincodeCall, SignedProposal, propose
 from fabric_client.respite import FIRST_SECONDS, Respite
 from tests.support.fabric.certificates import self_certified
 from tests.support.fabric.fake_node import BY_GATEWAY, FakeNode, Refusal, failed, serving
@@ -46,7 +46,7 @@ class FakeNetwork:
     """Two peers of each of two organisations; the first one's Gateway is asked."""
 
     nodes: list[FakeNode]
-    endpoints: list[Endpoint] = field(default_factory=list)
+    endpoints: list[PeerEndpoint] = field(default_factory=list)
     servers: list[grpc.Server] = field(default_factory=list)
 
     @property
@@ -71,15 +71,17 @@ def network(tmp_path: Path) -> Iterator[FakeNetwork]:
 
 
 @pytest.fixture
-def peers(network: FakeNetwork) -> Iterator[Peers]:
-    opened = Peers(network.endpoints, self_certified("ControllerMSP"))
+def peers(network: FakeNetwork) -> Iterator[PeerRing]:
+    opened = PeerRing(network.endpoints, self_certified("ControllerMSP"))
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def proposal(peers: Peers) -> Proposal:
-    return propose(peers.identity, Call(channel="channel", chaincode="market", function="f", arguments=(b"a",)))
+def proposal(peers: PeerRing) -> SignedProposal:
+    return propose(
+        peers.identity, ChaincodeCall(channel="channel", chaincode="market", function="f", arguments=(b"a",))
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +89,9 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committing, "_BEHIND_SECONDS", (0, 0))
 
 
-def test_both_organisations_are_asked_at_the_same_time(network: FakeNetwork, peers: Peers, proposal: Proposal) -> None:
+def test_both_organisations_are_asked_at_the_same_time(
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
+) -> None:
     together = threading.Barrier(2)
     for node in network.nodes:
         node.meanwhile = partial(together.wait, 30)
@@ -100,7 +104,7 @@ def test_both_organisations_are_asked_at_the_same_time(network: FakeNetwork, pee
 
 
 def test_the_transaction_has_the_proposal_the_answer_and_both_endorsements(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     prepared = commit(peers, proposal)
 
@@ -120,7 +124,7 @@ def test_the_transaction_has_the_proposal_the_answer_and_both_endorsements(
 
 
 def test_the_gateway_endorses_when_a_peer_is_gone_and_next_time_another_one_is_asked(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     network.servers[2].stop(None).wait(10)
 
@@ -130,7 +134,7 @@ def test_the_gateway_endorses_when_a_peer_is_gone_and_next_time_another_one_is_a
 
 
 def test_the_gateway_endorses_when_a_peer_has_no_chaincode_server(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     network.nodes[0].answer = lambda _: failed(500, "error in simulation: failed to execute transaction")
 
@@ -140,7 +144,7 @@ def test_the_gateway_endorses_when_a_peer_has_no_chaincode_server(
 
 
 def test_peers_that_stay_silent_are_waited_for_twice_and_then_left_in_peace(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     def stay_silent(_: int) -> None:
         raise Refusal("in time", code=grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -156,7 +160,7 @@ def test_peers_that_stay_silent_are_waited_for_twice_and_then_left_in_peace(
 
 @pytest.mark.parametrize("fail", [EndorseFailed("revoked"), None], ids=["said", "found by the validators"])
 def test_a_peer_whose_word_counts_for_nothing_stops_nothing(
-    network: FakeNetwork, peers: Peers, proposal: Proposal, fail: EndorseFailed | None
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal, fail: EndorseFailed | None
 ) -> None:
     def validate(envelope: Any) -> int:
         spoilt = b"of no authority" in envelope.payload
@@ -178,12 +182,12 @@ def test_a_peer_whose_word_counts_for_nothing_stops_nothing(
 
 
 def test_a_conflict_of_reads_is_no_fault_of_who_endorsed(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     network.nodes[0].validation = lambda _: int(transaction_pb2.TxValidationCode.MVCC_READ_CONFLICT)
 
     for _ in range(3):
-        with pytest.raises(ReadConflict):
+        with pytest.raises(CommitConflict):
             commit(peers, proposal)
 
     assert network.gateway_asked == 0
@@ -192,7 +196,7 @@ def test_a_conflict_of_reads_is_no_fault_of_who_endorsed(
 
 @pytest.mark.parametrize("endorser", [self_certified("ControllerMSP").creator, b"\xff\xff", b""])
 def test_who_speaks_for_another_organisation_does_not_endorse(
-    network: FakeNetwork, peers: Peers, proposal: Proposal, endorser: bytes
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal, endorser: bytes
 ) -> None:
     wrong = network.nodes[2].endorsement(b"result")
     wrong.endorsement.endorser = endorser
@@ -202,7 +206,7 @@ def test_who_speaks_for_another_organisation_does_not_endorse(
 
 
 def test_a_silent_peer_is_not_waited_for_longer_than_told(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     ended = threading.Event()
     network.nodes[2].meanwhile = partial(ended.wait, 10)
@@ -212,7 +216,7 @@ def test_a_silent_peer_is_not_waited_for_longer_than_told(
     ended.set()
 
 
-def test_a_refusal_counts_when_it_is_repeated(network: FakeNetwork, peers: Peers, proposal: Proposal) -> None:
+def test_a_refusal_counts_when_it_is_repeated(network: FakeNetwork, peers: PeerRing, proposal: SignedProposal) -> None:
     network.nodes[2].answer = lambda number: (
         network.nodes[2].endorsement(b"result") if number else failed(400, "knows no job")
     )
@@ -221,7 +225,7 @@ def test_a_refusal_counts_when_it_is_repeated(network: FakeNetwork, peers: Peers
 
 
 def test_what_the_chaincode_refuses_is_refused_in_its_words(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     network.nodes[2].answer = lambda _: failed(400, "knows no job")
     network.nodes[0].gateway_words = "chaincode response 400, knows no job"
@@ -235,7 +239,7 @@ def test_what_the_chaincode_refuses_is_refused_in_its_words(
 
 
 def test_peers_that_differ_are_asked_again_and_the_one_behind_is_left(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     network.nodes[2].answer = lambda _: network.nodes[2].endorsement(b"of the block before")
 
@@ -246,7 +250,7 @@ def test_peers_that_differ_are_asked_again_and_the_one_behind_is_left(
 
 
 def test_when_all_peers_of_an_organisation_differ_the_gateway_has_the_last_word(
-    network: FakeNetwork, peers: Peers, proposal: Proposal
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal
 ) -> None:
     for node in network.nodes[2:]:
         node.answer = lambda _: network.nodes[2].endorsement(b"of the block before")
@@ -266,7 +270,7 @@ def test_when_all_peers_of_an_organisation_differ_the_gateway_has_the_last_word(
     ],
 )
 def test_what_a_peer_says_of_the_proposal_itself_is_final(
-    network: FakeNetwork, peers: Peers, proposal: Proposal, words: str, error: type[FabricError]
+    network: FakeNetwork, peers: PeerRing, proposal: SignedProposal, words: str, error: type[FabricError]
 ) -> None:
     def refuse(_: int) -> None:
         raise Refusal(words)
@@ -280,10 +284,10 @@ def test_what_a_peer_says_of_the_proposal_itself_is_final(
 
 @pytest.mark.parametrize("known", [0, 2])
 def test_who_does_not_know_the_peers_of_every_organisation_leaves_endorsing_to_the_gateway(
-    network: FakeNetwork, proposal: Proposal, known: int
+    network: FakeNetwork, proposal: SignedProposal, known: int
 ) -> None:
     endpoints = [replace(item, endorses_for="") for item in network.endpoints[known:]]
-    peers = Peers([*network.endpoints[:known], *endpoints], self_certified("ControllerMSP"))
+    peers = PeerRing([*network.endpoints[:known], *endpoints], self_certified("ControllerMSP"))
 
     assert commit(peers, proposal).payload == BY_GATEWAY
     assert network.asked == [0, 0, 0, 0]

@@ -12,7 +12,7 @@ from portal.functions.queries import Endpoint
 from portal.gateway.app import assemble
 from portal.gateway.calls import Bounds
 from portal.gateway.gateway import FunctionGateway, deliver_to
-from portal.gateway.testing import InMemoryBroker, InMemoryRecords
+from portal.gateway.testing import InMemoryGatewayBroker, InMemoryRecords
 from portal.gateway.waiting import WaitingCallers
 from wire.limits import Limits
 
@@ -30,7 +30,7 @@ class Marketplace:
 
     gateway: FunctionGateway
     records: InMemoryRecords
-    broker: InMemoryBroker
+    broker: InMemoryGatewayBroker
     waiting: WaitingCallers
 
     def has(self, name: str, **columns: object) -> Endpoint:
@@ -68,7 +68,7 @@ async def marketplace(anyio_backend: str, bounds: Bounds) -> Marketplace:  # noq
     """A running gateway whose database and broker are in memory."""
     records = InMemoryRecords(accounts={"alices-token": ALICE, "strangers-token": STRANGER})
     waiting = WaitingCallers(bounds.calls)
-    broker = InMemoryBroker(deliver_to(waiting))
+    broker = InMemoryGatewayBroker(deliver_to(waiting))
     gateway = assemble(records, broker=broker, waiting=waiting, bounds=bounds)
     await gateway.start()
     return Marketplace(gateway, records, broker, waiting)

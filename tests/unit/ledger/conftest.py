@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.follower import Follower
 from portal.governance.settling import settle_requests
 from portal.keys import KeyName
@@ -21,8 +21,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def ledger(clock: ManualClock) -> MemoryLedger:
-    return MemoryLedger(genesis=genesis(), block_key=signing_keys()[KeyName.BLOCK], clock=clock.ms)
+def ledger(clock: ManualClock) -> InMemoryLedger:
+    return InMemoryLedger(genesis=genesis(), block_key=signing_keys()[KeyName.BLOCK], clock=clock.ms)
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def term(clock: ManualClock) -> int:
 
 
 @pytest.fixture
-def recorder(ledger: MemoryLedger, term: int, clock: ManualClock) -> Recorder:
+def recorder(ledger: InMemoryLedger, term: int, clock: ManualClock) -> Recorder:
     return Recorder(ledger=ledger, key=signing_keys()[KeyName.RECORDER], term=term, clock=clock)
 
 
 @pytest.fixture
-def follower(ledger: MemoryLedger, term: int) -> Follower:
+def follower(ledger: InMemoryLedger, term: int) -> Follower:
     return Follower(ledger=ledger, term=term, listeners=[settle_requests])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books import queries
 from portal.ledgerd import chores as module
 from portal.ledgerd.chores import INTERVAL_SECONDS, Chores
@@ -34,7 +34,7 @@ def monotonic() -> Monotonic:
 
 
 @pytest.fixture
-def chores(ledger: MemoryLedger, term: int, clock: ManualClock, monotonic: Monotonic) -> Chores:
+def chores(ledger: InMemoryLedger, term: int, clock: ManualClock, monotonic: Monotonic) -> Chores:
     return Chores(ledger=ledger, term=term, clock=clock, monotonic=monotonic)
 
 
@@ -97,7 +97,7 @@ def test_nothing_is_looked_for_more_than_once_a_minute(
 
 
 def test_credits_are_folded_once_they_are_many(
-    market: Market, chores: Chores, work: Work, ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+    market: Market, chores: Chores, work: Work, ledger: InMemoryLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FOLD_FROM", 3)
     monkeypatch.setattr(module, "FOLDED_AT_ONCE", 2)

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from ledger.errors import CommitUnknown, ReadConflict, TransactionRefused
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.follower import Follower
 from portal.keys import KeyName
 from portal.outbox import leadership
@@ -67,7 +67,7 @@ def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def recorder(ledger: MemoryLedger, term: int, clock: ManualClock, way: Way) -> Recorder:
+def recorder(ledger: InMemoryLedger, term: int, clock: ManualClock, way: Way) -> Recorder:
     key = signing_keys()[KeyName.RECORDER]
     return Recorder(ledger=ledger, key=key, term=term, clock=clock, carry=way.carry)
 
@@ -101,7 +101,7 @@ def submitted() -> list[str]:
     return list(rows.values_list("operation_id", flat=True))
 
 
-def sent(ledger: MemoryLedger, first: int = 1) -> list[list[str]]:
+def sent(ledger: InMemoryLedger, first: int = 1) -> list[list[str]]:
     return [
         [result.operation_id for result in block.transactions[0].results]
         for block in ledger.blocks(first, 10_000)
@@ -110,7 +110,7 @@ def sent(ledger: MemoryLedger, first: int = 1) -> list[list[str]]:
 
 
 def test_the_next_full_transaction_is_claimed_and_goes_out_with_the_answer(
-    recorder: Recorder, ledger: MemoryLedger, way: Way, waiting: Callable[[int], list[str]]
+    recorder: Recorder, ledger: InMemoryLedger, way: Way, waiting: Callable[[int], list[str]]
 ) -> None:
     ids = waiting(3 * AT_ONCE)
 
@@ -141,7 +141,7 @@ def test_a_recorder_that_was_replaced_sends_nothing_that_it_had_claimed(
 
 
 def test_a_small_one_is_not_claimed_for_more_may_come(
-    recorder: Recorder, ledger: MemoryLedger, way: Way, waiting: Callable[[int], list[str]]
+    recorder: Recorder, ledger: InMemoryLedger, way: Way, waiting: Callable[[int], list[str]]
 ) -> None:
     waiting(AT_ONCE + 1)
     assert recorder.step()
@@ -158,7 +158,7 @@ def test_a_small_one_is_not_claimed_for_more_may_come(
 
 @pytest.mark.parametrize("error", [ReadConflict("faster"), TransactionRefused("no"), CommitUnknown("late")])
 def test_after_a_failure_everything_goes_out_in_its_order(
-    settle: Callable[[], None], recorder: Recorder, ledger: MemoryLedger, way: Way, error: Exception
+    settle: Callable[[], None], recorder: Recorder, ledger: InMemoryLedger, way: Way, error: Exception
 ) -> None:
     ids = [row.operation_id for row in OutboxOperation.objects.order_by("id")]
     recorder.step()
@@ -175,7 +175,7 @@ def test_after_a_failure_everything_goes_out_in_its_order(
 
 
 def test_one_that_is_set_aside_holds_up_nothing_that_was_claimed(
-    settle: Callable[[], None], ledger: MemoryLedger, way: Way
+    settle: Callable[[], None], ledger: InMemoryLedger, way: Way
 ) -> None:
     poison = OutboxOperation.objects.order_by("id")[0]
     way.poison = poison.operation_id
@@ -191,7 +191,7 @@ def test_one_that_is_set_aside_holds_up_nothing_that_was_claimed(
 
 
 def test_a_claim_whose_outcome_the_database_did_not_tell_is_taken_back(
-    settle: Callable[[], None], recorder: Recorder, ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+    settle: Callable[[], None], recorder: Recorder, ledger: InMemoryLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [row.operation_id for row in OutboxOperation.objects.order_by("id")]
     recorder.step()
@@ -211,7 +211,7 @@ def test_a_claim_whose_outcome_the_database_did_not_tell_is_taken_back(
 
 @pytest.mark.parametrize("reached", [False, True], ids=["the last one never arrives", "the last one arrives"])
 def test_a_crash_at_any_statement_loses_doubles_and_reorders_nothing(
-    ledger: MemoryLedger, clock: ManualClock, waiting: Callable[[int], list[str]], *, reached: bool
+    ledger: InMemoryLedger, clock: ManualClock, waiting: Callable[[int], list[str]], *, reached: bool
 ) -> None:
     key = signing_keys()[KeyName.RECORDER]
     for step in range(1, 100):
@@ -234,7 +234,7 @@ def test_a_crash_at_any_statement_loses_doubles_and_reorders_nothing(
     assert step > 30
 
 
-def turn_until_idle(ledger: MemoryLedger, clock: ManualClock, key: SigningKey, way: Way) -> None:
+def turn_until_idle(ledger: InMemoryLedger, clock: ManualClock, key: SigningKey, way: Way) -> None:
     term = leadership.take_over(leadership.RECORDER, now=clock())
     recorder = Recorder(ledger=ledger, key=key, term=term, clock=clock, carry=way.carry)
     follower = Follower(ledger=ledger, term=term)

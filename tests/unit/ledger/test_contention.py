@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.errors import LedgerUnavailable, ReadConflict
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.keys import KeyName
 from portal.outbox.contention import MOST_CONTENDED
 from portal.outbox.models import OutboxOperation, OutboxState
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 class Contended:
     """A ledger on which another transaction is always faster with operations that hold one of these words."""
 
-    ledger: MemoryLedger
+    ledger: InMemoryLedger
     words: set[str] = field(default_factory=set)
     submitted: int = 0
 
@@ -44,7 +44,7 @@ class Contended:
 
 
 @pytest.fixture
-def contended(ledger: MemoryLedger) -> Contended:
+def contended(ledger: InMemoryLedger) -> Contended:
     return Contended(ledger)
 
 

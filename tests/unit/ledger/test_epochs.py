@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.models import Bookmark
 from portal.custody.topping_up import approve_as_all
 from portal.keys import KeyName
@@ -40,7 +40,7 @@ class Turn:
 
 
 @pytest.fixture
-def turn(ledger: MemoryLedger, term: int, clock: ManualClock, work: Callable[[], None]) -> Turn:
+def turn(ledger: InMemoryLedger, term: int, clock: ManualClock, work: Callable[[], None]) -> Turn:
     work()
     chores = Chores(ledger=ledger, term=term, clock=clock, monotonic=lambda: clock().timestamp())
     return Turn(chores, work, clock)
@@ -61,13 +61,13 @@ def registers_operator(market: Market, turn: Turn) -> None:
     turn.work()
 
 
-def newest(ledger: MemoryLedger) -> Epoch:
+def newest(ledger: InMemoryLedger) -> Epoch:
     text = ledger.get(keys.epoch())
     assert text is not None
     return decode(Epoch, text)
 
 
-def test_a_ledger_without_operators_has_no_epochs(turn: Turn, market: Market, ledger: MemoryLedger) -> None:
+def test_a_ledger_without_operators_has_no_epochs(turn: Turn, market: Market, ledger: InMemoryLedger) -> None:
     market.opens()
     turn.work()
 
@@ -75,7 +75,7 @@ def test_a_ledger_without_operators_has_no_epochs(turn: Turn, market: Market, le
     assert ledger.get(keys.epoch()) is None
 
 
-def test_an_epoch_gets_its_checkpoint_and_is_closed_once(turn: Turn, market: Market, ledger: MemoryLedger) -> None:
+def test_an_epoch_gets_its_checkpoint_and_is_closed_once(turn: Turn, market: Market, ledger: InMemoryLedger) -> None:
     market.opens()
     market.runs()
     turn.work()
@@ -100,7 +100,7 @@ def test_an_epoch_gets_its_checkpoint_and_is_closed_once(turn: Turn, market: Mar
 
 
 def test_a_controller_that_was_away_closes_the_old_epoch_first(
-    turn: Turn, market: Market, ledger: MemoryLedger
+    turn: Turn, market: Market, ledger: InMemoryLedger
 ) -> None:
     registers_operator(market, turn)
     turn.after(minutes=1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.errors import LedgerDamaged
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.follower import Follower
 from portal.books.models import Balance, LedgerBlock, LedgerEvent, LedgerJob, Reservation
 from portal.outbox import leadership
@@ -19,7 +19,7 @@ from wire.ledger.blocks import Block, OperationStatus
 pytestmark = pytest.mark.django_db
 
 
-class Altered(MemoryLedger):
+class Altered(InMemoryLedger):
     """A ledger that shows its blocks through a lens."""
 
     lens: Callable[[Block], Block] = staticmethod(lambda block: block)
@@ -59,7 +59,7 @@ def test_of_two_followers_the_older_one_changes_nothing(
     "lens", [lambda block: replace(block, previous_hash="f" * 64), lambda block: replace(block, number=7)]
 )
 def test_a_block_that_does_not_continue_the_chain_is_not_applied(
-    ledger: MemoryLedger, recorder: Recorder, follower: Follower, market: Market, lens: Callable[[Block], Block]
+    ledger: InMemoryLedger, recorder: Recorder, follower: Follower, market: Market, lens: Callable[[Block], Block]
 ) -> None:
     follower.step()
     market.opens()
@@ -73,7 +73,7 @@ def test_a_block_that_does_not_continue_the_chain_is_not_applied(
 
 
 def test_listeners_hear_each_blocks_events_in_the_same_database_transaction(
-    ledger: MemoryLedger, recorder: Recorder, term: int, market: Market
+    ledger: InMemoryLedger, recorder: Recorder, term: int, market: Market
 ) -> None:
     heard: list[tuple[int, list[str]]] = []
 
@@ -115,7 +115,7 @@ def test_a_reservation_ends_when_its_job_is_created_or_refused(work: Callable[[]
 
 
 def test_an_operation_that_raises_in_the_contract_is_set_aside_with_an_alarm(
-    ledger: MemoryLedger, recorder: Recorder, follower: Follower, market: Market, caplog: pytest.LogCaptureFixture
+    ledger: InMemoryLedger, recorder: Recorder, follower: Follower, market: Market, caplog: pytest.LogCaptureFixture
 ) -> None:
     market.mints(1)
     recorder.step()

@@ -20,7 +20,7 @@ from portal.keys import (
     load_signing_key,
     read_file,
 )
-from portal.keys.making import Outcome, make_keys
+from portal.keys.making import FileOutcome, make_keys
 from wire import envelope, signing
 from wire.ledger.records import FeePolicy
 from wire.messages import WorkingKey
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 FEES = FeePolicy(version=1, platform_ppm=20_000, peers_ppm=30_000)
 
 
-def make(directory: Path, *, now: datetime = NOW) -> dict[str, Outcome]:
+def make(directory: Path, *, now: datetime = NOW) -> dict[str, FileOutcome]:
     return {made.name: made.outcome for made in make_keys(directory, fee_policy=FEES, now=now)}
 
 
@@ -55,7 +55,7 @@ def test_all_files_are_made_and_closed_to_others(keys: Path) -> None:
 def test_a_second_run_keeps_everything(keys: Path) -> None:
     before = content(keys)
 
-    assert set(make(keys).values()) == {Outcome.KEPT}
+    assert set(make(keys).values()) == {FileOutcome.KEPT}
     assert content(keys) == before
 
 
@@ -71,7 +71,7 @@ def test_a_run_that_was_cut_short_is_completed_by_the_next(tmp_path: Path, finis
 
     outcomes = list(make(tmp_path / "keys").values())
 
-    assert outcomes == [Outcome.KEPT] * finished + [Outcome.MADE] * (12 - finished)
+    assert outcomes == [FileOutcome.KEPT] * finished + [FileOutcome.MADE] * (12 - finished)
     after = content(tmp_path / "keys")
     assert {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith("unfinished")]
@@ -95,9 +95,9 @@ def test_the_root_key_vouches_for_the_ticket_key_for_ninety_days(keys: Path) -> 
 
 
 def test_its_word_is_renewed_in_the_last_thirty_days(keys: Path) -> None:
-    assert make(keys, now=NOW + timedelta(days=59))[WORKING_KEY_FILE] is Outcome.KEPT
-    assert make(keys, now=NOW + timedelta(days=61))[WORKING_KEY_FILE] is Outcome.RENEWED
-    assert make(keys, now=NOW + timedelta(days=62))[WORKING_KEY_FILE] is Outcome.KEPT
+    assert make(keys, now=NOW + timedelta(days=59))[WORKING_KEY_FILE] is FileOutcome.KEPT
+    assert make(keys, now=NOW + timedelta(days=61))[WORKING_KEY_FILE] is FileOutcome.RENEWED
+    assert make(keys, now=NOW + timedelta(days=62))[WORKING_KEY_FILE] is FileOutcome.KEPT
 
 
 def test_a_ticket_key_that_was_removed_is_rotated(keys: Path) -> None:
@@ -105,7 +105,10 @@ def test_a_ticket_key_that_was_removed_is_rotated(keys: Path) -> None:
 
     outcomes = make(keys)
 
-    assert [name for name, outcome in outcomes.items() if outcome is Outcome.MADE] == ["ticket.pem", WORKING_KEY_FILE]
+    assert [name for name, outcome in outcomes.items() if outcome is FileOutcome.MADE] == [
+        "ticket.pem",
+        WORKING_KEY_FILE,
+    ]
 
 
 @pytest.mark.parametrize("name", [KeyName.ROOT, KeyName.RECORDER, KeyName.BLOCK, CA_KEY_FILE])
@@ -122,7 +125,7 @@ def test_the_authorities_keys_may_be_kept_on_other_machines(keys: Path) -> None:
 
     outcomes = make(keys)
 
-    assert outcomes[KeyName.AUTHORITY_PEERS] is Outcome.ELSEWHERE
+    assert outcomes[KeyName.AUTHORITY_PEERS] is FileOutcome.ELSEWHERE
     assert not (keys / KeyName.AUTHORITY_PEERS).exists()
 
 

@@ -12,11 +12,11 @@ from django.db import OperationalError
 from prometheus_client import generate_latest
 
 from ledger.errors import CommitUnknown, LedgerDamaged, LedgerUnavailable
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.follower import Follower
 from portal.ledgerd.auditor import Auditor
 from portal.ledgerd.loop import LedgerLoop
-from portal.ledgerd.metrics import Metrics
+from portal.ledgerd.metrics import LedgerMetrics
 from portal.outbox.errors import Superseded
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.recorder import Recorder
@@ -48,13 +48,13 @@ class Scripted:
 
 
 def loop_of(
-    recorder: Any, *, follower: Any = None, metrics: Metrics | None = None, bell: threading.Event | None = None
+    recorder: Any, *, follower: Any = None, metrics: LedgerMetrics | None = None, bell: threading.Event | None = None
 ) -> LedgerLoop:
     loop = LedgerLoop(
         recorder=cast("Recorder", recorder),
         follower=cast("Follower", follower or Scripted()),
         errands=(Scripted().step,),
-        metrics=metrics or Metrics(),
+        metrics=metrics or LedgerMetrics(),
         bell=bell or threading.Event(),
     )
     if isinstance(recorder, Scripted):
@@ -64,7 +64,7 @@ def loop_of(
 
 @pytest.mark.parametrize("error", [LedgerUnavailable("full"), CommitUnknown("late"), OperationalError("gone")])
 def test_the_loop_survives_what_may_pass(error: Exception) -> None:
-    metrics = Metrics()
+    metrics = LedgerMetrics()
     recorder = Scripted(True, error, True)
 
     loop_of(recorder, metrics=metrics).run()
@@ -110,12 +110,12 @@ def test_the_loop_ends_on_what_will_not_pass(error: Exception) -> None:
         loop_of(Scripted(error)).run()
 
 
-def test_the_metrics_tell_what_waits(ledger: MemoryLedger, market: Market, clock: ManualClock) -> None:
+def test_the_metrics_tell_what_waits(ledger: InMemoryLedger, market: Market, clock: ManualClock) -> None:
     market.mints(1)
     market.mints(1)
     OutboxOperation.objects.filter(id=OutboxOperation.objects.latest("id").id).update(state=OutboxState.SET_ASIDE)
     clock.forward(seconds=7)
-    metrics = Metrics(clock)
+    metrics = LedgerMetrics(clock)
 
     metrics.measure_outbox()
 
@@ -127,7 +127,7 @@ def test_the_metrics_tell_what_waits(ledger: MemoryLedger, market: Market, clock
 
 
 @contextmanager
-def served(loop: LedgerLoop, metrics: Metrics) -> Iterator[str]:
+def served(loop: LedgerLoop, metrics: LedgerMetrics) -> Iterator[str]:
     pages = watched(loop.health, lambda: generate_latest(metrics.registry))
     with serving(("127.0.0.1", 0), pages) as port:
         yield f"http://127.0.0.1:{port}"
@@ -139,7 +139,7 @@ def get(url: str) -> tuple[int, str]:
 
 
 def test_health_and_metrics_are_told_over_http() -> None:
-    metrics = Metrics()
+    metrics = LedgerMetrics()
     loop = loop_of(Scripted())
 
     with served(loop, metrics) as url:
@@ -153,12 +153,12 @@ def test_health_and_metrics_are_told_over_http() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_auditor_surveys_on_a_thread_of_its_own(
-    ledger: MemoryLedger, recorder: Recorder, follower: Follower, market: Market
+    ledger: InMemoryLedger, recorder: Recorder, follower: Follower, market: Market
 ) -> None:
     market.opens()
     recorder.step()
     follower.step()
-    auditor = Auditor(ledger=ledger, metrics=Metrics())
+    auditor = Auditor(ledger=ledger, metrics=LedgerMetrics())
 
     auditor.start()
     wait_for("a survey", lambda: auditor._surveyed is not None, 30)

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ledger.errors import CommitUnknown, LedgerUnavailable, TransactionRefused
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.follower import Follower
 from portal.books.models import Balance, LedgerJob
 from portal.keys import KeyName
@@ -35,7 +35,7 @@ def states() -> dict[str, int]:
     return found
 
 
-def sizes(ledger: MemoryLedger) -> list[int]:
+def sizes(ledger: InMemoryLedger) -> list[int]:
     return [len(block.transactions[0].results) for block in ledger.blocks(1, 1000)]
 
 
@@ -43,7 +43,7 @@ def sizes(ledger: MemoryLedger) -> list[int]:
 class Faulty:
     """A ledger whose submit fails as told; everything else is the ledger's own."""
 
-    ledger: MemoryLedger
+    ledger: InMemoryLedger
     before: Callable[[Sequence[str]], None] = lambda _operations: None
     after: Callable[[], None] = lambda: None
 
@@ -81,7 +81,7 @@ def test_a_job_is_recorded_and_paid(work: Callable[[], None], market: Market) ->
 
 
 def test_operations_go_out_in_order_and_a_thousand_at_once(
-    recorder: Recorder, follower: Follower, ledger: MemoryLedger, market: Market
+    recorder: Recorder, follower: Follower, ledger: InMemoryLedger, market: Market
 ) -> None:
     market.opens()
     for _ in range(MAX_OPERATIONS):
@@ -96,7 +96,7 @@ def test_operations_go_out_in_order_and_a_thousand_at_once(
 
 
 def test_nothing_more_is_submitted_while_a_transaction_is_on_its_way(
-    ledger: MemoryLedger, market: Market, clock: ManualClock
+    ledger: InMemoryLedger, market: Market, clock: ManualClock
 ) -> None:
     sent: list[tuple[Submission, Future[TransactionRecord]]] = []
 
@@ -120,7 +120,7 @@ def test_nothing_more_is_submitted_while_a_transaction_is_on_its_way(
 
 
 def test_the_next_transaction_does_not_wait_for_the_follower(
-    recorder: Recorder, follower: Follower, ledger: MemoryLedger, market: Market
+    recorder: Recorder, follower: Follower, ledger: InMemoryLedger, market: Market
 ) -> None:
     for _ in range(2):
         market.mints(1)
@@ -162,7 +162,7 @@ def test_an_operation_that_the_contracts_cannot_read_is_refused_by_its_place(
 
 @pytest.mark.parametrize("place", [0, 7, 24])
 def test_a_poisoned_operation_is_set_aside_and_the_others_are_recorded(
-    ledger: MemoryLedger, clock: ManualClock, market: Market, place: int, caplog: pytest.LogCaptureFixture
+    ledger: InMemoryLedger, clock: ManualClock, market: Market, place: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     references = [market.mints(1) for _ in range(25)]
 
@@ -186,7 +186,7 @@ def test_a_poisoned_operation_is_set_aside_and_the_others_are_recorded(
 
 
 def test_a_ledger_that_refuses_everything_is_not_taken_for_poison(
-    ledger: MemoryLedger, clock: ManualClock, market: Market
+    ledger: InMemoryLedger, clock: ManualClock, market: Market
 ) -> None:
     for _ in range(3 * MOST_SET_ASIDE):
         market.mints(1)
@@ -209,7 +209,7 @@ def _step_often(recorder: Recorder) -> None:
 @pytest.mark.parametrize("error", [LedgerUnavailable("full"), CommitUnknown("timeout")])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_what_became_of_a_transaction_is_asked_after_an_error(
-    ledger: MemoryLedger, clock: ManualClock, market: Market, moment: str, error: Exception
+    ledger: InMemoryLedger, clock: ManualClock, market: Market, moment: str, error: Exception
 ) -> None:
     market.opens()
     market.runs()
@@ -231,7 +231,7 @@ def test_what_became_of_a_transaction_is_asked_after_an_error(
 
 
 def test_of_two_recorders_the_older_one_changes_nothing(
-    ledger: MemoryLedger, clock: ManualClock, market: Market
+    ledger: InMemoryLedger, clock: ManualClock, market: Market
 ) -> None:
     older, newer = recorder_on(ledger, clock), recorder_on(ledger, clock)
     market.mints(1)
@@ -243,7 +243,7 @@ def test_of_two_recorders_the_older_one_changes_nothing(
 
 
 def test_a_recorder_that_slept_with_a_transaction_in_hand_doubles_nothing(
-    ledger: MemoryLedger, clock: ManualClock, market: Market
+    ledger: InMemoryLedger, clock: ManualClock, market: Market
 ) -> None:
     market.opens()
     market.runs()
@@ -273,7 +273,7 @@ def test_a_recorder_that_slept_with_a_transaction_in_hand_doubles_nothing(
     assert set(states()) == {OutboxState.COMMITTED}
 
 
-def test_a_crash_at_any_line_loses_and_doubles_nothing(ledger: MemoryLedger, clock: ManualClock) -> None:
+def test_a_crash_at_any_line_loses_and_doubles_nothing(ledger: InMemoryLedger, clock: ManualClock) -> None:
     crashes = 0
     for step in range(1, 200):
         market = Market(clock=clock)

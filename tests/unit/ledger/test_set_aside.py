@@ -9,13 +9,13 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books import queries
 from portal.books.models import Balance, Reservation
 from portal.books.read_model.outcomes import MOST_PATIENCE, settle
 from portal.books.read_model.reservations import lock_balances
 from portal.books.set_aside import retry_set_aside
-from portal.ledgerd.metrics import Metrics
+from portal.ledgerd.metrics import LedgerMetrics
 from portal.outbox.models import OutboxOperation, OutboxState
 from portal.outbox.recorder import Recorder
 from tests.support.environment import on_postgresql
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 class Raising:
     """A ledger whose contract raises on the creation of jobs, as far as the follower can see."""
 
-    def __init__(self, ledger: MemoryLedger) -> None:
+    def __init__(self, ledger: InMemoryLedger) -> None:
         self._ledger = ledger
 
     def blocks(self, first: int, limit: int) -> Sequence[Block]:
@@ -59,7 +59,7 @@ def _raised(block: Block) -> Block:
 
 
 @pytest.fixture
-def set_aside(work: Work, market: Market, ledger: MemoryLedger, recorder: Recorder) -> str:
+def set_aside(work: Work, market: Market, ledger: InMemoryLedger, recorder: Recorder) -> str:
     """A job that has reserved 10 credits and whose creation was set aside."""
     market.opens()
     work()
@@ -82,7 +82,7 @@ def reserved(market: Market) -> int:
 
 
 def lost_reservations() -> float | None:
-    metrics = Metrics()
+    metrics = LedgerMetrics()
     metrics.measure_reservations()
     return metrics.registry.get_sample_value("chainfaas_ledger_reservations_lost")
 
@@ -131,13 +131,13 @@ def test_refused_operations_are_counted_by_kind_and_reason(market: Market, work:
     labels = {"kind": "job.expire", "reason": "unknown_job"}
     market.opens()
     work()
-    before = Metrics().registry.get_sample_value("chainfaas_ledger_refused_total", labels) or 0
+    before = LedgerMetrics().registry.get_sample_value("chainfaas_ledger_refused_total", labels) or 0
     market.enqueue(ExpireJob(job_id="none"), "none")
     OutboxOperation.objects.filter(kind="job.expire").update(created_at=market.clock() - 2 * MOST_PATIENCE)
 
     work()
 
-    assert Metrics().registry.get_sample_value("chainfaas_ledger_refused_total", labels) == before + 1
+    assert LedgerMetrics().registry.get_sample_value("chainfaas_ledger_refused_total", labels) == before + 1
 
 
 @pytest.mark.skipif(not on_postgresql(), reason="SQLite has one writer at a time")

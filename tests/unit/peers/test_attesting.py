@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.errors import LedgerUnavailable
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from peer_operator.attesting import Attester, run
 from portal.keys import KeyName
 from tests.support.outbox.market import ManualClock, genesis, signing_keys
@@ -29,7 +29,7 @@ class OwnPeer:
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self.network = MemoryLedger(genesis=genesis(), block_key=signing_keys()[KeyName.BLOCK], clock=clock.ms)
+        self.network = InMemoryLedger(genesis=genesis(), block_key=signing_keys()[KeyName.BLOCK], clock=clock.ms)
         self.behind = 0
         self.is_away = False
         self.forked = False

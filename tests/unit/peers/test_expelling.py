@@ -21,8 +21,8 @@ from tests.support.portal.joining import JoiningMachine, known_network
 from wire.codec import encode
 from wire.joining import JoinKit, names_of
 from wire.ledger import keys
-from wire.ledger.records import Operator, PinnedKey
-from wire.ledger.states import Role
+from wire.ledger.records import OperatorRecord, PinnedKey
+from wire.ledger.states import KeyRole
 from wire.signing import SigningKey
 
 pytestmark = pytest.mark.django_db
@@ -50,8 +50,8 @@ def becomes_a_peer_again(people: People) -> None:
 
 def ledger_has(owner: Account, key: SigningKey, **more: Any) -> None:
     key_id, holder = key.public.key_id, str(owner.id)
-    pinned = PinnedKey(role=Role.OPERATOR, holder=holder, public_key_pem=key.public.pem, **more)
-    operator = Operator(operator_id=holder, key_id=key_id, registered_at_ms=1)
+    pinned = PinnedKey(role=KeyRole.OPERATOR, holder=holder, public_key_pem=key.public.pem, **more)
+    operator = OperatorRecord(operator_id=holder, key_id=key_id, registered_at_ms=1)
     for place, value in ((keys.operator(holder), operator), (keys.key(key_id), pinned)):
         WorldState.objects.update_or_create(key=place, defaults={"value": encode(value).decode()})
 

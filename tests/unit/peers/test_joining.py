@@ -34,8 +34,8 @@ from wire.enrolment import certificate_request
 from wire.joining import JoinKit, names_of
 from wire.ledger import keys
 from wire.ledger.operations import Arguments, RenounceKey, Transfer, operation_text
-from wire.ledger.records import Operator, PinnedKey
-from wire.ledger.states import Role
+from wire.ledger.records import OperatorRecord, PinnedKey
+from wire.ledger.states import KeyRole
 from wire.signing import OPERATION, SigningKey
 
 pytestmark = pytest.mark.django_db
@@ -259,7 +259,7 @@ def test_both_organisations_take_an_operator_in(bank: Bank, people: People, regi
 
     bank.approve(request, people.administrator)
     bank.sign()
-    assert record(Operator, keys.operator(str(people.peer.id))) is None
+    assert record(OperatorRecord, keys.operator(str(people.peer.id))) is None
     bank.approve(request, people.peers_administrator)
     bank.sign()
 
@@ -267,7 +267,7 @@ def test_both_organisations_take_an_operator_in(bank: Bank, people: People, regi
     assert request.state == RequestState.DONE
     pinned = record(PinnedKey, keys.key(machine.operator.public.key_id))
     assert pinned is not None
-    assert (pinned.role, pinned.holder) == (Role.OPERATOR, str(people.peer.id))
+    assert (pinned.role, pinned.holder) == (KeyRole.OPERATOR, str(people.peer.id))
     assert queries.operator(people.peer).state == "waiting"
     join(new_code(people.peer), machine, registrar)
     assert GovernedRequest.objects.count() == 1, "nothing more to ask"

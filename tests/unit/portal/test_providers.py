@@ -18,7 +18,7 @@ from portal.outbox.models import OutboxOperation
 from portal.providers import codes, operations, queries
 from portal.providers.broker_admin import ProviderAccess
 from portal.providers.errors import (
-    BrokerUnavailable,
+    BrokerAdminUnavailable,
     CodeExpired,
     CodeUnknown,
     CodeUsed,
@@ -108,7 +108,7 @@ def test_a_lost_answer_is_asked_for_again(people: People, broker_users: InMemory
 def test_an_enrolment_goes_on_where_the_broker_was_away(people: People, broker_users: InMemoryBrokerAdmin) -> None:
     code, machine = new_code(people.provider), Machine()
     broker_users.is_away = True
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerAdminUnavailable):
         enrol(code, machine, broker_users)
 
     broker_users.is_away = False
@@ -246,7 +246,7 @@ def test_a_revocation_that_did_not_reach_the_broker_is_repeated(
 ) -> None:
     provider = enrol(new_code(people.provider), Machine(), broker_users).provider
     broker_users.is_away = True
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerAdminUnavailable):
         operations.revoke_provider(provider, broker=broker_users, now=NOW)
 
     broker_users.is_away = False

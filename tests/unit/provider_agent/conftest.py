@@ -10,20 +10,20 @@ import pytest
 
 from provider_agent.jobs.intake import Intake
 from provider_agent.jobs.journal import Journal
-from provider_agent.jobs.metrics import Metrics
-from provider_agent.jobs.policy import Terms
-from provider_agent.jobs.pool import RunnerPool, Tools
+from provider_agent.jobs.metrics import AgentMetrics
+from provider_agent.jobs.policy import ProviderTerms
+from provider_agent.jobs.pool import JobTools, RunnerPool
 from provider_agent.jobs.receipts import ReceiptWriter
 from provider_agent.jobs.slots import Slots
 from provider_agent.jobs.spool import Spool
 from provider_agent.jobs.tickets import TicketVerifier
 from provider_agent.machine.config import Offer
-from provider_agent.testing import InMemoryBroker
+from provider_agent.testing import InMemoryAgentBroker
 from tests.support.agent.containers import Machine
 from tests.support.tickets import PROVIDER_ID, Controller, now_ms
 from tests.support.waiting import wait_for
 from wire.envelope import dump
-from wire.messages import Finished, JobOrder, Message, Refused, Ticket
+from wire.messages import Finished, JobOrder, JobRefused, Message, Ticket
 from wire.signing import SigningKey
 
 SECONDS = 30
@@ -43,7 +43,7 @@ class Clock:
         self.now += milliseconds
 
 
-TERMS = Terms(
+TERMS = ProviderTerms(
     provider_id=PROVIDER_ID,
     offer=Offer(price_nano_per_ms=10, slots=2, memory_mb=256, cpu_millis=2000),
     allowed_registries=frozenset({"localhost:5000"}),
@@ -58,7 +58,7 @@ class Bench:
         self.clock = Clock()
         self.controller = Controller()
         self.key = SigningKey.generate()
-        self.broker = InMemoryBroker()
+        self.broker = InMemoryAgentBroker()
         self.machine = Machine(self.clock)
         self.function, self.runner = self.machine.function, self.machine.runner
         #: Whether the intake was stuck, each time that this had changed when an offer was told.
@@ -70,14 +70,14 @@ class Bench:
         self.journal = Journal(self.path / "journal.sqlite3")
         self.spool = Spool(self.journal, self.broker, self.clock, jitter=lambda: 0.0)
         self.slots = Slots(TERMS.offer.slots, lambda: None)
-        tools = Tools(
+        tools = JobTools(
             runner=self.runner,
             broker=self.broker,
             journal=self.journal,
             slots=self.slots,
             spool=self.spool,
             receipts=ReceiptWriter(self.key, self.clock),
-            metrics=Metrics(),
+            metrics=AgentMetrics(),
             clock=self.clock,
         )
         self.tools, self.pool = tools, RunnerPool(tools)
@@ -118,10 +118,10 @@ class Bench:
         wait_for(f"{count} results", lambda: len(self._of(Finished)) >= count, SECONDS)
         return self._of(Finished)
 
-    def refused(self, count: int = 1) -> list[Refused]:
+    def refused(self, count: int = 1) -> list[JobRefused]:
         """Wait for so many refusals."""
-        wait_for(f"{count} refusals", lambda: len(self._of(Refused)) >= count, SECONDS)
-        return self._of(Refused)
+        wait_for(f"{count} refusals", lambda: len(self._of(JobRefused)) >= count, SECONDS)
+        return self._of(JobRefused)
 
     def settled(self) -> None:
         """Wait until everything delivered is acknowledged."""

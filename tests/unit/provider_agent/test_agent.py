@@ -8,7 +8,7 @@ from provider_agent.agent import Agent, Parts
 from provider_agent.containers import sandbox
 from provider_agent.jobs.heartbeat import HeartbeatLoop
 from provider_agent.jobs.journal import Journal
-from provider_agent.testing import InMemoryBroker
+from provider_agent.testing import InMemoryAgentBroker
 from tests.support.agent.broker import a_heartbeat
 from tests.support.agent.containers import Machine
 from tests.support.tickets import Controller, a_ticket, now_ms
@@ -28,7 +28,7 @@ class Rig:
     """An agent of fakes."""
 
     def __init__(self, path: Path) -> None:
-        self.broker, self.machine, self.controller = InMemoryBroker(), Machine(now_ms), Controller()
+        self.broker, self.machine, self.controller = InMemoryAgentBroker(), Machine(now_ms), Controller()
         self.function = self.machine.function
         self.key = SigningKey.generate()
         self.path = path
@@ -134,7 +134,7 @@ def test_stopping_ends_what_runs_and_keeps_what_is_not_acknowledged(rig: Rig) ->
 
 
 def test_however_much_changes_there_is_one_heartbeat_a_second() -> None:
-    broker = InMemoryBroker()
+    broker = InMemoryAgentBroker()
     broker.reconnect()
     loop = HeartbeatLoop(broker, a_heartbeat, interval_seconds=60)
     loop.start()

@@ -15,7 +15,7 @@ from provider_agent.cli import main
 from provider_agent.jobs.journal import Journal
 from provider_agent.machine import enrolment, keys
 from provider_agent.machine.config import default_offer
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from provider_agent.machine.portal import Portal
 from provider_agent.ports import RunReport
 from tests.support.fake_portal import FakePortal, fake_portal
@@ -193,9 +193,9 @@ def portal(tmp_path: Path) -> Iterator[FakePortal]:
 
 
 @pytest.fixture
-def home(portal: FakePortal, bench: Bench) -> Home:
+def home(portal: FakePortal, bench: Bench) -> AgentHome:
     """An enrolled machine that has the bench's journal."""
-    place = Home(bench.path / "home")
+    place = AgentHome(bench.path / "home")
     address = Portal(portal.url, portal.ca_file)
     enrolment.enrol(place, portal=address, code="code", offer=default_offer(), authority=portal.ca_file)
     finished = run(bench, a_ticket())
@@ -210,7 +210,7 @@ def home(portal: FakePortal, bench: Bench) -> Home:
     return place
 
 
-def command(home: Home, *more: str) -> Result:
+def command(home: AgentHome, *more: str) -> Result:
     return CliRunner().invoke(main, ["claim", *more, "--home", str(home.path)])
 
 
@@ -218,7 +218,9 @@ def answered(status: int, **body: object) -> tuple[int, bytes]:
     return status, json.dumps(body).encode()
 
 
-def test_the_command_claims_with_this_machines_key_and_says_what_became_of_it(home: Home, portal: FakePortal) -> None:
+def test_the_command_claims_with_this_machines_key_and_says_what_became_of_it(
+    home: AgentHome, portal: FakePortal
+) -> None:
     portal.answer = lambda _: answered(200, operation_id="x", state="committed", reason="", job_state="settled")
     dry = command(home, "--all", "--dry-run")
     assert portal.requests == []
@@ -233,7 +235,7 @@ def test_the_command_claims_with_this_machines_key_and_says_what_became_of_it(ho
     assert keys.load(home).signing.public.verify(request["operation"], OPERATION)
 
 
-def test_the_command_tells_of_a_refusal_and_fails(home: Home, portal: FakePortal) -> None:
+def test_the_command_tells_of_a_refusal_and_fails(home: AgentHome, portal: FakePortal) -> None:
     portal.answer = lambda _: answered(200, operation_id="x", state="refused", reason="too_early", job_state="")
 
     told = command(home, "--all")
@@ -242,7 +244,7 @@ def test_the_command_tells_of_a_refusal_and_fails(home: Home, portal: FakePortal
     assert "refused by the ledger: too_early" in told.output
 
 
-def test_the_command_needs_no_claim_of_what_was_paid(home: Home, portal: FakePortal) -> None:
+def test_the_command_needs_no_claim_of_what_was_paid(home: AgentHome, portal: FakePortal) -> None:
     portal.answer = lambda _: answered(410, reason="gone", hint="Job 1 is settled: it was paid.", request_id="7")
 
     told = command(home, "--all")
@@ -252,7 +254,7 @@ def test_the_command_needs_no_claim_of_what_was_paid(home: Home, portal: FakePor
     assert "done before: paid" in command(home, "--all").output
 
 
-def test_the_command_stops_when_the_portal_wants_it_to(home: Home, portal: FakePortal) -> None:
+def test_the_command_stops_when_the_portal_wants_it_to(home: AgentHome, portal: FakePortal) -> None:
     portal.answer = lambda _: answered(429, reason="rate_limited", hint="Too many attempts.", request_id="7")
 
     told = command(home, "--all")
@@ -261,7 +263,7 @@ def test_the_command_stops_when_the_portal_wants_it_to(home: Home, portal: FakeP
     assert "Too many attempts. (request 7)" in told.output
 
 
-def test_the_command_wants_one_job_or_all(home: Home) -> None:
+def test_the_command_wants_one_job_or_all(home: AgentHome) -> None:
     assert command(home).exit_code == 2
     assert command(home, "job", "--all").exit_code == 2
     unknown = command(home, "job")

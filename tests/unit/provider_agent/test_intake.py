@@ -16,8 +16,8 @@ from wire.messages import (
     Cancel,
     Finished,
     JobOrder,
+    JobRefused,
     Receipt,
-    Refused,
     ResultAcknowledged,
     Started,
     Ticket,
@@ -243,7 +243,7 @@ def test_a_ticket_by_a_stranger_is_refused_without_a_receipt_and_without_a_trace
 
     bench.send_order(Controller().order(ticket))
 
-    assert bench.refused() == [Refused(job_id=ticket.job_id, reason=RefusalReason.BAD_SIGNATURE)]
+    assert bench.refused() == [JobRefused(job_id=ticket.job_id, reason=RefusalReason.BAD_SIGNATURE)]
     bench.settled()
     assert bench.journal.find(ticket.job_id) is None
     assert bench.function.runs == []
@@ -329,7 +329,7 @@ def test_a_signed_payload_that_is_no_ticket_is_refused_as_malformed(bench: Bench
 
     bench.send_order(dataclasses.replace(order, ticket=signed))
 
-    assert bench.refused() == [Refused(job_id=plain["job_id"], reason=RefusalReason.MALFORMED)]
+    assert bench.refused() == [JobRefused(job_id=plain["job_id"], reason=RefusalReason.MALFORMED)]
 
 
 def test_a_full_journal_disk_leaves_the_ticket_with_the_broker(bench: Bench, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from provider_agent.containers.running import ContainerRunner
 from provider_agent.ports import Event
-from provider_agent.testing import InMemoryBroker, InMemoryEngine, Program, Wrote
+from provider_agent.testing import InMemoryAgentBroker, InMemoryEngine, Program, Wrote
 from tests.support.agent.broker import BrokerContract
 from tests.support.agent.engine import EngineContract
 from tests.support.tickets import PROVIDER_ID, a_ticket, now_ms
@@ -16,7 +16,7 @@ from wire.messages import Ticket
 class InMemoryFarSide:
     """The broker itself: both ends are in one object."""
 
-    def __init__(self, broker: InMemoryBroker) -> None:
+    def __init__(self, broker: InMemoryAgentBroker) -> None:
         self.send_order = broker.send_order
         self.send_control = broker.send_control
         self.drop_connection = broker.drop_connection
@@ -28,12 +28,12 @@ class InMemoryFarSide:
 
 
 @pytest.fixture
-def near() -> InMemoryBroker:
-    return InMemoryBroker()
+def near() -> InMemoryAgentBroker:
+    return InMemoryAgentBroker()
 
 
 @pytest.fixture
-def far(near: InMemoryBroker) -> InMemoryFarSide:
+def far(near: InMemoryAgentBroker) -> InMemoryFarSide:
     return InMemoryFarSide(near)
 
 

@@ -6,14 +6,24 @@ from uuid import uuid4
 
 import pytest
 
-from portal.governance.content import CONTENTS, Content, Decision, Fees, KeyEnd, NewKey, NewOperator, Payout, TopUp
+from portal.governance.content import (
+    CONTENTS,
+    Content,
+    Decision,
+    Fees,
+    KeyEnd,
+    NewKey,
+    NewOperator,
+    PayoutContent,
+    TopUp,
+)
 from portal.governance.content import to_columns as stored
 from portal.governance.models import GovernedRequest
 
 ACCOUNT, OTHER = str(uuid4()), str(uuid4())
 EXAMPLES: tuple[Content, ...] = (
     TopUp(account_id=ACCOUNT, amount_micro=5, note="by bank", reference="bank-1"),
-    Payout(account_id=ACCOUNT, amount_micro=5, note="to a bank", payout_id="rent", reference="bank-1"),
+    PayoutContent(account_id=ACCOUNT, amount_micro=5, note="to a bank", payout_id="rent", reference="bank-1"),
     Fees(version=2, platform_ppm=1, peers_ppm=3),
     NewKey(account_id=ACCOUNT, note="lost", role="owner", holder=ACCOUNT, key_id="abc", public_key_pem="PEM"),
     KeyEnd(note="stolen", role="treasury", holder="", key_id="abc"),

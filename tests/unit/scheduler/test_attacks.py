@@ -11,7 +11,7 @@ from scheduler.states import JobState
 from tests.support.scheduling.marketplace import NOW_MS, FakeProvider, make_signer
 from tests.support.scheduling.stage import Stage
 from wire import envelope, signing
-from wire.messages import Accepted, InvocationRequest, Refused, ResultAcknowledged, Started, Ticket
+from wire.messages import Accepted, InvocationRequest, JobRefused, ResultAcknowledged, Started, Ticket
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import Reason
 
@@ -148,7 +148,7 @@ def test_nobody_refuses_accepts_or_starts_anothers_job() -> None:
             request, _, attacker, _ = await _served_by(stage)
             job = job_of(request)
 
-            await stage.say(attacker, "refused", Refused(job_id=job, reason=RefusalReason.DRAINING))
+            await stage.say(attacker, "refused", JobRefused(job_id=job, reason=RefusalReason.DRAINING))
             await stage.say(attacker, "accepted", Accepted(job_id=job, accepted_at_ms=NOW_MS))
             await stage.say(attacker, "started", Started(job_id=job, started_at_ms=NOW_MS, pull_ms=0))
             await stage.hear(attacker, running=(job,))
@@ -264,7 +264,7 @@ def test_a_refusal_with_anothers_receipt_still_frees_the_job() -> None:
             forged = attacker.receipt(ticket, b"", exit_state=ExitState.REFUSED)
 
             await stage.say(
-                honest, "refused", Refused(job_id=job_of(request), reason=RefusalReason.DRAINING, receipt=forged)
+                honest, "refused", JobRefused(job_id=job_of(request), reason=RefusalReason.DRAINING, receipt=forged)
             )
 
             assert f"job.supersede:{job_of(request)}" in stage.store.outbox

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from scheduler.errors import SchedulerError
-from scheduler.transport.testing import InMemoryBroker
+from scheduler.transport.testing import InMemorySchedulerBroker
 from tests.support.scheduling.broker_contract import BrokerContract
 from tests.support.scheduling.marketplace import REPLIES, FakeProvider
 from wire import names
@@ -14,7 +14,7 @@ from wire.messages import Message
 
 class InMemoryFarSide:
     def __init__(self) -> None:
-        self._memory = self.broker = InMemoryBroker()
+        self._memory = self.broker = InMemorySchedulerBroker()
 
     def enrol(self, provider: FakeProvider) -> None:
         self._memory.declare(names.jobs_queue(provider.spec.queue_secret))

@@ -12,7 +12,7 @@ from tests.support.scheduling.marketplace import NOW_MS, TIMEOUT_MS, FakeProvide
 from tests.support.scheduling.stage import Stage
 from tests.support.waiting import eventually
 from wire import names
-from wire.messages import Accepted, Cancel, InvocationRequest, Refused, ResultAcknowledged, Started
+from wire.messages import Accepted, Cancel, InvocationRequest, JobRefused, ResultAcknowledged, Started
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import Reason
 
@@ -54,7 +54,7 @@ def test_a_refused_ticket_goes_to_another_provider_at_once() -> None:
             request = await stage.call()
             first = chosen(stage)
             receipt = first.receipt(stage.ticket(first), b"", exit_state=ExitState.REFUSED)
-            refused = Refused(job_id=job_of(request), reason=RefusalReason.NO_FREE_SLOT, receipt=receipt)
+            refused = JobRefused(job_id=job_of(request), reason=RefusalReason.NO_FREE_SLOT, receipt=receipt)
             await stage.say(first, "refused", refused)
 
             assert chosen(stage) is not first
@@ -73,7 +73,7 @@ def test_a_refusal_without_a_receipt_supersedes_the_job() -> None:
             (provider,) = stage.providers
             await stage.hear()
             request = await stage.call()
-            refused = Refused(job_id=job_of(request), reason=RefusalReason.BAD_SIGNATURE)
+            refused = JobRefused(job_id=job_of(request), reason=RefusalReason.BAD_SIGNATURE)
             await stage.say(provider, "refused", refused)
 
             assert f"job.supersede:{job_of(request)}" in stage.store.outbox
@@ -112,7 +112,7 @@ def test_a_repeated_ticket_is_no_refusal() -> None:
             (provider,) = stage.providers
             await stage.hear()
             request = await stage.call()
-            await stage.say(provider, "refused", Refused(job_id=job_of(request), reason=RefusalReason.REPEATED))
+            await stage.say(provider, "refused", JobRefused(job_id=job_of(request), reason=RefusalReason.REPEATED))
 
             assert stage.job_states(request) == [JobState.PLACED]
             assert stage.told(provider) == []

@@ -11,7 +11,7 @@ from scheduler.loop.core import Core
 from scheduler.loop.service import Scheduler
 from scheduler.store.ports import TakeOver
 from scheduler.store.testing import InMemoryStore
-from scheduler.transport.testing import InMemoryBroker
+from scheduler.transport.testing import InMemorySchedulerBroker
 from tests.support.scheduling.marketplace import NOW_MS, make_signer
 from tests.support.waiting import eventually
 
@@ -31,7 +31,7 @@ def now_ms() -> int:
 
 
 def scheduler_on(store: InMemoryStore) -> Scheduler:
-    broker = InMemoryBroker()
+    broker = InMemorySchedulerBroker()
     core = Core(
         store=store,
         orders=broker,

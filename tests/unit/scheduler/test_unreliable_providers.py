@@ -9,7 +9,7 @@ from scheduler import clocks
 from tests.support.scheduling.marketplace import PRICE, FakeProvider
 from tests.support.scheduling.stage import Stage
 from wire import envelope, signing
-from wire.messages import Message, Refused, Ticket
+from wire.messages import JobRefused, Message, Ticket
 from wire.outcomes import ExitState, RefusalReason
 from wire.problems import Reason
 
@@ -27,7 +27,7 @@ def fail_to_pull(provider: FakeProvider, ticket: str) -> tuple[str, Message]:
 
 def refuse(_: FakeProvider, ticket: str) -> tuple[str, Message]:
     job_id = envelope.parse_as(Ticket, signing.payload_of(ticket)).job_id
-    return "refused", Refused(job_id=job_id, reason=RefusalReason.TOO_LARGE)
+    return "refused", JobRefused(job_id=job_id, reason=RefusalReason.TOO_LARGE)
 
 
 def forge(provider: FakeProvider, ticket: str) -> tuple[str, Message]:

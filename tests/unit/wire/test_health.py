@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.waiting import wait_for
 from wire.http import health
-from wire.http.health import LOCAL_NAMES, LOOPBACK, Answer, serving, watched
+from wire.http.health import LOCAL_NAMES, LOOPBACK, HealthAnswer, serving, watched
 
 _PATIENCE_SECONDS = 30
 
@@ -49,7 +49,7 @@ def test_metrics_are_shown_and_nothing_else() -> None:
 
 
 def test_a_name_that_is_not_meant_gets_nothing() -> None:
-    with serving((LOOPBACK, 0), {"/": lambda: Answer(b"{}")}, names=LOCAL_NAMES) as port:
+    with serving((LOOPBACK, 0), {"/": lambda: HealthAnswer(b"{}")}, names=LOCAL_NAMES) as port:
         hosts = (f"localhost:{port}", f"evil.example:{port}")
         assert [get(f"http://{LOOPBACK}:{port}/", Host=host).status_code for host in hosts] == [200, 404]
         assert said(port, b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 404")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.fake_portal import FakePortal, fake_portal
 from wire.http import portal as portals
-from wire.http.portal import PortalClient, PortalError, PortalRefused, PortalUnreachable
+from wire.http.portal import PortalClient, PortalFailed, PortalRefused, PortalUnreachable
 from wire.problems import Reason, problem_body
 
 
@@ -63,12 +63,12 @@ def test_an_answer_without_end_is_not_taken(portal: FakePortal, monkeypatch: pyt
 
 @pytest.mark.parametrize("url", ["http://portal.example", "localhost", "https://", "http://[", "http://127.0.0.1.evil"])
 def test_nothing_is_said_where_others_can_read_it(url: str) -> None:
-    with pytest.raises(PortalError):
+    with pytest.raises(PortalFailed):
         PortalClient(url, plain_on_loopback=True)
 
 
 def test_a_machine_may_speak_plainly_with_itself_only_if_that_is_said() -> None:
-    with pytest.raises(PortalError, match="begins with https://"):
+    with pytest.raises(PortalFailed, match="begins with https://"):
         PortalClient("http://127.0.0.1:9")
     with PortalClient("http://127.0.0.1:9", plain_on_loopback=True) as client, pytest.raises(PortalUnreachable):
         client.get("account")
@@ -78,5 +78,5 @@ def test_a_file_that_is_no_authority_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("nothing")
 
     for name in ("ca.crt", "missing"):
-        with pytest.raises(PortalError, match=f"{name}: expected a file with PEM certificates"):
+        with pytest.raises(PortalFailed, match=f"{name}: expected a file with PEM certificates"):
             PortalClient("https://localhost", tmp_path / name)

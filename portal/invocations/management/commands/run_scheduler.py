@@ -23,8 +23,8 @@ from scheduler.errors import TermSuperseded
 from scheduler.group_commit import GroupCommit
 from scheduler.loop.core import Core
 from scheduler.loop.service import Scheduler
-from scheduler.tickets import Signer
-from scheduler.transport.broker import RabbitBroker
+from scheduler.tickets import TicketSigner
+from scheduler.transport.broker import RabbitSchedulerBroker
 from scheduler.transport.rabbitmq import BrokerLogin
 from wire import logs
 from wire.http.health import serving, watched
@@ -56,11 +56,11 @@ class Command(BaseCommand):
             sys.exit(EXIT_SUPERSEDED)
 
 
-async def _run(files: WorkingKeyFiles, signer: Signer, login: BrokerLogin, address: tuple[str, int]) -> None:
+async def _run(files: WorkingKeyFiles, signer: TicketSigner, login: BrokerLogin, address: tuple[str, int]) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    store, broker = DjangoStore(), RabbitBroker(login)
+    store, broker = DjangoStore(), RabbitSchedulerBroker(login)
     commit = GroupCommit(store)
     core = Core(
         store=store,

@@ -29,7 +29,7 @@ from portal.ledgerd.chores import Chores
 from portal.ledgerd.cleaning import LEAST_DAYS, Cleaner
 from portal.ledgerd.epochs import note_alarms
 from portal.ledgerd.loop import LedgerLoop
-from portal.ledgerd.metrics import Metrics
+from portal.ledgerd.metrics import LedgerMetrics
 from portal.outbox import leadership
 from portal.outbox.errors import Superseded
 from portal.outbox.recorder import Recorder, Submission, SubmissionAnswer
@@ -77,7 +77,7 @@ def run() -> None:
     ):
         require_whole()
         term = leadership.take_over(leadership.RECORDER, now=timezone.now())
-        metrics = Metrics()
+        metrics = LedgerMetrics()
         auditor = Auditor(ledger=ledger, metrics=metrics)
         recorder = Recorder(
             ledger=ledger,

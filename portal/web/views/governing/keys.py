@@ -16,7 +16,7 @@ from portal.web.forms.governing import FindKeysForm, PinKeyForm, RevokeKeyForm
 from portal.web.views.acting import account_of, action, for_administrators, page
 from portal.web.views.governing.proposing import proposed
 from wire.ledger.operations import PinKey
-from wire.ledger.states import Role
+from wire.ledger.states import KeyRole
 
 
 @page
@@ -72,7 +72,7 @@ def pin(request: HttpRequest) -> HttpResponse:
 
 def _holder(role: str, text: str) -> str:
     """Return an account's id for its name; other holders are named as the ledger does."""
-    if role not in {Role.OWNER, Role.OPERATOR} or _is_id(text):
+    if role not in {KeyRole.OWNER, KeyRole.OPERATOR} or _is_id(text):
         return text
     owner = _account(text)
     return str(owner.id) if owner else text

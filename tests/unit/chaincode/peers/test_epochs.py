@@ -3,7 +3,7 @@
 import pytest
 
 from chaincode.contracts.governance.operators import MOST_OPERATORS
-from chaincode.contracts.testing import MemoryLedger
+from chaincode.contracts.testing import InMemoryState
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, World, marketplace
 from wire.codec import encode
 from wire.ledger import keys
@@ -19,8 +19,8 @@ from wire.ledger.operations import (
     RotateKey,
     operation_text,
 )
-from wire.ledger.records import Delta, Epoch, FeePolicy, Operator, PinnedKey
-from wire.ledger.states import EpochState, Role
+from wire.ledger.records import Delta, Epoch, FeePolicy, OperatorRecord, PinnedKey
+from wire.ledger.states import EpochState, KeyRole
 from wire.signing import OPERATION, SigningKey
 
 FEES = FeePolicy(version=1, platform_ppm=0, peers_ppm=50_000)
@@ -35,7 +35,7 @@ COMMISSION = 12 * CREDIT * 5 // 100
 @pytest.fixture
 def world() -> World:
     """Return a marketplace with three operators and the commission of one job in the pool."""
-    made = marketplace(World(ledger=MemoryLedger(KEYS.genesis(FEES))))
+    made = marketplace(World(ledger=InMemoryState(KEYS.genesis(FEES))))
     for operator_id, key in OPERATORS.items():
         assert register(made, operator_id, key) == "applied"
     earn(made)
@@ -298,8 +298,8 @@ def test_an_operator_is_registered_by_both_organisations(world: World) -> None:
     text = operation_text("operator.register:new", arguments)
     assert world.approve("operator.register:new", text, KEYS.ours) == ["applied"]
 
-    assert world.get(Operator, keys.operator("new")).registered_at_ms == world.now_ms
-    assert world.get(PinnedKey, keys.key(key.public.key_id)).role is Role.OPERATOR
+    assert world.get(OperatorRecord, keys.operator("new")).registered_at_ms == world.now_ms
+    assert world.get(PinnedKey, keys.key(key.public.key_id)).role is KeyRole.OPERATOR
     assert [event.name for event in world.events[-2:]] == ["operator.registered.v1", "proposal.enacted.v1"]
 
 
@@ -312,8 +312,8 @@ def test_an_account_is_one_operator_and_a_key_has_one_holder(world: World) -> No
 
 
 def test_operators_are_bounded(world: World) -> None:
-    assert isinstance(world.ledger, MemoryLedger)
-    operator = Operator(operator_id="x", key_id="x", registered_at_ms=0)
+    assert isinstance(world.ledger, InMemoryState)
+    operator = OperatorRecord(operator_id="x", key_id="x", registered_at_ms=0)
     for number in range(MOST_OPERATORS - 4):
         world.ledger.state[keys.operator(f"other-{number}")] = encode(operator).decode()
 

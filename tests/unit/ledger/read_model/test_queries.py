@@ -45,7 +45,7 @@ def test_a_balance_says_what_new_jobs_may_cost(job_id: str, market: Market) -> N
 
     assert (balance.available_micro, balance.deposit_micro, balance.held_micro) == (0, 588 * CREDIT, 0)
     assert balance.free_micro == 580 * CREDIT
-    assert queries.balance(NOBODY) == queries.BalanceView(account_id=str(NOBODY))
+    assert queries.balance(NOBODY) == queries.AccountBalance(account_id=str(NOBODY))
 
 
 def test_a_statement_tells_each_side_its_movements_newest_first(job_id: str, market: Market) -> None:

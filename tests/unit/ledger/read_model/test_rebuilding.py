@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.errors import ReadModelUnfinished
 from portal.books.follower import Follower
 from portal.books.models import (
@@ -63,7 +63,7 @@ def grown(work: Callable[[], None], market: Market, monkeypatch: pytest.MonkeyPa
     return read_model()
 
 
-def again(ledger: MemoryLedger, clock: ManualClock) -> tuple[Said, Said]:
+def again(ledger: InMemoryLedger, clock: ManualClock) -> tuple[Said, Said]:
     emptied: Said = []
     applied: Said = []
     rebuild(
@@ -77,7 +77,7 @@ def again(ledger: MemoryLedger, clock: ManualClock) -> tuple[Said, Said]:
 
 
 def test_a_rebuilt_read_model_equals_the_one_that_grew(
-    ledger: MemoryLedger, clock: ManualClock, grown: dict[str, Any]
+    ledger: InMemoryLedger, clock: ManualClock, grown: dict[str, Any]
 ) -> None:
     emptied, applied = again(ledger, clock)
 
@@ -89,7 +89,7 @@ def test_a_rebuilt_read_model_equals_the_one_that_grew(
 
 
 def test_a_rebuild_that_was_cut_short_goes_on_where_it_stopped(
-    ledger: MemoryLedger, clock: ManualClock, grown: dict[str, Any]
+    ledger: InMemoryLedger, clock: ManualClock, grown: dict[str, Any]
 ) -> None:
     seen = set()
     for step in range(1, 400, 5):
@@ -112,7 +112,7 @@ def test_a_rebuild_that_was_cut_short_goes_on_where_it_stopped(
 
 
 def test_a_rebuild_takes_over_from_a_running_follower(
-    follower: Follower, recorder: Recorder, ledger: MemoryLedger, market: Market, clock: ManualClock
+    follower: Follower, recorder: Recorder, ledger: InMemoryLedger, market: Market, clock: ManualClock
 ) -> None:
     market.opens()
     recorder.step()
@@ -125,7 +125,7 @@ def test_a_rebuild_takes_over_from_a_running_follower(
 
 
 def test_a_rebuild_that_was_replaced_changes_nothing_more(
-    ledger: MemoryLedger, clock: ManualClock, grown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ledger: InMemoryLedger, clock: ManualClock, grown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leadership, "take_over", lambda *_, **__: 0)
 

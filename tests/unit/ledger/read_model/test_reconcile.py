@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.audit.reconcile import Reconciliation, StillMoving, confirm, survey
 from portal.books.models import Balance, Reservation, WorldState
 from portal.ledgerd.auditor import Auditor
-from portal.ledgerd.metrics import Metrics
+from portal.ledgerd.metrics import LedgerMetrics
 from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import Market
 from wire.ledger import keys
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def settled(work: Callable[[], None], ledger: MemoryLedger, market: Market) -> MemoryLedger:
+def settled(work: Callable[[], None], ledger: InMemoryLedger, market: Market) -> InMemoryLedger:
     market.opens()
     market.runs(2)
     market.creates()
@@ -25,11 +25,11 @@ def settled(work: Callable[[], None], ledger: MemoryLedger, market: Market) -> M
     return ledger
 
 
-def reconcile(ledger: MemoryLedger) -> Reconciliation:
+def reconcile(ledger: InMemoryLedger) -> Reconciliation:
     return confirm(ledger, survey(ledger), tries=1, wait=lambda: None)
 
 
-def test_nothing_differs_after_ordinary_work(settled: MemoryLedger) -> None:
+def test_nothing_differs_after_ordinary_work(settled: InMemoryLedger) -> None:
     found = reconcile(settled)
 
     assert found.is_clean
@@ -37,7 +37,7 @@ def test_nothing_differs_after_ordinary_work(settled: MemoryLedger) -> None:
     assert found.keys == WorldState.objects.count()
 
 
-def test_a_tampered_balance_is_found(settled: MemoryLedger, market: Market) -> None:
+def test_a_tampered_balance_is_found(settled: InMemoryLedger, market: Market) -> None:
     account_id = str(market.developer_id)
     Balance.objects.filter(account_id=account_id).update(deposit_micro=1)
 
@@ -48,7 +48,7 @@ def test_a_tampered_balance_is_found(settled: MemoryLedger, market: Market) -> N
 
 
 @pytest.mark.parametrize("change", ["changed", "missing", "superfluous"])
-def test_a_tampered_row_of_the_world_state_is_found(settled: MemoryLedger, market: Market, change: str) -> None:
+def test_a_tampered_row_of_the_world_state_is_found(settled: InMemoryLedger, market: Market, change: str) -> None:
     key = keys.provider(str(market.provider_id))
     if change == "changed":
         WorldState.objects.filter(key=key).update(value="{}")
@@ -64,7 +64,7 @@ def test_a_tampered_row_of_the_world_state_is_found(settled: MemoryLedger, marke
     assert not found.is_clean
 
 
-def test_a_reserved_part_without_reservations_is_found(settled: MemoryLedger, market: Market) -> None:
+def test_a_reserved_part_without_reservations_is_found(settled: InMemoryLedger, market: Market) -> None:
     account_id = str(market.developer_id)
     Reservation.objects.create(job_id="open", account_id=account_id, amount_micro=10)
     Balance.objects.filter(account_id=account_id).update(reserved_micro=17)
@@ -72,14 +72,14 @@ def test_a_reserved_part_without_reservations_is_found(settled: MemoryLedger, ma
     assert reconcile(settled).differing_accounts == ((account_id, 7),)
 
 
-def test_money_that_nobody_minted_is_found(settled: MemoryLedger) -> None:
+def test_money_that_nobody_minted_is_found(settled: InMemoryLedger) -> None:
     settled._state[keys.account("forger")] = '{"available":5,"deposit":0,"held":0}'
 
     assert reconcile(settled).supply_drift_micro == 5
 
 
 def test_what_only_looked_different_because_blocks_came_in_is_not_reported(
-    work: Callable[[], None], recorder: Recorder, ledger: MemoryLedger, market: Market
+    work: Callable[[], None], recorder: Recorder, ledger: InMemoryLedger, market: Market
 ) -> None:
     market.opens()
     recorder.step()
@@ -93,7 +93,7 @@ def test_what_only_looked_different_because_blocks_came_in_is_not_reported(
     assert confirm(ledger, surveyed, tries=1, wait=lambda: None).is_clean
 
 
-def test_a_state_that_has_the_newest_block_a_moment_later_is_not_reported(settled: MemoryLedger) -> None:
+def test_a_state_that_has_the_newest_block_a_moment_later_is_not_reported(settled: InMemoryLedger) -> None:
     key, whole = keys.supply(), settled.get(keys.supply())
     assert whole is not None
     settled._state[key] = whole.replace("0", "1")
@@ -109,9 +109,9 @@ def test_a_state_that_has_the_newest_block_a_moment_later_is_not_reported(settle
 
 
 def test_the_auditor_measures_drift_and_raises_the_alarm(
-    settled: MemoryLedger, market: Market, caplog: pytest.LogCaptureFixture
+    settled: InMemoryLedger, market: Market, caplog: pytest.LogCaptureFixture
 ) -> None:
-    metrics = Metrics()
+    metrics = LedgerMetrics()
     auditor = Auditor(ledger=settled, metrics=metrics)
     Balance.objects.filter(account_id=str(market.owner_id)).update(available_micro=0)
     auditor._surveyed = survey(settled)

@@ -8,7 +8,7 @@ import pytest
 
 from ledger import testing
 from ledger.errors import LedgerUnavailable
-from ledger.testing import MemoryLedger
+from ledger.testing import InMemoryLedger
 from portal.books.audit import rounds as module
 from portal.books.audit.reconcile import Reconciliation, confirm
 from portal.books.audit.rounds import Rounds
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 class Counting:
     """A ledger that counts which keys it is asked for."""
 
-    def __init__(self, ledger: MemoryLedger) -> None:
+    def __init__(self, ledger: InMemoryLedger) -> None:
         self._ledger = ledger
         self.asked: list[str] = []
 
@@ -49,7 +49,7 @@ class Counting:
 
 
 @pytest.fixture
-def ledger_(ledger: MemoryLedger, market: Market, work: Work) -> Counting:
+def ledger_(ledger: InMemoryLedger, market: Market, work: Work) -> Counting:
     market.opens()
     work()
     market.runs(20)

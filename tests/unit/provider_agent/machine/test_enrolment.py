@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from provider_agent.cli import main
 from provider_agent.machine import config as configs
 from provider_agent.machine import keys
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from provider_agent.machine.portal import Portal
 from tests.support.fake_portal import Answer, FakePortal, fake_portal
 from tests.support.tickets import now_ms
@@ -30,16 +30,16 @@ def portal(tmp_path: Path) -> Iterator[FakePortal]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
+def home(tmp_path: Path) -> AgentHome:
+    return AgentHome(tmp_path / "home")
 
 
-def enroll(portal: FakePortal, home: Home, *options: str) -> Result:
+def enroll(portal: FakePortal, home: AgentHome, *options: str) -> Result:
     words = ["enroll", portal.url, CODE, "--ca", str(portal.ca_file), "--home", str(home.path), *options]
     return CliRunner().invoke(main, words)
 
 
-def test_a_machine_enrols_with_a_statement_that_its_own_key_signed(portal: FakePortal, home: Home) -> None:
+def test_a_machine_enrols_with_a_statement_that_its_own_key_signed(portal: FakePortal, home: AgentHome) -> None:
     result = enroll(portal, home)
 
     assert result.exit_code == 0, result.output
@@ -54,7 +54,7 @@ def test_a_machine_enrols_with_a_statement_that_its_own_key_signed(portal: FakeP
     assert said.architecture in {"amd64", "arm64"}
 
 
-def test_what_the_portal_answered_is_kept_private(portal: FakePortal, home: Home) -> None:
+def test_what_the_portal_answered_is_kept_private(portal: FakePortal, home: AgentHome) -> None:
     enroll(portal, home)
 
     config = configs.load(home)
@@ -68,14 +68,14 @@ def test_what_the_portal_answered_is_kept_private(portal: FakePortal, home: Home
     assert {stat.S_IMODE(path.stat().st_mode) for path in home.path.iterdir()} == {0o600}
 
 
-def test_what_the_owner_offers_is_kept(portal: FakePortal, home: Home) -> None:
+def test_what_the_owner_offers_is_kept(portal: FakePortal, home: AgentHome) -> None:
     enroll(portal, home, "--price", "25", "--slots", "3", "--memory-mb", "512", "--cpu-millis", "1500")
 
     offer = configs.load(home).offer
     assert (offer.price_nano_per_ms, offer.slots, offer.memory_mb, offer.cpu_millis) == (25, 3, 512, 1500)
 
 
-def test_private_keys_never_travel(portal: FakePortal, home: Home) -> None:
+def test_private_keys_never_travel(portal: FakePortal, home: AgentHome) -> None:
     enroll(portal, home)
 
     sent = json.dumps(portal.requests)
@@ -83,7 +83,7 @@ def test_private_keys_never_travel(portal: FakePortal, home: Home) -> None:
     assert "PRIVATE" not in signing.payload_of(portal.requests[0]["statement"]).decode()
 
 
-def test_a_lost_answer_is_healed_by_the_same_command(portal: FakePortal, home: Home) -> None:
+def test_a_lost_answer_is_healed_by_the_same_command(portal: FakePortal, home: AgentHome) -> None:
     portal.answer = lambda _: None
     lost = enroll(portal, home)
     assert lost.exit_code == 1
@@ -98,7 +98,7 @@ def test_a_lost_answer_is_healed_by_the_same_command(portal: FakePortal, home: H
     assert signing.payload_of(statements[0]) == signing.payload_of(statements[1])
 
 
-def test_who_is_enrolled_is_told_so_and_nothing_changes(portal: FakePortal, home: Home) -> None:
+def test_who_is_enrolled_is_told_so_and_nothing_changes(portal: FakePortal, home: AgentHome) -> None:
     enroll(portal, home)
     before = {path.name: path.read_bytes() for path in home.path.iterdir()}
 
@@ -110,7 +110,7 @@ def test_who_is_enrolled_is_told_so_and_nothing_changes(portal: FakePortal, home
     assert {path.name: path.read_bytes() for path in home.path.iterdir()} == before
 
 
-def test_another_portal_needs_another_home(portal: FakePortal, home: Home) -> None:
+def test_another_portal_needs_another_home(portal: FakePortal, home: AgentHome) -> None:
     enroll(portal, home)
 
     words = ["enroll", "https://other.example", CODE, "--home", str(home.path)]
@@ -120,7 +120,7 @@ def test_another_portal_needs_another_home(portal: FakePortal, home: Home) -> No
     assert "use another --home" in result.output
 
 
-def test_the_portals_hint_is_shown_as_it_is(portal: FakePortal, home: Home) -> None:
+def test_the_portals_hint_is_shown_as_it_is(portal: FakePortal, home: AgentHome) -> None:
     body = problem_body(Reason.CONFLICT, request_id="r-1", detail="This code was used by another machine.")
     portal.answer = lambda _: (409, json.dumps(body).encode())
 
@@ -136,7 +136,7 @@ def test_the_portals_hint_is_shown_as_it_is(portal: FakePortal, home: Home) -> N
     [(500, b"<html>oops"), (200, b"<html>a captive portal"), (200, b"{}"), (302, b"")],
 )
 def test_an_answer_that_is_no_enrolment_is_an_error_in_a_sentence(
-    portal: FakePortal, home: Home, answer: Answer
+    portal: FakePortal, home: AgentHome, answer: Answer
 ) -> None:
     portal.answer = lambda _: answer
 
@@ -155,7 +155,9 @@ def test_an_answer_that_is_no_enrolment_is_an_error_in_a_sentence(
         {"broker": {"url": "http://x", "vhost": "v", "user": "u", "password": "p"}},
     ],
 )
-def test_an_enrolment_that_cannot_be_used_is_refused(portal: FakePortal, home: Home, changes: dict[str, Any]) -> None:
+def test_an_enrolment_that_cannot_be_used_is_refused(
+    portal: FakePortal, home: AgentHome, changes: dict[str, Any]
+) -> None:
     portal.answer = lambda _: portal.enrolled(**changes)
 
     result = enroll(portal, home)
@@ -165,7 +167,7 @@ def test_an_enrolment_that_cannot_be_used_is_refused(portal: FakePortal, home: H
 
 
 def test_a_portal_with_an_unknown_authority_is_not_trusted_and_the_cure_is_named(
-    portal: FakePortal, home: Home
+    portal: FakePortal, home: AgentHome
 ) -> None:
     result = CliRunner().invoke(main, ["enroll", portal.url, CODE, "--home", str(home.path)])
 
@@ -175,21 +177,21 @@ def test_a_portal_with_an_unknown_authority_is_not_trusted_and_the_cure_is_named
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "localhost", "ftp://x", "https://", "http://127.0.0.1"])
-def test_only_https_is_spoken(url: str, home: Home) -> None:
+def test_only_https_is_spoken(url: str, home: AgentHome) -> None:
     result = CliRunner().invoke(main, ["enroll", url, CODE, "--home", str(home.path)])
 
     assert result.exit_code == 1
     assert "https://" in result.output
 
 
-def test_a_portal_that_is_not_there_is_an_error_in_a_sentence(home: Home) -> None:
+def test_a_portal_that_is_not_there_is_an_error_in_a_sentence(home: AgentHome) -> None:
     result = CliRunner().invoke(main, ["enroll", "https://127.0.0.1:1", CODE, "--home", str(home.path)])
 
     assert result.exit_code == 1
     assert "cannot be reached" in result.output
 
 
-def test_a_home_that_others_can_enter_is_refused(portal: FakePortal, home: Home) -> None:
+def test_a_home_that_others_can_enter_is_refused(portal: FakePortal, home: AgentHome) -> None:
     home.path.mkdir(mode=0o755)
 
     result = enroll(portal, home)

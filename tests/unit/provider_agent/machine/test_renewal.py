@@ -19,7 +19,7 @@ from provider_agent.machine import enrolment, keys, renewal
 from provider_agent.machine import membership as memberships
 from provider_agent.machine.config import default_offer
 from provider_agent.machine.doctor import check_network
-from provider_agent.machine.home import Home
+from provider_agent.machine.home import AgentHome
 from provider_agent.machine.portal import Portal
 from provider_agent.machine.renewal import RenewalLoop, Renewed
 from tests.support.fake_portal import Answer, FakePortal, fake_portal
@@ -79,35 +79,35 @@ def renewing(portal: FakePortal) -> Renewing:
 
 
 @pytest.fixture
-def home(portal: FakePortal, renewing: Renewing, tmp_path: Path) -> Home:
+def home(portal: FakePortal, renewing: Renewing, tmp_path: Path) -> AgentHome:
     """A machine that is enrolled."""
-    place = Home(tmp_path / "home")
+    place = AgentHome(tmp_path / "home")
     enrol(place, portal)
     renewing.key = keys.load(place).signing
     portal.requests.clear()
     return place
 
 
-def enrol(home: Home, portal: FakePortal) -> None:
+def enrol(home: AgentHome, portal: FakePortal) -> None:
     address = Portal(portal.url, portal.ca_file)
     enrolment.enrol(home, portal=address, code="code", offer=default_offer(), authority=portal.ca_file)
 
 
-def renew(home: Home, portal: FakePortal, *, after: timedelta = timedelta()) -> Renewed:
+def renew(home: AgentHome, portal: FakePortal, *, after: timedelta = timedelta()) -> Renewed:
     return renewal.renew(home, Portal(portal.url, portal.ca_file), now=datetime.now(UTC) + after)
 
 
-def command(home: Home, *words: str) -> Result:
+def command(home: AgentHome, *words: str) -> Result:
     return CliRunner().invoke(main, [*words, "--home", str(home.path)])
 
 
-def network_certificate(home: Home) -> str:
+def network_certificate(home: AgentHome) -> str:
     found = memberships.load(home)
     assert found is not None
     return found.certificate_pem
 
 
-def test_a_machine_becomes_a_member_of_the_network_when_it_enrols(home: Home) -> None:
+def test_a_machine_becomes_a_member_of_the_network_when_it_enrols(home: AgentHome) -> None:
     found = memberships.load(home)
 
     assert found is not None
@@ -119,7 +119,7 @@ def test_where_the_ledger_is_no_network_nothing_is_kept_of_one(
     portal: FakePortal, renewing: Renewing, tmp_path: Path
 ) -> None:
     renewing.on_fabric = False
-    place = Home(tmp_path / "embedded")
+    place = AgentHome(tmp_path / "embedded")
 
     enrol(place, portal)
     renewing.key = keys.load(place).signing
@@ -130,7 +130,7 @@ def test_where_the_ledger_is_no_network_nothing_is_kept_of_one(
 
 
 def test_a_certificate_with_time_left_stays_and_the_list_of_peers_is_renewed(
-    home: Home, portal: FakePortal, renewing: Renewing
+    home: AgentHome, portal: FakePortal, renewing: Renewing
 ) -> None:
     before = network_certificate(home)
     renewing.peers = [*PEERS, {"address": "peer1.example:7051", "tls_root_pem": "root"}]
@@ -146,7 +146,7 @@ def test_a_certificate_with_time_left_stays_and_the_list_of_peers_is_renewed(
     assert abs(said.signed_at_ms / 1000 - datetime.now(UTC).timestamp()) < 60
 
 
-def test_a_certificate_near_its_end_is_replaced(home: Home, portal: FakePortal) -> None:
+def test_a_certificate_near_its_end_is_replaced(home: AgentHome, portal: FakePortal) -> None:
     before = network_certificate(home)
 
     renew(home, portal, after=timedelta(days=300))
@@ -156,7 +156,7 @@ def test_a_certificate_near_its_end_is_replaced(home: Home, portal: FakePortal) 
     assert network_certificate(home) != before
 
 
-def test_a_machine_that_was_enrolled_before_the_network_becomes_a_member(home: Home, portal: FakePortal) -> None:
+def test_a_machine_that_was_enrolled_before_the_network_becomes_a_member(home: AgentHome, portal: FakePortal) -> None:
     home.fabric.unlink()
 
     assert "1 peers known" in command(home, "renew").output
@@ -166,7 +166,7 @@ def test_a_machine_that_was_enrolled_before_the_network_becomes_a_member(home: H
     assert portal.requests[0]["certificate_request"]
 
 
-def test_the_command_renews_whatever_time_is_left(home: Home) -> None:
+def test_the_command_renews_whatever_time_is_left(home: AgentHome) -> None:
     before = network_certificate(home)
 
     told = command(home, "renew")
@@ -175,7 +175,7 @@ def test_the_command_renews_whatever_time_is_left(home: Home) -> None:
     assert network_certificate(home) != before
 
 
-def test_a_certificate_of_another_key_is_not_taken(home: Home, renewing: Renewing) -> None:
+def test_a_certificate_of_another_key_is_not_taken(home: AgentHome, renewing: Renewing) -> None:
     before = home.fabric.read_bytes(), home.config.read_bytes()
     renewing.key = SigningKey.generate()
     renewing.portal.answer = lambda _: (
@@ -194,7 +194,7 @@ def certificate_of(key: SigningKey) -> str:
     return InMemoryRegistrar().certify(provider_member(key.public.key_id), memberships.request(key))
 
 
-def test_a_portal_that_is_away_leaves_everything_as_it_was(home: Home, portal: FakePortal) -> None:
+def test_a_portal_that_is_away_leaves_everything_as_it_was(home: AgentHome, portal: FakePortal) -> None:
     before = home.fabric.read_bytes()
     portal.answer = lambda _: None
 
@@ -204,7 +204,7 @@ def test_a_portal_that_is_away_leaves_everything_as_it_was(home: Home, portal: F
     assert "try again" in told.output
 
 
-def test_claiming_without_grpc_names_the_cure(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_claiming_without_grpc_names_the_cure(home: AgentHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "provider_agent.claims.peers", raising=False)
     monkeypatch.setitem(sys.modules, "provider_agent.claims.peers", None)
 
@@ -234,7 +234,7 @@ def test_the_loop_renews_at_once_and_outlives_failures() -> None:
 @pytest.mark.parametrize(
     ("days", "level", "words"), [(0, "ok", "1 peers known"), (340, "warn", "renew"), (366, "fail", "has ended")]
 )
-def test_the_doctor_tells_of_a_certificate_near_its_end(home: Home, days: int, level: str, words: str) -> None:
+def test_the_doctor_tells_of_a_certificate_near_its_end(home: AgentHome, days: int, level: str, words: str) -> None:
     (finding,) = check_network(memberships.load(home), datetime.now(UTC) + timedelta(days=days))
 
     assert finding.level == level
