@@ -10,7 +10,7 @@ from ledger.ports import PAGE_KEYS
 from wire import signing
 from wire.codec import canonical_json, decode, to_plain
 from wire.errors import WireError
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Block, Event, TransactionBody, TransactionRecord
 from wire.ledger.genesis import GENESIS_TRANSACTION, Genesis
 from wire.ledger.records import PinnedKey
@@ -121,7 +121,7 @@ class InMemoryLedger:
     def _read(self, envelope: str) -> tuple[str, TransactionBody]:
         try:
             creator = signing.key_id_of(envelope)
-            pinned = self._state.get(keys.key(creator))
+            pinned = self._state.get(state_keys.key(creator))
             if pinned is None:
                 raise TransactionRefused(f"key {creator} is not known to the ledger")
             public = PublicKey.from_pem(decode(PinnedKey, pinned).public_key_pem)

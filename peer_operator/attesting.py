@@ -15,7 +15,7 @@ from ledger.errors import LedgerError
 from ledger.ports import BlockSource
 from peer_operator.home import OperatorHome
 from wire.codec import decode, encode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import OperationResult, OperationStatus, TransactionBody, TransactionRecord
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from wire.ledger.operations import Arguments, AttestEpoch, CloseEpoch, operation_id_of, operation_text
@@ -59,7 +59,10 @@ class Attester:
 
         :raises LedgerError: when the peer does not answer, or the network does not commit; the next turn tries again.
         """
-        registered, text = self._ledger.get(keys.operator(self._operator_id)), self._ledger.get(keys.epoch())
+        registered, text = (
+            self._ledger.get(state_keys.operator(self._operator_id)),
+            self._ledger.get(state_keys.epoch()),
+        )
         if registered is None:
             return "waiting: both organisations have to take this operator in"
         epoch = decode(Epoch, text) if text else None
@@ -70,7 +73,7 @@ class Attester:
             return self._close(epoch) if self._clock_ms() >= end + _PATIENCE_MS else "waiting for the epoch's end"
         if decode(OperatorRecord, registered).registered_at_ms > epoch.checkpointed_at_ms:
             return f"waiting: epoch {epoch.number} began before this operator was taken in"
-        if self._ledger.get(keys.attestation(epoch.number, self._operator_id)) is not None:
+        if self._ledger.get(state_keys.attestation(epoch.number, self._operator_id)) is not None:
             return f"epoch {epoch.number} is attested"
         return self._attest(epoch)
 

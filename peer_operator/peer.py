@@ -25,7 +25,7 @@ from ledger.fabric.ledger import FabricReader
 from peer_operator.attesting import NAME, attester_daemon
 from peer_operator.home import OperatorHome
 from wire.joining import JoinKit
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.names import CHAINCODE
 
 T = TypeVar("T")
@@ -144,7 +144,7 @@ class JoinedPeer(Processes):
     def _serves(self, kit: JoinKit) -> bool:
         try:
             with FabricReader(Profile.read(self.home.profile_file)) as ledger:
-                return ledger.get(keys.genesis()) == kit.genesis
+                return ledger.get(state_keys.genesis()) == kit.genesis
         except (LedgerError, FabricError):
             return False
 

@@ -25,7 +25,7 @@ from tests.support.outbox.driver import SystemClock
 from tests.support.outbox.market import CREDIT, Market
 from wire import signing
 from wire.codec import encode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import OperationStatus, TransactionBody
 from wire.ledger.operations import Arguments, operation_id_of, operation_text
 
@@ -82,7 +82,7 @@ class Feeder:
         """Submit jobs with a transaction an operation, one after the other: the baseline."""
         self._market.runs(jobs)
         with open_writer() as ledger:
-            asked = [_timed(lambda: ledger.get(keys.fee_policy())) for _ in range(jobs)]
+            asked = [_timed(lambda: ledger.get(state_keys.fee_policy())) for _ in range(jobs)]
             took = [_timed(lambda: self._submit_next(ledger)) for _ in range(jobs * OPERATIONS)]
         return {
             "jobs_a_second": round(1000 * jobs / sum(took), 1),

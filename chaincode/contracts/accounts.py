@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.fees import shares
 from wire.ledger.records import AccountRecord, Delta, FeePolicy
 from wire.ledger.refusals import Refusal
@@ -15,7 +15,7 @@ FOLDED_AT_ONCE = 500
 
 def account(ctx: Context, account_id: str) -> AccountRecord:
     """Return an account; one that never had money has none."""
-    return ctx.cache.get(AccountRecord, keys.account(account_id)) or AccountRecord()
+    return ctx.cache.get(AccountRecord, state_keys.account(account_id)) or AccountRecord()
 
 
 def open_account(ctx: Context, account_id: str) -> None:
@@ -31,7 +31,7 @@ def plain(value: AccountRecord) -> dict[str, int]:
 def fold(ctx: Context, account_id: str) -> AccountRecord:
     """Add credits that wait as delta rows to an account's available."""
     total = 0
-    for key, delta in list(ctx.cache.items(Delta, keys.delta_prefix(account_id), FOLDED_AT_ONCE)):
+    for key, delta in list(ctx.cache.items(Delta, state_keys.delta_prefix(account_id), FOLDED_AT_ONCE)):
         total += delta.amount
         ctx.cache.delete(key)
     owner = account(ctx, account_id)
@@ -68,13 +68,13 @@ def hold(ctx: Context, account_id: str, amount: int) -> None:
 
 def hold_bond(ctx: Context, amount: int) -> None:
     """Hold so much of the platform's bond; all that it has available is there for that."""
-    bond = account(ctx, keys.BOND_ACCOUNT)
+    bond = account(ctx, state_keys.BOND_ACCOUNT)
     if bond.deposit < amount:
-        bond = fold(ctx, keys.BOND_ACCOUNT)
-        store(ctx, keys.BOND_ACCOUNT, replace(bond, available=0, deposit=bond.deposit + bond.available))
-    if account(ctx, keys.BOND_ACCOUNT).deposit < amount:
+        bond = fold(ctx, state_keys.BOND_ACCOUNT)
+        store(ctx, state_keys.BOND_ACCOUNT, replace(bond, available=0, deposit=bond.deposit + bond.available))
+    if account(ctx, state_keys.BOND_ACCOUNT).deposit < amount:
         raise Refused(Refusal.BOND_TOO_LOW)
-    hold(ctx, keys.BOND_ACCOUNT, amount)
+    hold(ctx, state_keys.BOND_ACCOUNT, amount)
 
 
 def release(ctx: Context, account_id: str, amount: int) -> None:
@@ -102,7 +102,7 @@ def credit(ctx: Context, account_id: str, amount: int) -> None:
     All credits that one transaction makes to an account share one row.
     """
     if amount:
-        key = keys.delta(account_id, ctx.transaction_id, 0)
+        key = state_keys.delta(account_id, ctx.transaction_id, 0)
         # The transaction's id is part of the key.
         ctx.cache.assume_absent(key)
         waiting = ctx.cache.get(Delta, key) or Delta(amount=0)
@@ -112,8 +112,8 @@ def credit(ctx: Context, account_id: str, amount: int) -> None:
 def split(ctx: Context, account_id: str, cost: int, policy: FeePolicy) -> None:
     """Credit everybody's share of a job's cost; the rest after fees is the account's."""
     parts = shares(cost, policy)
-    credit(ctx, keys.PLATFORM_ACCOUNT, parts.platform)
-    credit(ctx, keys.PEERS_ACCOUNT, parts.peers)
+    credit(ctx, state_keys.PLATFORM_ACCOUNT, parts.platform)
+    credit(ctx, state_keys.PEERS_ACCOUNT, parts.peers)
     credit(ctx, account_id, parts.provider)
 
 
@@ -121,5 +121,5 @@ def store(ctx: Context, account_id: str, value: AccountRecord) -> AccountRecord:
     """Write an account; a negative part is a mistake of the caller's."""
     if min(value.available, value.deposit, value.held) < 0:
         raise ArithmeticError(f"account {account_id} would be negative")
-    ctx.cache.put(keys.account(account_id), value)
+    ctx.cache.put(state_keys.account(account_id), value)
     return value

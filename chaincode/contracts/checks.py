@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from chaincode.contracts.errors import Refused
 from wire.errors import Malformed, WireError
-from wire.ledger.keys import RESERVED_ACCOUNTS
 from wire.ledger.refusals import Refusal
+from wire.ledger.state_keys import RESERVED_ACCOUNTS
 from wire.money import MAX_MICRO
 from wire.signing import PublicKey
 

@@ -8,7 +8,7 @@ from chaincode.contracts.errors import ContractError
 from chaincode.contracts.execution.keyring import public_key
 from wire.codec import decode
 from wire.errors import WireError
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import TransactionBody
 from wire.ledger.records import PinnedKey
 from wire.signing import TRANSACTION, Jws
@@ -37,7 +37,7 @@ def verified(get: Callable[[str], str | None], envelope: Jws) -> SignedTransacti
     """
     try:
         creator = envelope.key_id
-        text = get(keys.key(creator))
+        text = get(state_keys.key(creator))
         if text is None:
             raise BadSubmission(f"the ledger knows no key {creator}")
         pinned = decode(PinnedKey, text)

@@ -3,11 +3,16 @@
 from collections.abc import Iterable
 
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.records import AccountRecord, Delta, JobRecord, PayoutRecord, Supply
 from wire.ledger.states import HOLDING, PayoutState
 
-_ACCOUNT, _DELTA, _JOB, _PAYOUT = keys.account(""), keys.delta_prefix(), keys.job(""), keys.payout("")
+_ACCOUNT, _DELTA, _JOB, _PAYOUT = (
+    state_keys.account(""),
+    state_keys.delta_prefix(),
+    state_keys.job(""),
+    state_keys.payout(""),
+)
 
 
 def drift(items: Iterable[tuple[str, str]]) -> int:
@@ -19,7 +24,7 @@ def drift(items: Iterable[tuple[str, str]]) -> int:
             total += account.available + account.deposit + account.held
         elif key.startswith(_DELTA):
             total += decode(Delta, value).amount
-        elif key == keys.supply():
+        elif key == state_keys.supply():
             supply = decode(Supply, value)
             total -= supply.minted - supply.burned
     return total
@@ -30,7 +35,7 @@ def unexplained_holds(items: Iterable[tuple[str, str]]) -> dict[str, int]:
     excess: dict[str, int] = {}
     for key, value in items:
         if key.startswith(_ACCOUNT):
-            account_id = keys.account_of(key)
+            account_id = state_keys.account_of(key)
             excess[account_id] = excess.get(account_id, 0) + decode(AccountRecord, value).held
         elif key.startswith(_JOB):
             job = decode(JobRecord, value)

@@ -9,7 +9,7 @@ from typing import Self
 
 from chaincode.embedded import store
 from chaincode.embedded.errors import StoreDamaged, StoreMissing
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Block, TransactionRecord
 from wire.ledger.genesis import Genesis
 
@@ -23,7 +23,7 @@ class StoreReader:
         self._mutex = threading.RLock()
         if not store.is_ledger(connection):
             raise StoreMissing(f"no ledger in {path}")
-        text = self.get(keys.genesis())
+        text = self.get(state_keys.genesis())
         if text is None:
             raise StoreDamaged(f"block 0: the world state in {path} holds no genesis")
         self.genesis = Genesis.parse(text)

@@ -18,7 +18,7 @@ from chaincode.fabric.stub import FabricStub
 from wire.codec import canonical_json, decode, encode
 from wire.enrolment import JobQuery
 from wire.errors import WireError
-from wire.ledger import keys, names
+from wire.ledger import names, state_keys
 from wire.ledger.canonical import ledger_json
 from wire.ledger.genesis import BadGenesis, Genesis
 from wire.ledger.packing import opened
@@ -88,7 +88,7 @@ def begin(call: FunctionCall) -> FunctionAnswer:
         raise FunctionRefused(BAD_REQUEST, f"genesis: {error}") from error
     if told != agreed:
         raise FunctionRefused(FORBIDDEN, "genesis: is not the one that this organisation has agreed to")
-    if state.read(call.conversation, [keys.genesis()]):
+    if state.read(call.conversation, [state_keys.genesis()]):
         raise FunctionRefused(CONFLICT, "genesis: the ledger has begun")
     state.write(call.conversation, {key: encode(record) for key, record in sorted(told.state(), key=_key)})
     return FunctionAnswer()
@@ -137,7 +137,7 @@ def own_job(call: FunctionCall) -> FunctionAnswer:
     """
     (jws,) = call.arguments
     asked, holder = _asked(call, jws)
-    place = keys.job(asked.job_id)
+    place = state_keys.job(asked.job_id)
     found = state.read(call.conversation, [place]).get(place)
     if found is None or decode(JobRecord, found).provider_id != holder:
         raise FunctionRefused(NOT_FOUND, "there is no such job of yours")
@@ -146,7 +146,7 @@ def own_job(call: FunctionCall) -> FunctionAnswer:
 
 def _asked(call: FunctionCall, jws: str) -> tuple[JobQuery, str]:
     """Return a question, and the provider whose key signed it just now."""
-    place = keys.key(key_id_of(jws))
+    place = state_keys.key(key_id_of(jws))
     text = state.read(call.conversation, [place]).get(place)
     pinned = None if text is None else decode(PinnedKey, text)
     if pinned is None or not pinned.active or pinned.role is not KeyRole.PROVIDER:

@@ -9,7 +9,7 @@ from uuid import UUID
 from portal.books.models import LedgerEvent, WorldState
 from portal.moments import moment
 from wire.codec import decode, from_plain
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.genesis import Genesis
 from wire.ledger.records import FeePolicy, Notice, PayoutRecord, ProposalRecord
 
@@ -44,35 +44,35 @@ def record(cls: type[T], key: str) -> T | None:
 
 def notice(account_id: UUID) -> RunningNotice | None:
     """Return the notice that runs on an account's deposit."""
-    found = record(Notice, keys.notice(str(account_id)))
+    found = record(Notice, state_keys.notice(str(account_id)))
     return None if found is None else RunningNotice(amount_micro=found.amount, due_at=moment(found.due_at_ms))
 
 
 def payout(payout_id: str) -> PayoutRecord | None:
     """Return a payout as the ledger has it."""
-    return record(PayoutRecord, keys.payout(payout_id))
+    return record(PayoutRecord, state_keys.payout(payout_id))
 
 
 def proposal(proposal_id: str) -> ProposalRecord | None:
     """Return a proposal as the ledger has it."""
-    return record(ProposalRecord, keys.proposal(proposal_id))
+    return record(ProposalRecord, state_keys.proposal(proposal_id))
 
 
 def reference_used(reference: str) -> bool:
     """Return whether the ledger knows an external reference."""
-    return WorldState.objects.filter(key=keys.reference(reference)).exists()
+    return WorldState.objects.filter(key=state_keys.reference(reference)).exists()
 
 
 def fee_policy() -> FeePolicy | None:
     """Return the policy for jobs created now; none before the ledger's first block was read."""
-    return record(FeePolicy, keys.fee_policy())
+    return record(FeePolicy, state_keys.fee_policy())
 
 
 def fee_history() -> Sequence[FeesSince]:
     """Return the newest fee policies, the newest first."""
     rows = LedgerEvent.objects.filter(subject=events.FEES, name=events.FEES_SET).order_by("-id")[:_MOST_POLICIES]
     found = [_fee_view(from_plain(FeePolicy, row.body), row) for row in rows]
-    genesis = record(Genesis, keys.genesis())
+    genesis = record(Genesis, state_keys.genesis())
     if genesis is not None and len(found) < _MOST_POLICIES:
         found.append(_fee_view(genesis.fee_policy, None))
     return found

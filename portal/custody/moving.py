@@ -14,7 +14,7 @@ from portal.books.models import WorldState
 from portal.custody.ownership import act, own_key_of
 from portal.errors import Conflict, Invalid, NotThere
 from portal.outbox.models import UNDONE, OutboxOperation
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import Arguments, Deposit, GiveNotice, Transfer, WithdrawDeposit, operation_id_of
 from wire.money import MAX_MICRO, Micro
 
@@ -76,7 +76,7 @@ def check_transfer(owner: Account, *, to: Account, amount: Micro) -> None:
     check_amount(owner, amount)
     if to == owner:
         raise Invalid.field("to", "Choose another account than your own.")
-    if not WorldState.objects.filter(key=keys.account(str(to.id))).exists():
+    if not WorldState.objects.filter(key=state_keys.account(str(to.id))).exists():
         raise Invalid.field("to", "The ledger does not know this account yet: it never had money.")
 
 

@@ -8,7 +8,7 @@ from portal.keys import KeyName, signing_key
 from portal.outbox.models import UNDONE, OutboxOperation
 from portal.outbox.operations import enqueue
 from wire.codec import decode, parse_object, to_plain
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import Arguments, operation_id_of, operation_text
 from wire.ledger.records import Owner
 from wire.problems import Reason
@@ -23,7 +23,7 @@ class SignatureNeeded(PortalError):
 
 def own_key_of(account_id: str) -> str | None:
     """Return the id of the newest key of an account that is not in custody; None when custody acts for it."""
-    text = WorldState.objects.filter(key=keys.owner(account_id)).values_list("value", flat=True).first()
+    text = WorldState.objects.filter(key=state_keys.owner(account_id)).values_list("value", flat=True).first()
     return None if text is None else decode(Owner, text).key_id
 
 

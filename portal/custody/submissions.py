@@ -21,7 +21,7 @@ from portal.outbox.queries import operation
 from wire import signing
 from wire.codec import decode
 from wire.errors import BadSignature
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import (
     MAX_OPERATION_CHARS,
     Arguments,
@@ -215,7 +215,7 @@ def _require_room(author: str) -> None:
 
 
 def _author(submitted: Submitted) -> PinnedKey:
-    text = WorldState.objects.filter(key=keys.key(submitted.key_id)).values_list("value", flat=True).first()
+    text = WorldState.objects.filter(key=state_keys.key(submitted.key_id)).values_list("value", flat=True).first()
     pinned = None if text is None else decode(PinnedKey, text)
     if pinned is None or not pinned.active or pinned.role not in AUTHORS:
         raise SignatureRefused

@@ -8,7 +8,7 @@ from portal.books import records
 from portal.governance.content import NewOperator, RequestKind
 from portal.governance.models import GovernedRequest
 from portal.governance.storing import store
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.records import OperatorRecord
 from wire.signing import PublicKey
 
@@ -20,7 +20,7 @@ def ask_to_be_operator(owner: Account, *, public_key_pem: str, request_id: UUID,
 
     :raises TooManyRequests: when the account has as many open requests as it may have.
     """
-    if records.record(OperatorRecord, keys.operator(str(owner.id))) or open_request(owner):
+    if records.record(OperatorRecord, state_keys.operator(str(owner.id))) or open_request(owner):
         return
     content = NewOperator(
         account_id=str(owner.id),

@@ -16,7 +16,7 @@ from portal.governance.models import GovernedRequest
 from portal.governance.storing import checked_note, propose
 from portal.providers import queries as providers
 from wire.errors import Malformed
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.genesis import ORGANISATIONS
 from wire.ledger.operations import PinKey
 from wire.ledger.records import OperatorRecord, Owner, PinnedKey, ProviderRecord, RoleKeys
@@ -73,7 +73,7 @@ def propose_revocation(by: Account, *, key_id: str, note: str, request_id: UUID,
     :raises Invalid: when the ledger knows no such key, it ended before, or it is the last of its role.
     """
     require_administrator(by)
-    pinned = records.record(PinnedKey, keys.key(key_id))
+    pinned = records.record(PinnedKey, state_keys.key(key_id))
     if pinned is None:
         raise Invalid.field("key_id", "The ledger knows no key with this id.")
     content = KeyEnd(
@@ -112,10 +112,10 @@ def keys_of(account: Account) -> list[KnownKey]:
 def _record(role: KeyRole, holder: str) -> Owner | OperatorRecord | ProviderRecord | None:
     """Return what the ledger says of an owner, an operator or a provider."""
     if role is KeyRole.OWNER:
-        return records.record(Owner, keys.owner(holder))
+        return records.record(Owner, state_keys.owner(holder))
     if role is KeyRole.OPERATOR:
-        return records.record(OperatorRecord, keys.operator(holder))
-    return records.record(ProviderRecord, keys.provider(holder))
+        return records.record(OperatorRecord, state_keys.operator(holder))
+    return records.record(ProviderRecord, state_keys.provider(holder))
 
 
 def _holders(role: KeyRole) -> tuple[str, ...]:
@@ -123,13 +123,13 @@ def _holders(role: KeyRole) -> tuple[str, ...]:
 
 
 def _team(role: KeyRole, holder: str) -> Iterator[KnownKey]:
-    team = records.record(RoleKeys, keys.role(role, holder))
+    team = records.record(RoleKeys, state_keys.role(role, holder))
     for key_id in team.key_ids if team else ():
         yield KnownKey(key_id=key_id, role=role, holder=holder, is_last=team is not None and len(team.key_ids) == 1)
 
 
 def _is_active(key_id: str) -> bool:
-    pinned = records.record(PinnedKey, keys.key(key_id))
+    pinned = records.record(PinnedKey, state_keys.key(key_id))
     return pinned is not None and pinned.active
 
 
@@ -173,7 +173,7 @@ def _account(account_id: str) -> str | None:
 
 
 def _refuse_pinned(key_id: str) -> None:
-    pinned = records.record(PinnedKey, keys.key(key_id))
+    pinned = records.record(PinnedKey, state_keys.key(key_id))
     if pinned is not None:
         raise Invalid.field("public_key_pem", f"The ledger knows this key already, as that of a {pinned.role}.")
 
@@ -183,6 +183,6 @@ def _refuse_ended(key_id: str, pinned: PinnedKey) -> None:
         raise Invalid.field("key_id", "This key was ended before.")
     if pinned.role in PERSONAL:
         return
-    team = records.record(RoleKeys, keys.role(pinned.role, pinned.holder))
+    team = records.record(RoleKeys, state_keys.role(pinned.role, pinned.holder))
     if team is not None and team.key_ids == (key_id,):
         raise Invalid.field("key_id", "It is the last key of its role. Pin another one first.")

@@ -13,7 +13,7 @@ from ledger.fabric.ledger import FabricLedger, FabricReader
 from ledger.verification import Progress, Verified
 from portal.environment import setting
 from portal.keys import KeyName, load_genesis, signing_key
-from wire.ledger import keys
+from wire.ledger import state_keys
 
 
 def open_reader() -> EmbeddedReader | FabricReader:
@@ -47,7 +47,7 @@ def open_writer(on_block: Callable[[], object] = lambda: None) -> EmbeddedWriter
     genesis = load_genesis()
     if profile := setting("CHAINFAAS_FABRIC_PROFILE"):
         ledger = FabricLedger(_profile(profile), on_block)
-        if ledger.get(keys.genesis()) != genesis.text():
+        if ledger.get(state_keys.genesis()) != genesis.text():
             ledger.close()
             raise LedgerDamaged(f"the ledger of {profile} did not begin with this genesis: `network begin` does that")
         return ledger

@@ -17,7 +17,7 @@ from portal.ledgerd import epochs
 from portal.outbox import leadership
 from portal.outbox.models import OutboxOperation
 from portal.outbox.operations import Outgoing, enqueue_all
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import ExpireJob, Fold, PayClaim, operation_id_of
 from wire.ledger.states import JobRecordState
 
@@ -82,8 +82,8 @@ class Chores:
 
     def _folds(self, now: datetime) -> Iterator[Outgoing]:
         """As many folds as the credits of an account need that has many; named by the minute, for each is another."""
-        items = self._ledger.items(keys.delta_prefix())
-        for account_id, deltas in groupby(items, key=lambda item: keys.account_of(item[0])):
+        items = self._ledger.items(state_keys.delta_prefix())
+        for account_id, deltas in groupby(items, key=lambda item: state_keys.account_of(item[0])):
             waiting = sum(1 for _ in deltas)
             for number in range(waiting // FOLDED_AT_ONCE + 1 if waiting >= FOLD_FROM else 0):
                 yield Outgoing(

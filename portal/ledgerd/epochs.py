@@ -8,7 +8,7 @@ from ledger.ports import LedgerReader
 from portal.books.models import Bookmark
 from portal.outbox.operations import Outgoing
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Block
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from wire.ledger.events import EPOCH_CONTRADICTED, epoch_is
@@ -26,9 +26,9 @@ def due(ledger: LedgerReader, now: datetime, *, margin_ms: int) -> Iterator[Outg
 
     Operations are named by the minute: what is refused is tried again as another one.
     """
-    if next(iter(ledger.items(keys.operator_prefix())), None) is None:
+    if next(iter(ledger.items(state_keys.operator_prefix())), None) is None:
         return
-    text, now_ms = ledger.get(keys.epoch()), int(now.timestamp() * 1000)
+    text, now_ms = ledger.get(state_keys.epoch()), int(now.timestamp() * 1000)
     epoch = decode(Epoch, text) if text else None
     if epoch and epoch.state is EpochState.OPEN:
         if now_ms >= (epoch.number + 1) * EPOCH_MS + EPOCH_GRACE_MS + margin_ms:

@@ -21,7 +21,7 @@ from portal.peers.network import KnownNetwork
 from portal.peers.statements import JoinApplication
 from portal.providers.codes import NewCode, claim_code, make_code
 from wire.joining import JoinKit, is_loopback, operator_name, plain_host
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.records import OperatorRecord, PinnedKey
 
 _EXPELLED = "Expelled from the network."
@@ -96,12 +96,12 @@ def _joined(application: JoinApplication, owner: Account, now: datetime) -> Peer
 
 def _require_its_key(owner: Account, key_id: str) -> None:
     """Go on only with the key that attests for the account: the ledger's, or before that the first that joined."""
-    pinned = record(PinnedKey, keys.key(key_id))
+    pinned = record(PinnedKey, state_keys.key(key_id))
     others = Peer.objects.filter(operator_key_id=key_id).exclude(owner=owner)
     if others.exists() or (pinned is not None and pinned.holder != str(owner.id)):
         raise OperatorKeyKnown
-    if registered := record(OperatorRecord, keys.operator(str(owner.id))):
-        first = record(PinnedKey, keys.key(registered.key_id))
+    if registered := record(OperatorRecord, state_keys.operator(str(owner.id))):
+        first = record(PinnedKey, state_keys.key(registered.key_id))
         is_another = pinned is None and first is not None and first.active
     else:
         is_another = Peer.objects.filter(owner=owner).exclude(operator_key_id=key_id).exists()

@@ -15,7 +15,7 @@ from portal.governance.operators import open_request
 from portal.moments import moment
 from portal.peers.models import JoinCode, Peer
 from portal.providers.codes import open_codes
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import EPOCH_MS
 from wire.ledger.events import EPOCH_ATTESTED, EPOCH_CONTRADICTED, EPOCH_PAID
 from wire.ledger.records import Epoch, OperatorRecord
@@ -76,17 +76,17 @@ def open_join_codes(owner: Account, now: datetime) -> QuerySet[JoinCode]:
 
 def newest_epoch() -> Epoch | None:
     """Return the newest epoch; none before there was one."""
-    return record(Epoch, keys.epoch())
+    return record(Epoch, state_keys.epoch())
 
 
 def pool_micro() -> int:
     """Return what waits to be shared."""
-    return balance(keys.PEERS_ACCOUNT).available_micro
+    return balance(state_keys.PEERS_ACCOUNT).available_micro
 
 
 def operator(account: Account) -> OperatorView:
     """Return how it goes with an account's peers."""
-    registered, newest = record(OperatorRecord, keys.operator(str(account.id))), newest_epoch()
+    registered, newest = record(OperatorRecord, state_keys.operator(str(account.id))), newest_epoch()
     epochs = tuple(_epochs(account.id))
     return OperatorView(
         account=account,

@@ -17,7 +17,7 @@ from tests.acceptance.conftest import Towns
 from tests.acceptance.town import Town
 from tests.support.waiting import wait_for
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.records import Delta, JobRecord
 from wire.ledger.states import JobRecordState
 
@@ -39,7 +39,7 @@ def _newest_job(town: Town) -> tuple[str, str]:
 
 
 def _credits(reader: FabricReader, account_id: str) -> int:
-    return sum(decode(Delta, value).amount for _, value in reader.items(keys.delta_prefix(account_id)))
+    return sum(decode(Delta, value).amount for _, value in reader.items(state_keys.delta_prefix(account_id)))
 
 
 def _destroy(town: Town) -> None:
@@ -64,13 +64,13 @@ def test_a_provider_is_paid_by_the_peers_alone(towns: Towns, town: Town) -> None
         call = caller.submit(town.call, _FUNCTION, b"does anybody pay me?")
         wait_for("the job", lambda: call.done() or any(_newest_job(town)), 60)
         job_id, provider = _newest_job(town)
-        wait_for("the job on the ledger", lambda: reader.get(keys.job(job_id)), 60)
+        wait_for("the job on the ledger", lambda: reader.get(state_keys.job(job_id)), 60)
         next(item for item in town.market.supervisor.started if item.program.name == "ledger").kill()
         assert call.result(timeout=90).body == b"DOES ANYBODY PAY ME?"
         home = town.machines[provider].home
         evidence = EvidenceStore(home / "journal.sqlite3")
         wait_for("the acknowledgement", lambda: (found := evidence.of(job_id)) and found.acknowledgement, 60)
-        owed = decode(JobRecord, reader.get(keys.job(job_id)) or "")
+        owed = decode(JobRecord, reader.get(state_keys.job(job_id)) or "")
         before = _credits(reader, owed.account_id)
 
         _destroy(town)
@@ -79,7 +79,7 @@ def test_a_provider_is_paid_by_the_peers_alone(towns: Towns, town: Town) -> None
         assert claimed.stdout == f"{job_id}  paid\n", claimed.stderr
         assert again.stdout == f"{job_id}  done before: paid\n"
         assert _agent(home, "claim-status", job_id).stdout == f"{job_id}  paid\n"
-        paid = decode(JobRecord, reader.get(keys.job(job_id)) or "")
+        paid = decode(JobRecord, reader.get(state_keys.job(job_id)) or "")
         assert (owed.state, paid.state) == (JobRecordState.CREATED, JobRecordState.SETTLED)
         assert _credits(reader, owed.account_id) - before > 0
         assert paid.billed_ms is not None

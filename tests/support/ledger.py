@@ -9,7 +9,7 @@ from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.testing import InMemoryState
 from wire import envelope
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Event, OperationResult, OperationStatus
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import (
@@ -33,7 +33,7 @@ from wire.outcomes import ExitState
 from wire.signing import OPERATION, RECEIPT, SigningKey, sha256_hex
 
 T = TypeVar("T")
-NOON = 1_780_000_000_000 // keys.DAY_MS * keys.DAY_MS + keys.DAY_MS // 2
+NOON = 1_780_000_000_000 // state_keys.DAY_MS * state_keys.DAY_MS + state_keys.DAY_MS // 2
 MINUTE = 60_000
 CREDIT = MICRO_PER_CREDIT
 #: One credit a second.
@@ -153,7 +153,7 @@ class World:
 
     def own_id(self, kind: str, author: SigningKey, name: str) -> str:
         """Return an id that the author may use."""
-        place = keys.key(author.public.key_id)
+        place = state_keys.key(author.public.key_id)
         pinned = dict(self.ledger.items(place)).get(place)
         holder = decode(PinnedKey, pinned).holder if pinned and not TRANSACTIONS[kind].proposers else ""
         return f"{kind}:{holder}:{name}" if holder else f"{kind}:{name}"
@@ -243,16 +243,16 @@ class World:
 
     def job(self, job_id: str = "job6") -> JobRecord:
         """Return a job's record."""
-        return self.get(JobRecord, keys.job(job_id))
+        return self.get(JobRecord, state_keys.job(job_id))
 
     def account(self, account_id: str) -> AccountRecord:
         """Return an account; deltas are not in it."""
-        text = dict(self.ledger.items(keys.account(account_id))).get(keys.account(account_id))
+        text = dict(self.ledger.items(state_keys.account(account_id))).get(state_keys.account(account_id))
         return decode(AccountRecord, text) if text else AccountRecord()
 
     def owns(self, account_id: str) -> int:
         """Return all money of an account: available, deposit, held and deltas."""
-        deltas = self.ledger.items(keys.delta_prefix(account_id))
+        deltas = self.ledger.items(state_keys.delta_prefix(account_id))
         account = self.account(account_id)
         return account.available + account.deposit + account.held + sum(decode(Delta, v).amount for _, v in deltas)
 

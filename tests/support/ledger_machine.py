@@ -14,7 +14,7 @@ from chaincode.contracts.testing import InMemoryState
 from tests.support.claims import acknowledgement, claim, digest_of, ticket
 from tests.support.ledger import CREDIT, KEYS, MINUTE, OUTPUT, World, job_arguments, marketplace, receipt_jws
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import CLAIM_MS, EPOCH_GRACE_MS, EPOCH_MS, NOTICE_MS
 from wire.ledger.operations import (
     Approve,
@@ -318,7 +318,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(author=SIGNERS, wait=st.booleans(), attest=st.booleans())
     def close(self, author: SigningKey, *, wait: bool, attest: bool) -> None:
         """Close the newest epoch, or try to; before that let all operators attest, perhaps."""
-        found = dict(self.memory.items(keys.epoch())).get(keys.epoch())
+        found = dict(self.memory.items(state_keys.epoch())).get(state_keys.epoch())
         epoch = decode(Epoch, found) if found else None
         number = epoch.number if epoch else 0
         for key in OPERATORS.values() if attest else ():
@@ -376,7 +376,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for _, value in self.memory.items("account~"):
             account = decode(AccountRecord, value)
             assert min(account.available, account.deposit, account.held) >= 0
-        supply = self.world.get(Supply, keys.supply())
+        supply = self.world.get(Supply, state_keys.supply())
         assert supply.minted >= supply.burned >= 0
 
     @invariant()

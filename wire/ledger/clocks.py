@@ -1,6 +1,6 @@
 """How long things take on the ledger."""
 
-from wire.ledger.keys import DAY_MS
+from wire.ledger.state_keys import DAY_MS
 
 #: A job may be paid for this long after its creation.
 LONGEST_PAY_MS = 7 * DAY_MS

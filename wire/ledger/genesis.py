@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wire.codec import decode, encode
 from wire.errors import WireError
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.fees import WHOLE_PPM
 from wire.ledger.records import FeePolicy, PinnedKey, RoleKeys, Supply
 from wire.ledger.states import KeyRole
@@ -73,9 +73,9 @@ class Genesis:
 
     def state(self) -> Iterator[tuple[str, object]]:
         """Yield the records that the first block writes."""
-        yield keys.genesis(), self
-        yield keys.fee_policy(), self.fee_policy
-        yield keys.supply(), Supply()
+        yield state_keys.genesis(), self
+        yield state_keys.fee_policy(), self.fee_policy
+        yield state_keys.supply(), Supply()
         roles = {
             self.controller_key_pem: KeyRole.CONTROLLER,
             self.ticket_root_key_pem: KeyRole.TICKET_ROOT,
@@ -110,8 +110,8 @@ def checked_fees(policy: FeePolicy) -> FeePolicy:
 
 def _pinned(pem: str, role: KeyRole, holder: str) -> Iterator[tuple[str, object]]:
     key_id = PublicKey.from_pem(pem).key_id
-    yield keys.key(key_id), PinnedKey(role=role, holder=holder, public_key_pem=pem)
-    yield keys.role(role, holder), RoleKeys(key_ids=(key_id,))
+    yield state_keys.key(key_id), PinnedKey(role=role, holder=holder, public_key_pem=pem)
+    yield state_keys.role(role, holder), RoleKeys(key_ids=(key_id,))
 
 
 def _key_id(name: str, pem: str) -> str:

@@ -18,7 +18,7 @@ from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.governance.proposals import propose
 from chaincode.contracts.stub import Stub
 from wire.errors import BadSignature
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Event, OperationResult, OperationStatus
 from wire.ledger.records import Applied, JobRecord, PinnedKey
 from wire.ledger.refusals import Refusal
@@ -58,22 +58,22 @@ def run(stub: Stub, texts: Sequence[str]) -> BatchOutcome:
 
 
 def _named(stub: Stub, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
-    yield keys.key(stub.creator)
+    yield state_keys.key(stub.creator)
     for item in batch:
         if isinstance(item, Submitted):
-            yield keys.operations(item.subject)
-            yield from (keys.key(item.key_id),) if item.key_id else ()
+            yield state_keys.operations(item.subject)
+            yield from (state_keys.key(item.key_id),) if item.key_id else ()
             yield from TRANSACTIONS[item.kind].reads(item.arguments)
 
 
 def _named_by_jobs(cache: StateCache, batch: Iterable[Submitted | Refused]) -> Iterator[str]:
     for item in batch:
         job_id = getattr(item.arguments, "job_id", None) if isinstance(item, Submitted) else None
-        job = cache.get(JobRecord, keys.job(job_id)) if job_id else None
+        job = cache.get(JobRecord, state_keys.job(job_id)) if job_id else None
         if job:
-            yield keys.account(job.developer_id)
-            yield keys.invocation(job.invocation_id)
-            yield keys.spent(job.version_id, job.placed_at_ms)
+            yield state_keys.account(job.developer_id)
+            yield state_keys.invocation(job.invocation_id)
+            yield state_keys.spent(job.version_id, job.placed_at_ms)
 
 
 def _one(stub: Stub, cache: StateCache, item: Submitted | Refused, events: list[Event]) -> OperationResult:
@@ -97,7 +97,7 @@ def _one(stub: Stub, cache: StateCache, item: Submitted | Refused, events: list[
 def _apply(stub: Stub, cache: StateCache, item: Submitted, emitted: list[Event]) -> OperationStatus:
     author = _author(stub, cache, item)
     require_own_id(item, author)
-    place = keys.operations(item.subject)
+    place = state_keys.operations(item.subject)
     applied = cache.get(Applied, place)
     digests = applied.digests if applied else {}
     if item.kind in digests:
@@ -123,7 +123,7 @@ def _apply(stub: Stub, cache: StateCache, item: Submitted, emitted: list[Event])
 
 def _author(stub: Stub, cache: StateCache, item: Submitted) -> PinnedKey:
     """Return who answers for the operation: the key that signed it, else the key that signed the transaction."""
-    author = cache.get(PinnedKey, keys.key(item.key_id or stub.creator))
+    author = cache.get(PinnedKey, state_keys.key(item.key_id or stub.creator))
     if author is None or not author.active:
         raise Refused(Refusal.UNKNOWN_KEY)
     if item.jws:

@@ -8,7 +8,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed, transaction
 from chaincode.contracts.governance import pinning
 from wire.errors import BadSignature
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import OwnAccount, PinKey, RenounceKey, RevokeKey, RotateKey
 from wire.ledger.records import Owner, PinnedKey
@@ -22,11 +22,11 @@ def _rotate_reads(_arguments: RotateKey) -> Iterator[str]:
 
 
 def _renounce_reads(arguments: RenounceKey) -> Iterator[str]:
-    yield keys.key(arguments.key_id)
+    yield state_keys.key(arguments.key_id)
 
 
 def _own_reads(arguments: OwnAccount) -> Iterator[str]:
-    yield keys.owner(arguments.account_id)
+    yield state_keys.owner(arguments.account_id)
 
 
 class KeyContract(Contract):
@@ -39,7 +39,7 @@ class KeyContract(Contract):
         if role in pinning.PERSONAL:
             checks.identifiers(holder=arguments.holder)
             if role is KeyRole.OWNER:
-                ctx.record(Owner, keys.owner(arguments.holder), Refusal.UNKNOWN_ACCOUNT)
+                ctx.record(Owner, state_keys.owner(arguments.holder), Refusal.UNKNOWN_ACCOUNT)
         elif arguments.holder not in _holders(ctx, role):
             raise checks.refuse("holder", "an organisation for an authority, else nothing")
         pinning.pin(ctx, role, arguments.holder, arguments.public_key_pem)
@@ -61,7 +61,7 @@ class KeyContract(Contract):
         """End one's own key, the present or an earlier one."""
         ctx.require(*pinning.PERSONAL)
         checks.key_id("key_id", arguments.key_id)
-        pinned = ctx.record(PinnedKey, keys.key(arguments.key_id), Refusal.UNKNOWN_KEY)
+        pinned = ctx.record(PinnedKey, state_keys.key(arguments.key_id), Refusal.UNKNOWN_KEY)
         if (pinned.role, pinned.holder) != (ctx.author.role, ctx.author.holder):
             raise Refused(Refusal.NOT_AUTHORISED)
         pinning.revoke(ctx, arguments.key_id)
@@ -79,7 +79,7 @@ class KeyContract(Contract):
             raise Refused(Refusal.BAD_SIGNATURE, f"proof: {error}") from error
         if proved != arguments.account_id.encode():
             raise Refused(Refusal.BAD_SIGNATURE, "proof: is for another account")
-        if ctx.cache.get(Owner, keys.owner(arguments.account_id)):
+        if ctx.cache.get(Owner, state_keys.owner(arguments.account_id)):
             raise Refused(Refusal.IN_CUSTODY_OF_OWNER)
         pinning.pin(ctx, KeyRole.OWNER, arguments.account_id, arguments.public_key_pem)
         ctx.emit(events.ACCOUNT_OWNED, arguments.account_id, {"key_id": key.key_id})
@@ -95,4 +95,4 @@ def _role(name: str) -> KeyRole:
 def _holders(ctx: Context, role: KeyRole) -> frozenset[str]:
     if role is not KeyRole.AUTHORITY:
         return frozenset({""})
-    return frozenset(ctx.record(Genesis, keys.genesis(), Refusal.RAISED).organisations)
+    return frozenset(ctx.record(Genesis, state_keys.genesis(), Refusal.RAISED).organisations)

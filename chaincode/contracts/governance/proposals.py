@@ -9,7 +9,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, RegisteredTransaction, transaction
 from wire.codec import from_plain, to_plain
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.clocks import PROPOSAL_MS
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import Approve, Arguments, Reject
@@ -41,8 +41,8 @@ def propose(ctx: Context, governed: RegisteredTransaction, arguments: Arguments,
 
 
 def _reads(arguments: Approve | Reject) -> Iterator[str]:
-    yield keys.proposal(arguments.proposal_id)
-    yield keys.genesis()
+    yield state_keys.proposal(arguments.proposal_id)
+    yield state_keys.genesis()
 
 
 class ProposalContract(Contract):
@@ -85,18 +85,18 @@ class ProposalContract(Contract):
 
 
 def _genesis(ctx: Context) -> Genesis:
-    return ctx.record(Genesis, keys.genesis(), Refusal.RAISED)
+    return ctx.record(Genesis, state_keys.genesis(), Refusal.RAISED)
 
 
 def _open_proposal(ctx: Context, proposal_id: str) -> ProposalRecord:
     checks.operation_id("proposal_id", proposal_id)
-    proposal = ctx.record(ProposalRecord, keys.proposal(proposal_id), Refusal.UNKNOWN_PROPOSAL)
+    proposal = ctx.record(ProposalRecord, state_keys.proposal(proposal_id), Refusal.UNKNOWN_PROPOSAL)
     if proposal.state is not ProposalState.OPEN:
         raise Refused(Refusal.WRONG_STATE, f"proposal {proposal_id} is {proposal.state}")
     return proposal
 
 
 def _store(ctx: Context, proposal: ProposalRecord, event: str) -> None:
-    ctx.cache.put(keys.proposal(proposal.proposal_id), proposal)
+    ctx.cache.put(state_keys.proposal(proposal.proposal_id), proposal)
     body: dict[str, Any] = to_plain(proposal)
     ctx.emit(event, proposal.proposal_id, body)

@@ -7,7 +7,7 @@ from chaincode.contracts import accounts, checks, ownership
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.clocks import NOTICE_MS
 from wire.ledger.operations import Deposit, GiveNotice, WithdrawDeposit
 from wire.ledger.records import Notice
@@ -16,7 +16,7 @@ from wire.ledger.refusals import Refusal
 
 def _reads(arguments: Deposit | GiveNotice | WithdrawDeposit) -> Iterator[str]:
     yield from ownership.reads(arguments.account_id)
-    yield keys.notice(arguments.account_id)
+    yield state_keys.notice(arguments.account_id)
 
 
 class DepositContract(Contract):
@@ -38,10 +38,10 @@ class DepositContract(Contract):
         ownership.require_owner(ctx, arguments.account_id)
         checks.identifiers(account_id=arguments.account_id)
         checks.amounts(amount_micro=arguments.amount_micro)
-        if ctx.cache.get(Notice, keys.notice(arguments.account_id)):
+        if ctx.cache.get(Notice, state_keys.notice(arguments.account_id)):
             raise Refused(Refusal.NOTICE_GIVEN)
         notice = Notice(amount=arguments.amount_micro, due_at_ms=ctx.timestamp_ms + NOTICE_MS)
-        ctx.cache.put(keys.notice(arguments.account_id), notice)
+        ctx.cache.put(state_keys.notice(arguments.account_id), notice)
         body = {"amount_micro": notice.amount, "due_at_ms": notice.due_at_ms}
         ctx.emit(events.DEPOSIT_NOTICE, arguments.account_id, body)
 
@@ -50,12 +50,12 @@ class DepositContract(Contract):
         """Move what a notice named, or what is left of it, back to available."""
         ownership.require_owner(ctx, arguments.account_id)
         checks.identifiers(account_id=arguments.account_id)
-        notice = ctx.record(Notice, keys.notice(arguments.account_id), Refusal.NO_NOTICE)
+        notice = ctx.record(Notice, state_keys.notice(arguments.account_id), Refusal.NO_NOTICE)
         if ctx.timestamp_ms < notice.due_at_ms:
             raise Refused(Refusal.TOO_EARLY, f"the notice ends at {notice.due_at_ms}")
         owner = accounts.account(ctx, arguments.account_id)
         amount = min(notice.amount, owner.deposit)
         back = replace(owner, deposit=owner.deposit - amount, available=owner.available + amount)
         accounts.store(ctx, arguments.account_id, back)
-        ctx.cache.delete(keys.notice(arguments.account_id))
+        ctx.cache.delete(state_keys.notice(arguments.account_id))
         ctx.emit(events.DEPOSIT_WITHDRAWN, arguments.account_id, {"amount_micro": amount, **accounts.plain(back)})

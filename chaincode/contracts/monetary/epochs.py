@@ -13,7 +13,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.governance.operators import MOST_OPERATORS
 from wire.codec import to_plain
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from wire.ledger.operations import AttestEpoch, CheckpointEpoch, CloseEpoch
 from wire.ledger.records import Attestation, Epoch, OperatorRecord, PinnedKey
@@ -22,12 +22,12 @@ from wire.ledger.states import EpochState, KeyRole
 
 
 def _epoch_reads(_arguments: CheckpointEpoch | AttestEpoch) -> Iterator[str]:
-    yield keys.epoch()
+    yield state_keys.epoch()
 
 
 def _close_reads(_arguments: CloseEpoch) -> Iterator[str]:
-    yield keys.epoch()
-    yield keys.account(keys.PEERS_ACCOUNT)
+    yield state_keys.epoch()
+    yield state_keys.account(state_keys.PEERS_ACCOUNT)
 
 
 class EpochContract(Contract):
@@ -41,7 +41,7 @@ class EpochContract(Contract):
         checks.within("epoch", arguments.epoch, (now, now))
         checks.numbers(block_number=arguments.block_number)
         checks.digests(block_hash=arguments.block_hash)
-        before = ctx.cache.get(Epoch, keys.epoch())
+        before = ctx.cache.get(Epoch, state_keys.epoch())
         if before:
             _check_follows(before, arguments)
         epoch = Epoch(
@@ -50,7 +50,7 @@ class EpochContract(Contract):
             block_hash=arguments.block_hash,
             checkpointed_at_ms=ctx.timestamp_ms,
         )
-        ctx.cache.put(keys.epoch(), epoch)
+        ctx.cache.put(state_keys.epoch(), epoch)
         ctx.emit(events.EPOCH_CHECKPOINTED, str(epoch.number), to_plain(epoch))
 
     @transaction(AttestEpoch, reads=_epoch_reads)
@@ -63,10 +63,10 @@ class EpochContract(Contract):
         checks.within("height", arguments.height, (epoch.block_number + 1, checks.MAX_NUMBER))
         if ctx.timestamp_ms >= _closes_at_ms(epoch):
             raise Refused(Refusal.TOO_LATE, f"epoch {epoch.number} could be attested until {_closes_at_ms(epoch)}")
-        operator = ctx.record(OperatorRecord, keys.operator(operator_id), Refusal.UNKNOWN_OPERATOR)
+        operator = ctx.record(OperatorRecord, state_keys.operator(operator_id), Refusal.UNKNOWN_OPERATOR)
         if operator.registered_at_ms > epoch.checkpointed_at_ms:
             raise Refused(Refusal.TOO_EARLY, f"registered after epoch {epoch.number} began: the next one is the first")
-        place = keys.attestation(epoch.number, operator_id)
+        place = state_keys.attestation(epoch.number, operator_id)
         if ctx.cache.get(Attestation, place):
             raise Refused(Refusal.ATTESTED_ALREADY)
         attestation = Attestation(
@@ -92,7 +92,7 @@ class EpochContract(Contract):
         agreed = [attestation.operator_id for attestation in said if attestation.agrees]
         counted = replace(epoch, agreed=len(agreed), differed=len(said) - len(agreed), closed_at_ms=ctx.timestamp_ms)
         closed = _share(ctx, counted, agreed)
-        ctx.cache.put(keys.epoch(), closed)
+        ctx.cache.put(state_keys.epoch(), closed)
         ctx.emit(events.epoch_is(closed.state), str(closed.number), to_plain(closed))
 
 
@@ -106,7 +106,7 @@ def _check_follows(before: Epoch, arguments: CheckpointEpoch) -> None:
 
 
 def _open_epoch(ctx: Context, number: int) -> Epoch:
-    epoch = ctx.record(Epoch, keys.epoch(), Refusal.UNKNOWN_EPOCH)
+    epoch = ctx.record(Epoch, state_keys.epoch(), Refusal.UNKNOWN_EPOCH)
     if epoch.number != number:
         raise Refused(Refusal.UNKNOWN_EPOCH, f"the newest epoch is {epoch.number}")
     if epoch.state is not EpochState.OPEN:
@@ -120,13 +120,13 @@ def _closes_at_ms(epoch: Epoch) -> int:
 
 def _taken(ctx: Context, number: int) -> list[Attestation]:
     """Take an epoch's attestations off the state; return those of operators whose key was not revoked meanwhile."""
-    said = list(ctx.cache.items(Attestation, keys.attestation_prefix(number), MOST_OPERATORS))
+    said = list(ctx.cache.items(Attestation, state_keys.attestation_prefix(number), MOST_OPERATORS))
     for place, _ in said:
         ctx.cache.delete(place)
-    ctx.cache.prefetch(keys.operator(attestation.operator_id) for _, attestation in said)
-    operators = [ctx.record(OperatorRecord, keys.operator(told.operator_id), Refusal.RAISED) for _, told in said]
-    ctx.cache.prefetch(keys.key(operator.key_id) for operator in operators)
-    pinned = [ctx.record(PinnedKey, keys.key(operator.key_id), Refusal.RAISED) for operator in operators]
+    ctx.cache.prefetch(state_keys.operator(attestation.operator_id) for _, attestation in said)
+    operators = [ctx.record(OperatorRecord, state_keys.operator(told.operator_id), Refusal.RAISED) for _, told in said]
+    ctx.cache.prefetch(state_keys.key(operator.key_id) for operator in operators)
+    pinned = [ctx.record(PinnedKey, state_keys.key(operator.key_id), Refusal.RAISED) for operator in operators]
     return [told for (_, told), key in zip(said, pinned, strict=True) if key.revoked_at_ms is None]
 
 
@@ -134,11 +134,11 @@ def _share(ctx: Context, epoch: Epoch, agreed: list[str]) -> Epoch:
     """Pay each operator that agreed; what cannot be divided stays in the pool."""
     if epoch.differed and epoch.differed >= epoch.agreed:
         return replace(epoch, state=EpochState.DISPUTED)
-    pool = accounts.fold(ctx, keys.PEERS_ACCOUNT)
+    pool = accounts.fold(ctx, state_keys.PEERS_ACCOUNT)
     share = pool.available // len(agreed) if agreed else 0
     if not share:
         return replace(epoch, state=EpochState.UNSHARED)
-    accounts.store(ctx, keys.PEERS_ACCOUNT, replace(pool, available=pool.available - share * len(agreed)))
+    accounts.store(ctx, state_keys.PEERS_ACCOUNT, replace(pool, available=pool.available - share * len(agreed)))
     for operator_id in agreed:
         accounts.credit(ctx, operator_id, share)
         ctx.emit(events.EPOCH_PAID, operator_id, {"epoch": epoch.number, "amount_micro": share})

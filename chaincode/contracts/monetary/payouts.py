@@ -9,7 +9,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from wire.codec import to_plain
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.operations import AskPayout
 from wire.ledger.records import PayoutRecord
 from wire.ledger.refusals import Refusal
@@ -19,7 +19,7 @@ from wire.ledger.states import PayoutState
 def asked(ctx: Context, payout_id: str) -> PayoutRecord:
     """Return a payout that was asked for and is neither burned nor refused."""
     checks.identifiers(payout_id=payout_id)
-    payout = ctx.record(PayoutRecord, keys.payout(payout_id), Refusal.UNKNOWN_PAYOUT)
+    payout = ctx.record(PayoutRecord, state_keys.payout(payout_id), Refusal.UNKNOWN_PAYOUT)
     if payout.state is not PayoutState.ASKED:
         raise Refused(Refusal.WRONG_STATE, f"payout {payout_id} is {payout.state}")
     return payout
@@ -27,13 +27,13 @@ def asked(ctx: Context, payout_id: str) -> PayoutRecord:
 
 def store(ctx: Context, payout: PayoutRecord) -> None:
     """Write a payout and tell followers which state it reached."""
-    ctx.cache.put(keys.payout(payout.payout_id), payout)
+    ctx.cache.put(state_keys.payout(payout.payout_id), payout)
     body: dict[str, Any] = to_plain(payout)
     ctx.emit(events.payout_is(payout.state), payout.account_id, body)
 
 
 def _ask_reads(arguments: AskPayout) -> Iterator[str]:
-    yield keys.payout(arguments.payout_id)
+    yield state_keys.payout(arguments.payout_id)
     yield from ownership.reads(arguments.account_id)
 
 
@@ -46,7 +46,7 @@ class PayoutContract(Contract):
         ownership.require_owner(ctx, arguments.account_id)
         checks.identifiers(payout_id=arguments.payout_id, account_id=arguments.account_id)
         checks.amounts(amount_micro=arguments.amount_micro)
-        if ctx.cache.get(PayoutRecord, keys.payout(arguments.payout_id)):
+        if ctx.cache.get(PayoutRecord, state_keys.payout(arguments.payout_id)):
             raise Refused(Refusal.PAYOUT_EXISTS)
         amount = arguments.amount_micro
         owner = accounts.with_available(ctx, arguments.account_id, amount)

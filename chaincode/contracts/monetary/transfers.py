@@ -6,7 +6,7 @@ from dataclasses import replace
 from chaincode.contracts import accounts, checks, ownership
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.operations import Fold, Transfer
 from wire.ledger.records import AccountRecord
 from wire.ledger.refusals import Refusal
@@ -15,11 +15,11 @@ from wire.ledger.states import KeyRole
 
 def _transfer_reads(arguments: Transfer) -> Iterator[str]:
     yield from ownership.reads(arguments.account_id)
-    yield keys.account(arguments.to_account_id)
+    yield state_keys.account(arguments.to_account_id)
 
 
 def _fold_reads(arguments: Fold) -> Iterator[str]:
-    yield keys.account(arguments.account_id)
+    yield state_keys.account(arguments.account_id)
 
 
 class TransferContract(Contract):
@@ -34,9 +34,9 @@ class TransferContract(Contract):
         checks.amounts(amount_micro=amount)
         if source == target:
             raise checks.refuse("to_account_id", "another account")
-        if target != keys.BOND_ACCOUNT:
+        if target != state_keys.BOND_ACCOUNT:
             checks.participant("to_account_id", target)
-            ctx.record(AccountRecord, keys.account(target), Refusal.UNKNOWN_ACCOUNT)
+            ctx.record(AccountRecord, state_keys.account(target), Refusal.UNKNOWN_ACCOUNT)
         owner = accounts.with_available(ctx, source, amount)
         accounts.store(ctx, source, replace(owner, available=owner.available - amount))
         accounts.credit(ctx, target, amount)

@@ -8,7 +8,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed, transaction
 from chaincode.contracts.monetary import payouts
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.operations import BurnPayout, Mint, RefusePayout
 from wire.ledger.records import Reference, Supply
 from wire.ledger.refusals import Refusal
@@ -17,7 +17,7 @@ from wire.money import MAX_MICRO
 
 
 def _refuse_reads(arguments: RefusePayout) -> Iterator[str]:
-    yield keys.payout(arguments.payout_id)
+    yield state_keys.payout(arguments.payout_id)
 
 
 class TreasuryContract(Contract):
@@ -29,10 +29,10 @@ class TreasuryContract(Contract):
         checks.identifiers(account_id=arguments.account_id)
         checks.amounts(amount_micro=arguments.amount_micro)
         _use_reference(ctx, arguments.reference)
-        supply = ctx.record(Supply, keys.supply(), Refusal.RAISED)
+        supply = ctx.record(Supply, state_keys.supply(), Refusal.RAISED)
         if supply.minted + arguments.amount_micro > MAX_MICRO:
             raise Refused(Refusal.SUPPLY_TOO_LARGE)
-        ctx.cache.put(keys.supply(), replace(supply, minted=supply.minted + arguments.amount_micro))
+        ctx.cache.put(state_keys.supply(), replace(supply, minted=supply.minted + arguments.amount_micro))
         owner = accounts.account(ctx, arguments.account_id)
         richer = replace(owner, available=owner.available + arguments.amount_micro)
         accounts.store(ctx, arguments.account_id, richer)
@@ -44,8 +44,8 @@ class TreasuryContract(Contract):
         """Destroy what a payout held, once it was paid outside."""
         payout = payouts.asked(ctx, arguments.payout_id)
         _use_reference(ctx, arguments.reference)
-        supply = ctx.record(Supply, keys.supply(), Refusal.RAISED)
-        ctx.cache.put(keys.supply(), replace(supply, burned=supply.burned + payout.amount))
+        supply = ctx.record(Supply, state_keys.supply(), Refusal.RAISED)
+        ctx.cache.put(state_keys.supply(), replace(supply, burned=supply.burned + payout.amount))
         accounts.take(ctx, payout.account_id, payout.amount)
         payouts.store(ctx, replace(payout, state=PayoutState.BURNED, reference=arguments.reference))
 
@@ -63,6 +63,6 @@ class TreasuryContract(Contract):
 
 def _use_reference(ctx: Context, reference: str) -> None:
     checks.identifiers(reference=reference)
-    if ctx.cache.get(Reference, keys.reference(reference)):
+    if ctx.cache.get(Reference, state_keys.reference(reference)):
         raise Refused(Refusal.REFERENCE_USED)
-    ctx.cache.put(keys.reference(reference), Reference(operation_id=ctx.operation_id))
+    ctx.cache.put(state_keys.reference(reference), Reference(operation_id=ctx.operation_id))

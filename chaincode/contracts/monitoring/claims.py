@@ -7,7 +7,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.monitoring import evidence, settlement
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import CLAIM_MS
 from wire.ledger.operations import ClaimJob, PayClaim, RefuseClaim
 from wire.ledger.records import FeePolicy, JobRecord, ProviderRecord
@@ -24,13 +24,13 @@ _CLAIMABLE = frozenset(
 
 
 def _claim_reads(arguments: ClaimJob) -> Iterator[str]:
-    yield keys.job(arguments.job_id)
+    yield state_keys.job(arguments.job_id)
     for jws in (arguments.receipt, *arguments.working_keys):
         yield from evidence.signer(jws)
 
 
 def _job_reads(arguments: PayClaim | RefuseClaim) -> Iterator[str]:
-    yield keys.job(arguments.job_id)
+    yield state_keys.job(arguments.job_id)
 
 
 class ClaimContract(Contract):
@@ -77,7 +77,7 @@ class ClaimContract(Contract):
 
 def _claimable(ctx: Context, ticket: Ticket, digest: str) -> JobRecord:
     """Return the job as the ledger has it, or as its ticket promises it."""
-    job = ctx.cache.get(JobRecord, keys.job(ticket.job_id))
+    job = ctx.cache.get(JobRecord, state_keys.job(ticket.job_id))
     if job is None:
         return _promised(ctx, ticket, digest)
     if job.ticket_digest != digest or job.provider_id != ticket.provider_id:
@@ -101,7 +101,7 @@ def _promised(ctx: Context, ticket: Ticket, digest: str) -> JobRecord:
     )
     largest = cost_of(run_ms=ticket.max_ms, price_nano_per_ms=ticket.price_nano_per_ms)
     checks.within("max_cost_micro", largest, (0, MAX_MICRO))
-    provider = ctx.record(ProviderRecord, keys.provider(ticket.provider_id), Refusal.UNKNOWN_PROVIDER)
+    provider = ctx.record(ProviderRecord, state_keys.provider(ticket.provider_id), Refusal.UNKNOWN_PROVIDER)
     return JobRecord(
         job_id=ticket.job_id,
         invocation_id=ticket.invocation_id,
@@ -113,7 +113,7 @@ def _promised(ctx: Context, ticket: Ticket, digest: str) -> JobRecord:
         price_nano_per_ms=ticket.price_nano_per_ms,
         max_ms=ticket.max_ms,
         max_cost_micro=largest,
-        fee_policy=ctx.record(FeePolicy, keys.fee_policy(), Refusal.RAISED),
+        fee_policy=ctx.record(FeePolicy, state_keys.fee_policy(), Refusal.RAISED),
         ticket_digest=digest,
         pay_until_ms=ticket.pay_until_ms,
         placed_at_ms=ticket.issued_at_ms,
@@ -148,7 +148,7 @@ def _take_up(ctx: Context, job: JobRecord, *, acknowledged: bool) -> None:
     payer = ""
     if job.state is JobRecordState.SUPERSEDED:
         accounts.hold_bond(ctx, job.max_cost_micro)
-        payer = keys.BOND_ACCOUNT
+        payer = state_keys.BOND_ACCOUNT
     claimed = job.but(
         state=JobRecordState.CLAIMED,
         payer_id=payer,
@@ -166,5 +166,5 @@ def _pay(ctx: Context, job: JobRecord) -> None:
     if not settlement.may_settle(ctx, job):
         settlement.let_go(ctx, job)
         accounts.hold_bond(ctx, job.max_cost_micro)
-        job = job.but(payer_id=keys.BOND_ACCOUNT)
+        job = job.but(payer_id=state_keys.BOND_ACCOUNT)
     settlement.pay(ctx, job.but(state=JobRecordState.SETTLED), settlement.due_ms(job))

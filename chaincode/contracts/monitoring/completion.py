@@ -7,7 +7,7 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.monitoring import evidence, settlement
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import ConfirmResult, SubmitReceipt
 from wire.ledger.refusals import Refusal
 from wire.ledger.states import JobRecordState, KeyRole
@@ -15,12 +15,12 @@ from wire.outcomes import PROVIDER_FAULTS
 
 
 def _receipt_reads(arguments: SubmitReceipt) -> Iterator[str]:
-    yield keys.job(arguments.job_id)
+    yield state_keys.job(arguments.job_id)
     yield from evidence.signer(arguments.receipt)
 
 
 def _confirm_reads(arguments: ConfirmResult) -> Iterator[str]:
-    yield keys.job(arguments.job_id)
+    yield state_keys.job(arguments.job_id)
 
 
 class CompletionContract(Contract):

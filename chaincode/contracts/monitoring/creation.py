@@ -8,7 +8,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.monitoring import settlement
 from wire.codec import to_plain
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import EARLIEST_PLACED_MS, LATEST_PLACED_MS, LONGEST_PAY_MS
 from wire.ledger.operations import CreateJob
 from wire.ledger.records import FeePolicy, InvocationRecord, JobRecord, ProviderRecord, Spent, VersionRecord
@@ -21,13 +21,13 @@ MOST_REPLICAS = 16
 
 
 def _create_reads(arguments: CreateJob) -> Iterator[str]:
-    yield keys.job(arguments.job_id)
-    yield keys.invocation(arguments.invocation_id)
-    yield keys.version(arguments.version_id)
-    yield keys.provider(arguments.provider_id)
-    yield keys.account(arguments.developer_id)
-    yield keys.fee_policy()
-    yield keys.spent(arguments.version_id, arguments.placed_at_ms)
+    yield state_keys.job(arguments.job_id)
+    yield state_keys.invocation(arguments.invocation_id)
+    yield state_keys.version(arguments.version_id)
+    yield state_keys.provider(arguments.provider_id)
+    yield state_keys.account(arguments.developer_id)
+    yield state_keys.fee_policy()
+    yield state_keys.spent(arguments.version_id, arguments.placed_at_ms)
 
 
 class CreationContract(Contract):
@@ -41,10 +41,10 @@ class CreationContract(Contract):
         checks.within("pay_until_ms", arguments.pay_until_ms, (0, ctx.timestamp_ms + LONGEST_PAY_MS))
         earliest, latest = ctx.timestamp_ms - EARLIEST_PLACED_MS, ctx.timestamp_ms + LATEST_PLACED_MS
         checks.within("placed_at_ms", arguments.placed_at_ms, (earliest, latest))
-        if ctx.cache.get(JobRecord, keys.job(arguments.job_id)):
+        if ctx.cache.get(JobRecord, state_keys.job(arguments.job_id)):
             raise Refused(Refusal.JOB_EXISTS)
-        provider = ctx.record(ProviderRecord, keys.provider(arguments.provider_id), Refusal.UNKNOWN_PROVIDER)
-        version = ctx.record(VersionRecord, keys.version(arguments.version_id), Refusal.UNKNOWN_VERSION)
+        provider = ctx.record(ProviderRecord, state_keys.provider(arguments.provider_id), Refusal.UNKNOWN_PROVIDER)
+        version = ctx.record(VersionRecord, state_keys.version(arguments.version_id), Refusal.UNKNOWN_VERSION)
         _keep_within(version, arguments)
         _spend_budget(ctx, version, arguments)
         _count_attempt(ctx, arguments)
@@ -52,7 +52,7 @@ class CreationContract(Contract):
         job = JobRecord.new(
             **to_plain(arguments),
             account_id=provider.account_id,
-            fee_policy=ctx.record(FeePolicy, keys.fee_policy(), Refusal.RAISED),
+            fee_policy=ctx.record(FeePolicy, state_keys.fee_policy(), Refusal.RAISED),
             state=JobRecordState.CREATED,
             created_at_ms=ctx.timestamp_ms,
         )
@@ -89,7 +89,7 @@ def _keep_within(version: VersionRecord, arguments: CreateJob) -> None:
 
 def _spend_budget(ctx: Context, version: VersionRecord, arguments: CreateJob) -> None:
     """Count a job on the day on which it was placed, as the portal did: this block may be of the next one."""
-    key = keys.spent(version.version_id, arguments.placed_at_ms)
+    key = state_keys.spent(version.version_id, arguments.placed_at_ms)
     spent = (ctx.cache.get(Spent, key) or Spent()).amount + arguments.max_cost_micro
     if spent > version.budget_micro_per_day:
         raise Refused(Refusal.OVER_BUDGET, f"the budget is {version.budget_micro_per_day} micro-credits a day")
@@ -97,7 +97,7 @@ def _spend_budget(ctx: Context, version: VersionRecord, arguments: CreateJob) ->
 
 
 def _count_attempt(ctx: Context, arguments: CreateJob) -> None:
-    key = keys.invocation(arguments.invocation_id)
+    key = state_keys.invocation(arguments.invocation_id)
     invocation = ctx.cache.get(InvocationRecord, key) or InvocationRecord(replicas=arguments.replicas)
     if invocation.replicas != arguments.replicas:
         raise Refused(Refusal.WRONG_REPLICAS, f"replicas: expected {invocation.replicas}")

@@ -7,14 +7,14 @@ from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.contract import Contract, governed, transaction
 from chaincode.contracts.monitoring import settlement
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import CancelJob, DecideJob, ExpireJob, SupersedeJob
 from wire.ledger.refusals import Refusal
 from wire.ledger.states import JobRecordState, KeyRole
 
 
 def _reads(arguments: SupersedeJob | ExpireJob | CancelJob) -> Iterator[str]:
-    yield keys.job(arguments.job_id)
+    yield state_keys.job(arguments.job_id)
 
 
 class EndingContract(Contract):

@@ -9,7 +9,7 @@ from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.keyring import public_key
 from wire.envelope import parse_as
 from wire.errors import BadSignature, OutOfRange, WireError
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import ClaimJob
 from wire.ledger.records import PinnedKey
 from wire.ledger.refusals import Refusal
@@ -34,7 +34,7 @@ MOST_WORKING_KEYS = 2
 def signer(jws: str) -> Iterator[str]:
     """Name the key record of who signed a JWS, if it is one."""
     try:
-        yield keys.key(checks.key_id("kid", key_id_of(jws)))
+        yield state_keys.key(checks.key_id("kid", key_id_of(jws)))
     except (BadSignature, Refused):
         return
 
@@ -44,7 +44,7 @@ def receipt(ctx: Context, jws: str, *, provider_id: str, job_created_at_ms: int)
 
     A key that was replaced counts for jobs created before; one that was revoked counts for none.
     """
-    pinned = ctx.cache.get(PinnedKey, keys.key(_key_id("receipt", jws)))
+    pinned = ctx.cache.get(PinnedKey, state_keys.key(_key_id("receipt", jws)))
     if pinned is None or pinned.role is not KeyRole.PROVIDER or pinned.holder != provider_id:
         raise Refused(Refusal.FOREIGN_RECEIPT)
     if pinned.revoked_at_ms is not None:
@@ -95,7 +95,7 @@ def _working_keys(ctx: Context, claim: ClaimJob) -> Mapping[str, tuple[PublicKey
         raise checks.refuse("working_keys", f"at most {MOST_WORKING_KEYS}")
     found: dict[str, tuple[PublicKey, int]] = {}
     for jws in claim.working_keys:
-        root = ctx.cache.get(PinnedKey, keys.key(_key_id("working_keys", jws)))
+        root = ctx.cache.get(PinnedKey, state_keys.key(_key_id("working_keys", jws)))
         # A root key that was replaced still vouches for what it signed; a revoked one does not.
         if root is None or root.role is not KeyRole.TICKET_ROOT or root.revoked_at_ms is not None:
             raise Refused(Refusal.UNKNOWN_KEY, "working_keys: not signed by the controller's root key")

@@ -9,7 +9,7 @@ from chaincode.contracts.execution.contract import Contract, transaction
 from wire import limits
 from wire.codec import to_plain
 from wire.errors import Malformed
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.operations import PublishVersion, RegisterProvider
 from wire.ledger.records import PinnedKey, ProviderRecord, VersionRecord
 from wire.ledger.refusals import Refusal
@@ -21,16 +21,16 @@ _LIMITED = ("timeout_ms", "memory_mb", "cpu_millis")
 
 
 def _register_reads(arguments: RegisterProvider) -> Iterator[str]:
-    yield keys.provider(arguments.provider_id)
-    yield keys.account(arguments.account_id)
+    yield state_keys.provider(arguments.provider_id)
+    yield state_keys.account(arguments.account_id)
     try:
-        yield keys.key(PublicKey.from_pem(arguments.public_key_pem).key_id)
+        yield state_keys.key(PublicKey.from_pem(arguments.public_key_pem).key_id)
     except Malformed:
         return
 
 
 def _publish_reads(arguments: PublishVersion) -> Iterator[str]:
-    yield keys.version(arguments.version_id)
+    yield state_keys.version(arguments.version_id)
     yield from ownership.reads(arguments.developer_id)
 
 
@@ -44,14 +44,14 @@ class RegistryContract(Contract):
         checks.identifiers(provider_id=arguments.provider_id, account_id=arguments.account_id)
         checks.participant("account_id", arguments.account_id)
         key_id = checks.public_key("public_key_pem", arguments.public_key_pem).key_id
-        if ctx.cache.get(ProviderRecord, keys.provider(arguments.provider_id)):
+        if ctx.cache.get(ProviderRecord, state_keys.provider(arguments.provider_id)):
             raise Refused(Refusal.PROVIDER_EXISTS)
-        if ctx.cache.get(PinnedKey, keys.key(key_id)):
+        if ctx.cache.get(PinnedKey, state_keys.key(key_id)):
             raise Refused(Refusal.KEY_TAKEN)
         provider = ProviderRecord(provider_id=arguments.provider_id, account_id=arguments.account_id, key_id=key_id)
         pinned = PinnedKey(role=KeyRole.PROVIDER, holder=arguments.provider_id, public_key_pem=arguments.public_key_pem)
-        ctx.cache.put(keys.provider(arguments.provider_id), provider)
-        ctx.cache.put(keys.key(key_id), pinned)
+        ctx.cache.put(state_keys.provider(arguments.provider_id), provider)
+        ctx.cache.put(state_keys.key(key_id), pinned)
         accounts.open_account(ctx, arguments.account_id)
         ctx.emit(events.PROVIDER_REGISTERED, arguments.provider_id, to_plain(provider))
 
@@ -67,8 +67,8 @@ class RegistryContract(Contract):
         checks.within("budget_micro_per_day", arguments.budget_micro_per_day, (0, MAX_MICRO))
         longest = cost_of(run_ms=arguments.timeout_ms, price_nano_per_ms=arguments.price_ceiling_nano_per_ms)
         checks.within("price_ceiling_nano_per_ms * timeout_ms", longest, (0, MAX_MICRO))
-        if ctx.cache.get(VersionRecord, keys.version(arguments.version_id)):
+        if ctx.cache.get(VersionRecord, state_keys.version(arguments.version_id)):
             raise Refused(Refusal.VERSION_EXISTS)
         version = VersionRecord(**to_plain(arguments))
-        ctx.cache.put(keys.version(arguments.version_id), version)
+        ctx.cache.put(state_keys.version(arguments.version_id), version)
         ctx.emit(events.VERSION_PUBLISHED, arguments.version_id, to_plain(version))

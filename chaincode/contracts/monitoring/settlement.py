@@ -6,7 +6,7 @@ from chaincode.contracts import accounts
 from chaincode.contracts.errors import Refused
 from chaincode.contracts.execution.context import Context
 from wire.codec import to_plain
-from wire.ledger import events, keys
+from wire.ledger import events, state_keys
 from wire.ledger.records import InvocationRecord, JobRecord, Spent
 from wire.ledger.refusals import Refusal
 from wire.ledger.states import JobRecordState
@@ -21,7 +21,7 @@ def find(ctx: Context, job_id: str, *allowed: JobRecordState) -> JobRecord:
 
     :raises Refused: `unknown_job`, or `wrong_state` with the state that it is in.
     """
-    job = ctx.record(JobRecord, keys.job(job_id), Refusal.UNKNOWN_JOB)
+    job = ctx.record(JobRecord, state_keys.job(job_id), Refusal.UNKNOWN_JOB)
     if job.state not in allowed:
         raise Refused(Refusal.WRONG_STATE, f"job {job_id} is {job.state}")
     return job
@@ -29,7 +29,7 @@ def find(ctx: Context, job_id: str, *allowed: JobRecordState) -> JobRecord:
 
 def store(ctx: Context, job: JobRecord) -> None:
     """Write a job, and tell followers which state it reached, whom it concerns, and what else changed."""
-    key = keys.job(job.job_id)
+    key = state_keys.job(job.job_id)
     before = ctx.cache.get(JobRecord, key)
     ctx.cache.put(key, job)
     told = {"developer_id": job.developer_id, "account_id": job.account_id, **job.differs_from(before)}
@@ -111,17 +111,17 @@ def _count(ctx: Context, job: JobRecord, *, settled: int) -> None:
     counted = InvocationRecord(
         replicas=invocation.replicas, open=invocation.open - 1, settled=invocation.settled + settled
     )
-    ctx.cache.put(keys.invocation(job.invocation_id), counted)
+    ctx.cache.put(state_keys.invocation(job.invocation_id), counted)
 
 
 def _give_back(ctx: Context, job: JobRecord, amount: int) -> None:
     """Count less against the budget of the day on which the job was placed."""
-    key = keys.spent(job.version_id, job.placed_at_ms)
+    key = state_keys.spent(job.version_id, job.placed_at_ms)
     spent = ctx.cache.get(Spent, key) or Spent()
     ctx.cache.put(key, Spent(amount=spent.amount - amount))
 
 
 def _invocation(ctx: Context, job: JobRecord) -> InvocationRecord:
-    return ctx.cache.get(InvocationRecord, keys.invocation(job.invocation_id)) or InvocationRecord(
+    return ctx.cache.get(InvocationRecord, state_keys.invocation(job.invocation_id)) or InvocationRecord(
         replicas=job.replicas
     )

@@ -19,12 +19,12 @@ from ledger.ports import LedgerReader
 from portal.books.models import Balance, Bookmark, Reservation, WorldState
 from portal.books.read_model.balances import Money, money_by_account
 from portal.errors import PortalError
-from wire.ledger import keys
+from wire.ledger import state_keys
 
 _AT_ONCE = 2000
 #: More differences than these are not listed.
 MOST_LISTED = 1000
-_MONEY = (keys.account(""), keys.delta_prefix(), keys.supply())
+_MONEY = (state_keys.account(""), state_keys.delta_prefix(), state_keys.supply())
 
 
 class StillMoving(PortalError):
@@ -134,8 +134,8 @@ def confirm(ledger: LedgerReader, found: Survey, *, tries: int, wait: Callable[[
 def _look_again(ledger: LedgerReader, found: Survey, block: int) -> Reconciliation:
     state: dict[str, str | None] = {}
     for account_id in found.suspect_accounts:
-        state[keys.account(account_id)] = ledger.get(keys.account(account_id))
-        state.update(ledger.items(keys.delta_prefix(account_id)))
+        state[state_keys.account(account_id)] = ledger.get(state_keys.account(account_id))
+        state.update(ledger.items(state_keys.delta_prefix(account_id)))
     expected = money_by_account(state)
     totals = {account_id: expected.get(account_id, Money()) for account_id in found.suspect_accounts}
     return Reconciliation(

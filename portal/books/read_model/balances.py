@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from portal.books.models import Balance, WorldState
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.records import AccountRecord, Delta
 
-_ACCOUNT = keys.account("")
-_DELTA = keys.delta_prefix()
+_ACCOUNT = state_keys.account("")
+_DELTA = state_keys.delta_prefix()
 
 
 @dataclass(slots=True)
@@ -29,12 +29,12 @@ def money_by_account(state: Mapping[str, str | None]) -> dict[str, Money]:
         if value is None:
             continue
         if key.startswith(_ACCOUNT):
-            account, total = decode(AccountRecord, value), totals[keys.account_of(key)]
+            account, total = decode(AccountRecord, value), totals[state_keys.account_of(key)]
             total.available += account.available
             total.deposit += account.deposit
             total.held += account.held
         elif key.startswith(_DELTA):
-            totals[keys.account_of(key)].available += decode(Delta, value).amount
+            totals[state_keys.account_of(key)].available += decode(Delta, value).amount
     return totals
 
 

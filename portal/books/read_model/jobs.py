@@ -7,13 +7,13 @@ import orjson
 
 from portal.books.models import LedgerJob
 from portal.books.read_model import bulk
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import CLAIM_MS
 from wire.ledger.fees import shares
 from wire.ledger.records import FeePolicy
 from wire.ledger.states import JobRecordState
 
-_PREFIX = keys.job("")
+_PREFIX = state_keys.job("")
 #: Jobs without a receipt: they end once they can no longer be paid.
 _EXPIRING = frozenset({JobRecordState.CREATED, JobRecordState.CONFIRMED})
 

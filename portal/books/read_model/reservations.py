@@ -7,11 +7,11 @@ from django.db import connection
 from django.db.models import F
 
 from portal.books.models import Balance, Reservation
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Block
 from wire.ledger.operations import CreateJob, subject_in
 
-_MONEY = (keys.account(""), keys.delta_prefix())
+_MONEY = (state_keys.account(""), state_keys.delta_prefix())
 
 
 def jobs_answered(blocks: Iterable[Block]) -> list[str]:
@@ -50,6 +50,6 @@ def lock_balances_of(blocks: Iterable[Block]) -> None:
         return
     blocks = list(blocks)
     written = {key for block in blocks for record in block.transactions for key in record.writes}
-    touched = {keys.account_of(key) for key in written if key.startswith(_MONEY)}
+    touched = {state_keys.account_of(key) for key in written if key.startswith(_MONEY)}
     reserved = Reservation.objects.filter(job_id__among=jobs_answered(blocks)).values_list("account_id", flat=True)
     lock_balances({*touched, *reserved})

@@ -30,7 +30,7 @@ from tests.support.ledger import World
 from tests.support.people import People
 from tests.support.waiting import wait_for
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import EPOCH_MS
 from wire.ledger.names import PROBE
 from wire.ledger.operations import CheckpointEpoch, RegisterOperator
@@ -151,7 +151,7 @@ def test_an_operator_follows_the_guide(
 
     takes_in(world, people.peer, home.keys().operator)
     epoch = checkpoints(world, ledger)
-    place = keys.attestation(epoch, str(people.peer.id))
+    place = state_keys.attestation(epoch, str(people.peer.id))
     text = wait_for("the peer's attestation", lambda: ledger.get(place), 120)
     assert decode(Attestation, text).agrees
 

@@ -13,7 +13,7 @@ from ledger.fabric.ledger import FabricLedger, FabricReader
 from tests.support.fabric.network import FabricNetwork, transaction
 from tests.support.ledger import KEYS, MINUTE, World
 from tests.support.waiting import wait_for
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Block
 from wire.ledger.genesis import GENESIS_TRANSACTION
 from wire.ledger.operations import Deposit, operation_text
@@ -39,7 +39,7 @@ def all_blocks(ledger: FabricReader, first: int = 0) -> list[Block]:
 
 def test_many_keys_are_read_at_once_and_the_rest_page_by_page(world: World, ledger: FabricLedger) -> None:
     world.mint("bob", 1)
-    known = [keys.supply(), keys.account("bob")]
+    known = [state_keys.supply(), state_keys.account("bob")]
 
     assert sorted(ledger.get_many([*known, "nothing"])) == sorted(known)
     everything = list(ledger.items(""))
@@ -135,9 +135,9 @@ def test_the_same_id_with_other_content_is_refused(ledger: FabricLedger) -> None
 
 
 def test_the_genesis_lies_on_the_ledger(ledger: FabricLedger) -> None:
-    assert ledger.get(keys.genesis()) == KEYS.genesis().text()
+    assert ledger.get(state_keys.genesis()) == KEYS.genesis().text()
     assert ledger.get("no such key") is None
-    assert dict(ledger.items("fee")) == {keys.fee_policy(): ledger.get(keys.fee_policy())}
+    assert dict(ledger.items("fee")) == {state_keys.fee_policy(): ledger.get(state_keys.fee_policy())}
 
 
 def test_sixteen_submitters_at_once_lose_and_double_nothing(world: World, ledger: FabricLedger) -> None:

@@ -13,7 +13,7 @@ from tests.support.fabric.network import FabricNetwork, running_network
 from tests.support.fabric.payments import PAY, Developer, naive_servers, pay_naively
 from tests.support.fabric.report import Report
 from tests.support.ledger import KEYS, World
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import SetFees
 from wire.ledger.records import FeePolicy
 
@@ -107,13 +107,15 @@ def test_payments_to_one_provider_never_meet(loaded_network: FabricNetwork, repo
         assert watch.again["MVCC_READ_CONFLICT"] == 0
         assert conflicts > count // 50
         assert world.books() == (0, {})
-        world.enact(SetFees(version=world.get(FeePolicy, keys.fee_policy()).version + 1, platform_ppm=0, peers_ppm=0))
+        world.enact(
+            SetFees(version=world.get(FeePolicy, state_keys.fee_policy()).version + 1, platform_ppm=0, peers_ppm=0)
+        )
 
 
 def opened(ledger: FabricLedger) -> World:
     """Return the ledger's world with fees, and with Alice in it."""
     world = world_on(ledger)
-    version = world.get(FeePolicy, keys.fee_policy()).version + 1
+    version = world.get(FeePolicy, state_keys.fee_policy()).version + 1
     assert world.enact(SetFees(version=version, platform_ppm=50_000, peers_ppm=20_000)) == "applied"
     assert world.register("alice-pc", "alice", KEYS.alice) in {"applied", "provider_exists"}
     return world

@@ -34,7 +34,7 @@ from tests.support.outbox.market import CREDIT, Market, genesis, signing_keys
 from tests.support.scheduling.marketplace import FakeProvider, ManualClock
 from tests.support.scheduling.stage import Stage
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import RegisterProvider
 from wire.ledger.records import AccountRecord, InvocationRecord, JobRecord
 from wire.messages import Finished, InvocationReply, InvocationRequest, JobRefused
@@ -193,11 +193,11 @@ def check_nothing_is_held(exchange: Exchange, request: InvocationRequest) -> Non
     assert not OutboxOperation.objects.filter(state__in=[OutboxState.PENDING, OutboxState.SUBMITTED]).exists()
     assert exchange.jobs()
     assert all(job.settled_at_ms is not None for job in exchange.jobs()), exchange.jobs()
-    developer = exchange.ledger.get(keys.account(str(exchange.stage.version.developer_id)))
+    developer = exchange.ledger.get(state_keys.account(str(exchange.stage.version.developer_id)))
     account = decode(AccountRecord, developer or "")
     assert account.held == 0
     assert account.deposit == 600 * CREDIT - sum(job.cost_micro or 0 for job in exchange.jobs())
-    counted = decode(InvocationRecord, exchange.ledger.get(keys.invocation(request.invocation_id)) or "")
+    counted = decode(InvocationRecord, exchange.ledger.get(state_keys.invocation(request.invocation_id)) or "")
     assert counted.open == 0
 
 

@@ -15,7 +15,7 @@ from tests.support.outbox.driver import DEPOSIT
 from tests.support.outbox.ledger_process import LedgerInstallation
 from tests.support.waiting import wait_for
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.records import AccountRecord, JobRecord
 from wire.ledger.states import JobRecordState
 
@@ -77,7 +77,7 @@ def _is_over(end: float) -> bool:
 def assert_books_are_right(installation: LedgerInstallation, jobs_done: int = JOBS) -> None:
     with EmbeddedReader.open_file(installation.ledger_file) as reader:
         jobs = [decode(JobRecord, value) for _, value in reader.items("job~")]
-        developer = decode(AccountRecord, reader.get(keys.account(jobs[0].developer_id)) or "")
+        developer = decode(AccountRecord, reader.get(state_keys.account(jobs[0].developer_id)) or "")
     assert [job.state for job in jobs] == [JobRecordState.SETTLED] * jobs_done
     assert developer == AccountRecord(deposit=(DEPOSIT - 12 * jobs_done) * CREDIT)
     assert installation.answer("verify")["blocks"] == height(installation)

@@ -16,7 +16,7 @@ from tests.integration.web.conftest import Browser
 from tests.support.people import ADDRESS, NOW, People
 from tests.support.portal.joining import JoiningMachine, known_network
 from wire.codec import encode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import EPOCH_MS
 from wire.ledger.records import Epoch, OperatorRecord
 
@@ -41,7 +41,7 @@ def ledger_says(people: People, *events: tuple[str, dict[str, object]]) -> None:
     started = int((NOW - timedelta(days=1)).timestamp() * 1000)
     operator = OperatorRecord(operator_id=str(people.peer.id), key_id="k", registered_at_ms=started)
     epoch = Epoch(number=EPOCH, block_number=7, block_hash="a" * 64, checkpointed_at_ms=started + 1)
-    for key, record in ((keys.operator(str(people.peer.id)), operator), (keys.epoch(), epoch)):
+    for key, record in ((state_keys.operator(str(people.peer.id)), operator), (state_keys.epoch(), epoch)):
         WorldState.objects.create(key=key, value=encode(record).decode())
     block = LedgerBlock.objects.create(
         number=1, hash="b" * 64, previous_hash="", at=NOW, transaction_count=1, operation_count=1

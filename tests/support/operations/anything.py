@@ -11,7 +11,7 @@ from tests.support.claims import acknowledgement, claim, digest_of, ticket, work
 from tests.support.ledger import CREDIT, IMAGE, KEYS, MINUTE, OUTPUT, PRICE, World, job_arguments, marketplace
 from tests.support.ledger import receipt_jws as receipt
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import CLAIM_MS, EPOCH_MS, NOTICE_MS
 from wire.ledger.operations import (
     Approve,
@@ -184,7 +184,7 @@ class Play:
         """Return one of the latest jobs that is in one of these states; any when there is none."""
         newest = self._steps // _STEPS_A_JOB + _JOBS
         names = [f"call{number // 2}-{number % 2 + 1}" for number in range(max(0, newest - _JOBS_BACK), newest)]
-        records = {name: self._ledger.memory.state.get(keys.job(name)) for name in names}
+        records = {name: self._ledger.memory.state.get(state_keys.job(name)) for name in names}
         found = [name for name, record in records.items() if record and decode(JobRecord, record).state in states]
         return self.dice.choice(found or [self.job_id()])
 
@@ -200,13 +200,13 @@ class Play:
 
     def epoch(self) -> int:
         """Return the number of the newest epoch on the ledger, or of this one."""
-        record = self._ledger.memory.state.get(keys.epoch())
+        record = self._ledger.memory.state.get(state_keys.epoch())
         newest = decode(Epoch, record).number if record else 0
         return self.dice.choice((newest, newest, newest, self.now_ms // EPOCH_MS))
 
     def next_fees(self) -> int:
         """Return the version that the next fee policy has to have."""
-        return decode(FeePolicy, dict(self._ledger.items(keys.fee_policy()))[keys.fee_policy()]).version + 1
+        return decode(FeePolicy, dict(self._ledger.items(state_keys.fee_policy()))[state_keys.fee_policy()]).version + 1
 
     def _send(self, arguments: Arguments, author: SigningKey) -> None:
         operation_id = self._world.own_id(arguments.kind, author, str(self._steps))

@@ -8,7 +8,7 @@ from portal.keys import AUTHORITIES, KeyName
 from tests.support.outbox.market import ManualClock, signing_keys
 from wire import signing
 from wire.codec import encode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import OperationStatus, TransactionBody, TransactionRecord
 from wire.ledger.operations import Approve, Deposit, Mint, operation_text
 from wire.signing import SigningKey
@@ -79,7 +79,7 @@ class LedgerContract:
 
         assert [result.status for result in record.results] == [OperationStatus.REFUSED, OperationStatus.APPLIED]
         assert record.results[0].reason == "available_too_low"
-        assert ledger.get(keys.account("a-1")) == record.writes[keys.account("a-1")]
+        assert ledger.get(state_keys.account("a-1")) == record.writes[state_keys.account("a-1")]
 
     def test_the_same_operation_again_changes_nothing(self, ledger: Ledger, clock: ManualClock) -> None:
         self.submit(ledger, clock, "t-1", mint("r-1"))
@@ -104,7 +104,7 @@ class LedgerContract:
         for block in ledger.blocks(0, 10):
             state.update(block.transactions[0].writes)
         assert list(ledger.items("")) == sorted(state.items())
-        assert [key for key, _ in ledger.items("account~")] == [keys.account("a-1")]
+        assert [key for key, _ in ledger.items("account~")] == [state_keys.account("a-1")]
 
     def test_a_strangers_transaction_is_refused(self, ledger: Ledger, clock: ManualClock) -> None:
         with pytest.raises(TransactionRefused) as refused:

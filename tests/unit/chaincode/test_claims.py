@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.claims import RUN_IS_OVER, acknowledgement, claim, digest_of, ticket, working_key
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, World, receipt_jws
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import CLAIM_MS
 from wire.ledger.operations import ConfirmResult, PayClaim, RefuseClaim, Transfer
 from wire.ledger.records import AccountRecord
@@ -235,5 +235,5 @@ def test_the_developer_pays_no_second_attempt_the_bond_does(owed: World) -> None
 def test_the_bonds_money_moves_by_claims_only(world: World) -> None:
     world.mint("bond", 50)
     for key in (KEYS.custody, KEYS.ours, KEYS.peers, KEYS.treasury, KEYS.controller):
-        transfer = Transfer(account_id=keys.BOND_ACCOUNT, to_account_id="alice", amount_micro=1)
+        transfer = Transfer(account_id=state_keys.BOND_ACCOUNT, to_account_id="alice", amount_micro=1)
         assert world.do(transfer, author=key) == "not_authorised"

@@ -7,7 +7,7 @@ import pytest
 
 from chaincode.contracts.testing import InMemoryState
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, OUTPUT, PRICE, World, marketplace, receipt_jws
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import CancelJob, ConfirmResult, ExpireJob, SubmitReceipt, SupersedeJob, operation_text
 from wire.ledger.records import AccountRecord, FeePolicy
 from wire.ledger.states import JobRecordState
@@ -308,5 +308,5 @@ def test_all_credits_of_a_transaction_to_one_account_share_a_row(world: World) -
 
     world.run(*confirmations)
 
-    ((_, value),) = world.ledger.items(keys.delta_prefix("alice"))
+    ((_, value),) = world.ledger.items(state_keys.delta_prefix("alice"))
     assert value == f'{{"amount":{24 * CREDIT}}}'

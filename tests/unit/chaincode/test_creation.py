@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.ledger import CREDIT, IMAGE, KEYS, NOON, PRICE, TICKET, World, job_arguments
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import PublishVersion
 from wire.ledger.records import AccountRecord, Spent
 from wire.ledger.states import JobRecordState
@@ -88,7 +88,7 @@ def test_the_daily_budget_counts_what_jobs_may_cost_and_gives_back_what_they_did
     assert world.create("job2", **first) == "over_budget"
     world.receipt("job1")
     world.confirm("job1")
-    assert world.get(Spent, keys.spent("bob-v2", NOON)).amount == 12 * CREDIT
+    assert world.get(Spent, state_keys.spent("bob-v2", NOON)).amount == 12 * CREDIT
     assert world.create("job2", **first, max_ms=18_000) == "applied"
     assert world.create("job3", **first, max_ms=1) == "over_budget"
     world.supersede("job2")
@@ -97,7 +97,7 @@ def test_the_daily_budget_counts_what_jobs_may_cost_and_gives_back_what_they_did
 
 def test_a_new_budget_begins_at_midnight_utc(world: World) -> None:
     world.publish("bob-v2", "bob", budget_micro_per_day=20 * CREDIT)
-    midnight = NOON // keys.DAY_MS * keys.DAY_MS + keys.DAY_MS
+    midnight = NOON // state_keys.DAY_MS * state_keys.DAY_MS + state_keys.DAY_MS
 
     assert world.create("job1", version_id="bob-v2") == "applied"
     world.now_ms = midnight - 1
@@ -108,7 +108,7 @@ def test_a_new_budget_begins_at_midnight_utc(world: World) -> None:
 
 def test_a_job_counts_on_the_day_on_which_it_was_placed(world: World) -> None:
     world.publish("bob-v2", "bob", budget_micro_per_day=20 * CREDIT)
-    midnight = NOON // keys.DAY_MS * keys.DAY_MS + keys.DAY_MS
+    midnight = NOON // state_keys.DAY_MS * state_keys.DAY_MS + state_keys.DAY_MS
     world.now_ms = midnight + 1
 
     assert world.create("job1", version_id="bob-v2", placed_at_ms=midnight - 1) == "applied"
@@ -116,15 +116,15 @@ def test_a_job_counts_on_the_day_on_which_it_was_placed(world: World) -> None:
     assert world.create("job2", version_id="bob-v2", placed_at_ms=midnight) == "applied"
     world.supersede("job1")
 
-    assert world.get(Spent, keys.spent("bob-v2", midnight - 1)).amount == 0
-    assert world.get(Spent, keys.spent("bob-v2", midnight)).amount == 20 * CREDIT
+    assert world.get(Spent, state_keys.spent("bob-v2", midnight - 1)).amount == 0
+    assert world.get(Spent, state_keys.spent("bob-v2", midnight)).amount == 20 * CREDIT
 
 
 @pytest.mark.parametrize(
     ("placed_after_ms", "answer"),
     [
-        (-2 * keys.DAY_MS, "applied"),
-        (-2 * keys.DAY_MS - 1, "malformed"),
+        (-2 * state_keys.DAY_MS, "applied"),
+        (-2 * state_keys.DAY_MS - 1, "malformed"),
         (60_000, "applied"),
         (60_001, "malformed"),
     ],

@@ -26,7 +26,7 @@ from ledger.embedded.ledger import EmbeddedReader
 from ledger.embedded.verification import verify
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import CREDIT, KEYS, NOON, World, job_arguments, marketplace
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import OperationStatus, TransactionBody
 from wire.ledger.clocks import NOTICE_MS
 from wire.ledger.genesis import BadGenesis, Genesis
@@ -59,7 +59,7 @@ def test_a_transaction_becomes_a_block_that_names_the_one_before(recorded: Recor
     assert new.transactions == (record,)
     assert recorded.ledger.transaction("t1") == record
     assert recorded.ledger.transaction("t2") is None
-    assert recorded.ledger.get(keys.job("job6")) == record.writes[keys.job("job6")]
+    assert recorded.ledger.get(state_keys.job("job6")) == record.writes[state_keys.job("job6")]
     assert recorded.ledger.blocks(before + 1, 5) == []
 
 
@@ -140,9 +140,9 @@ def test_a_reader_sees_blocks_while_the_writer_writes_and_cannot_write_itself(re
         recorded.ledger.submit(signed(body(), KEYS.controller))
 
         assert reader.height == before + 1
-        assert reader.get(keys.job("job6"))
+        assert reader.get(state_keys.job("job6"))
         assert [key for key, _ in reader.items("provider~")] == ["provider~alice-pc", "provider~kate-pc"]
-        assert list(reader.get_many([keys.job("job6"), "nothing"])) == [keys.job("job6")]
+        assert list(reader.get_many([state_keys.job("job6"), "nothing"])) == [state_keys.job("job6")]
         everything = list(reader.items(""))
         assert reader.page("", 3) == everything[:3]
         assert reader.page(everything[2][0], 1000) == everything[3:]
@@ -158,7 +158,7 @@ def test_the_history_of_a_key_names_every_transaction_that_wrote_it(recorded: Re
     world.receipt()
     world.confirm()
 
-    history = list(recorded.ledger.history(keys.job("job6")))
+    history = list(recorded.ledger.history(state_keys.job("job6")))
 
     assert [number for number, _ in history] == [created + 3, created + 2, created]
     assert [record.events[0].name for _, record in history] == [
@@ -178,7 +178,7 @@ def test_the_history_of_a_key_goes_on_before_it_was_deleted(recorded: Recorded) 
             heights.append(recorded.ledger.height - 1)
             world.now_ms += wait_ms
     world.create()
-    key = keys.notice("bob")
+    key = state_keys.notice("bob")
 
     history = list(recorded.ledger.history(key))
 
@@ -237,7 +237,7 @@ def test_a_crash_leaves_a_whole_block_and_its_state_or_nothing(recorded: Recorde
     with EmbeddedLedger.open(recorded.path, KEYS.block, lambda: NOON) as ledger:
         verify(EmbeddedReader(ledger), KEYS.genesis())
         assert (ledger.transaction("last") is not None) is kept
-        assert (ledger.get(keys.job("job6")) is not None) is kept
+        assert (ledger.get(state_keys.job("job6")) is not None) is kept
         ledger.submit(signed(body("last"), KEYS.controller))
         verify(EmbeddedReader(ledger), KEYS.genesis())
 

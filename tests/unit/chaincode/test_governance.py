@@ -4,7 +4,7 @@ import pytest
 
 from chaincode.contracts.testing import InMemoryState
 from tests.support.ledger import CREDIT, KEYS, World, marketplace
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import PROPOSAL_MS
 from wire.ledger.operations import Approve, Mint, PinKey, Reject, RevokeKey, SetFees, operation_text
 from wire.ledger.records import FeePolicy, ProposalRecord, Supply
@@ -29,7 +29,7 @@ def send(world: World, text: str, key: SigningKey) -> str:
 
 
 def minted(world: World) -> int:
-    return world.get(Supply, keys.supply()).minted
+    return world.get(Supply, state_keys.supply()).minted
 
 
 def test_money_is_minted_when_both_organisations_approve_what_the_treasury_proposed(world: World) -> None:
@@ -45,7 +45,7 @@ def test_money_is_minted_when_both_organisations_approve_what_the_treasury_propo
     assert minted(world) == 5 * CREDIT
     assert world.account("bob").available == 5 * CREDIT
     assert [event.name for event in world.events[-2:]] == ["account.minted.v1", "proposal.enacted.v1"]
-    assert world.get(ProposalRecord, keys.proposal(MINT_ID)).state is ProposalState.ENACTED
+    assert world.get(ProposalRecord, state_keys.proposal(MINT_ID)).state is ProposalState.ENACTED
     assert world.approve(MINT_ID, MINT_TEXT, KEYS.peers) == ["wrong_state"]
     assert send(world, MINT_TEXT, KEYS.treasury) == "repeated"
     assert world.books() == (0, {})
@@ -105,7 +105,7 @@ def test_an_authority_that_proposes_has_approved(world: World) -> None:
 
     assert world.approve(FEES_ID, FEES_TEXT, KEYS.ours) == ["applied"]
 
-    assert world.get(FeePolicy, keys.fee_policy()) == FeePolicy(version=2, platform_ppm=50_000, peers_ppm=20_000)
+    assert world.get(FeePolicy, state_keys.fee_policy()) == FeePolicy(version=2, platform_ppm=50_000, peers_ppm=20_000)
 
 
 def test_jobs_keep_the_fees_of_their_creation() -> None:

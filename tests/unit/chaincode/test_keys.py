@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.ledger import CREDIT, IMAGE, KEYS, World, receipt_jws
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import (
     Deposit,
     OwnAccount,
@@ -23,7 +23,7 @@ OTHER = SigningKey.generate()
 
 
 def pinned(world: World, key: SigningKey) -> PinnedKey:
-    return world.get(PinnedKey, keys.key(key.public.key_id))
+    return world.get(PinnedKey, state_keys.key(key.public.key_id))
 
 
 def rotate(world: World, old: SigningKey, new: SigningKey) -> str:
@@ -46,7 +46,7 @@ def test_a_provider_replaces_its_key_and_the_old_one_counts_for_earlier_jobs_onl
     assert world.receipt("before", KEYS.alice) == "applied"
     assert world.receipt("after", KEYS.alice) == "unknown_key"
     assert world.receipt("after", NEW) == "applied"
-    assert world.get(ProviderRecord, keys.provider("alice-pc")).key_id == NEW.public.key_id
+    assert world.get(ProviderRecord, state_keys.provider("alice-pc")).key_id == NEW.public.key_id
     assert rotate(world, KEYS.alice, OTHER) == "unknown_key"
 
 

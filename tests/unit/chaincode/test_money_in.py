@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.ledger import CREDIT, KEYS, World
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import Deposit, Mint
 from wire.ledger.records import AccountRecord, Supply
 from wire.money import MAX_MICRO
@@ -20,7 +20,7 @@ def test_the_treasury_mints_against_a_reference_once(world: World) -> None:
     assert world.mint("alice", 7, "bank-1") == "reference_used"
 
     assert world.account("bob").available == 505 * CREDIT
-    assert world.get(Supply, keys.supply()) == Supply(minted=2405 * CREDIT)
+    assert world.get(Supply, state_keys.supply()) == Supply(minted=2405 * CREDIT)
     assert [event.name for event in world.events[-2:]] == ["account.minted.v1", "proposal.enacted.v1"]
     assert world.books() == (0, {})
 

@@ -6,7 +6,7 @@ import pytest
 
 from chaincode.contracts import accounts
 from tests.support.ledger import CREDIT, KEYS, World
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import CLAIM_MS, LONGEST_PAY_MS, NOTICE_MS
 from wire.ledger.operations import AskPayout, BurnPayout, Fold, GiveNotice, RefusePayout, Transfer, WithdrawDeposit
 from wire.ledger.records import AccountRecord, PayoutRecord, Supply
@@ -91,7 +91,7 @@ def test_earned_credits_are_folded_when_they_are_needed(world: World) -> None:
     assert transfer(world, "alice", "kate", 603) == "applied"
 
     assert world.account("alice") == AccountRecord()
-    assert list(world.ledger.items(keys.delta_prefix("alice"))) == []
+    assert list(world.ledger.items(state_keys.delta_prefix("alice"))) == []
     assert world.books() == (0, {})
 
 
@@ -139,8 +139,8 @@ def test_a_payout_is_asked_for_held_approved_and_burned(world: World) -> None:
     assert world.enact(BurnPayout(payout_id="p1", reference="bank-out-1"), by=KEYS.treasury) == "applied"
 
     assert world.account("alice") == AccountRecord(available=500 * CREDIT)
-    assert world.get(Supply, keys.supply()).burned == 100 * CREDIT
-    assert world.get(PayoutRecord, keys.payout("p1")).state is PayoutState.BURNED
+    assert world.get(Supply, state_keys.supply()).burned == 100 * CREDIT
+    assert world.get(PayoutRecord, state_keys.payout("p1")).state is PayoutState.BURNED
     assert world.enact(BurnPayout(payout_id="p1", reference="bank-out-2"), by=KEYS.treasury) == "wrong_state"
     assert world.books() == (0, {})
 
@@ -165,7 +165,7 @@ def test_money_is_burned_by_nobody_alone_and_a_reference_counts_once(world: Worl
     for key in (KEYS.ours, KEYS.custody, KEYS.controller, KEYS.peers):
         assert world.do(burn, author=key) == "not_authorised"
     assert world.do(burn, author=KEYS.treasury) == "applied"
-    assert world.get(PayoutRecord, keys.payout("p1")).state is PayoutState.ASKED
+    assert world.get(PayoutRecord, state_keys.payout("p1")).state is PayoutState.ASKED
     assert world.enact(burn, by=KEYS.treasury) == "applied"
 
     again = BurnPayout(payout_id="p2", reference="bank-out-1")

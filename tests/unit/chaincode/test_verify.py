@@ -18,7 +18,7 @@ from ledger.verification import Progress, Verified, unheard
 from tests.support.embedded import Recorded, signed
 from tests.support.ledger import KEYS, NOON, OUTPUT, Keys, World, job_arguments, marketplace, receipt_jws
 from wire.codec import encode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import TransactionBody
 from wire.ledger.genesis import Genesis
 from wire.ledger.operations import ConfirmResult, SubmitReceipt, operation_text
@@ -113,16 +113,16 @@ def test_an_altered_or_added_or_deleted_record_of_the_world_state_is_found_with_
     mine = encode(AccountRecord(available=10**12)).decode()
     for number, (statement, values) in enumerate(
         [
-            ("UPDATE state SET value = ? WHERE key = ?", (mine, keys.account("alice"))),
-            ("DELETE FROM state WHERE key = ?", (keys.account("alice"),)),
-            ("UPDATE state SET block = 1 WHERE key = ?", (keys.account("alice"),)),
+            ("UPDATE state SET value = ? WHERE key = ?", (mine, state_keys.account("alice"))),
+            ("DELETE FROM state WHERE key = ?", (state_keys.account("alice"),)),
+            ("UPDATE state SET block = 1 WHERE key = ?", (state_keys.account("alice"),)),
         ]
     ):
         altered = Path(shutil.copy(copy, tmp_path / f"{number}.sqlite3"))
         alter(altered, statement, *values)
         with pytest.raises(LedgerDamaged, match=r"block 6: the world state differs from the blocks at account~alice"):
             verify(altered)
-    alter(copy, "INSERT INTO state VALUES (?, ?, 1)", keys.account("mallory"), mine)
+    alter(copy, "INSERT INTO state VALUES (?, ?, 1)", state_keys.account("mallory"), mine)
     with pytest.raises(LedgerDamaged, match="account~mallory"):
         verify(copy)
 

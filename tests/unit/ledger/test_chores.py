@@ -12,7 +12,7 @@ from portal.outbox import leadership
 from portal.outbox.errors import Superseded
 from portal.outbox.models import OutboxOperation, OutboxState
 from tests.support.outbox.market import CREDIT, ManualClock, Market
-from wire.ledger import keys
+from wire.ledger import state_keys
 
 Work = Callable[[], None]
 pytestmark = pytest.mark.django_db
@@ -106,7 +106,7 @@ def test_credits_are_folded_once_they_are_many(
         market.runs()
         work()
     before = queries.balance(market.owner_id)
-    assert len(list(ledger.items(keys.delta_prefix(str(market.owner_id))))) == 5
+    assert len(list(ledger.items(state_keys.delta_prefix(str(market.owner_id))))) == 5
 
     assert chores.step()
     assert OutboxOperation.objects.filter(kind="account.fold", subject=str(market.owner_id)).count() == 3

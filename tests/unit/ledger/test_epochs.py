@@ -15,7 +15,7 @@ from portal.outbox.operations import Outgoing, enqueue, enqueue_all
 from tests.support.outbox.blocks import block_of
 from tests.support.outbox.market import ManualClock, Market
 from wire.codec import decode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Event
 from wire.ledger.operations import AttestEpoch, RegisterOperator
 from wire.ledger.records import Epoch
@@ -62,7 +62,7 @@ def registers_operator(market: Market, turn: Turn) -> None:
 
 
 def newest(ledger: InMemoryLedger) -> Epoch:
-    text = ledger.get(keys.epoch())
+    text = ledger.get(state_keys.epoch())
     assert text is not None
     return decode(Epoch, text)
 
@@ -72,7 +72,7 @@ def test_a_ledger_without_operators_has_no_epochs(turn: Turn, market: Market, le
     turn.work()
 
     assert not turn.after(minutes=1)
-    assert ledger.get(keys.epoch()) is None
+    assert ledger.get(state_keys.epoch()) is None
 
 
 def test_an_epoch_gets_its_checkpoint_and_is_closed_once(turn: Turn, market: Market, ledger: InMemoryLedger) -> None:

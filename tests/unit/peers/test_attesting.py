@@ -12,7 +12,7 @@ from peer_operator.attesting import Attester, run
 from portal.keys import KeyName
 from tests.support.outbox.market import ManualClock, genesis, signing_keys
 from wire.codec import decode, encode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Block, TransactionBody, TransactionRecord
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from wire.ledger.operations import Approve, Arguments, CheckpointEpoch, RegisterOperator, operation_text
@@ -81,7 +81,7 @@ class OwnPeer:
         return number
 
     def said(self, epoch: int) -> Attestation:
-        text = self.network.get(keys.attestation(epoch, "peter"))
+        text = self.network.get(state_keys.attestation(epoch, "peter"))
         assert text is not None
         return decode(Attestation, text)
 
@@ -168,7 +168,7 @@ def test_an_epoch_that_the_controller_leaves_open_is_closed_by_an_operator(
     clock.forward(minutes=5)
 
     assert attester.step() == f"epoch {epoch}: closed"
-    text = peer.network.get(keys.epoch())
+    text = peer.network.get(state_keys.epoch())
     assert text is not None
     assert decode(Epoch, text).state is EpochState.UNSHARED
 

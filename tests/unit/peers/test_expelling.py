@@ -20,7 +20,7 @@ from tests.support.people import ADDRESS, NOW, People
 from tests.support.portal.joining import JoiningMachine, known_network
 from wire.codec import encode
 from wire.joining import JoinKit, names_of
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.records import OperatorRecord, PinnedKey
 from wire.ledger.states import KeyRole
 from wire.signing import SigningKey
@@ -52,7 +52,7 @@ def ledger_has(owner: Account, key: SigningKey, **more: Any) -> None:
     key_id, holder = key.public.key_id, str(owner.id)
     pinned = PinnedKey(role=KeyRole.OPERATOR, holder=holder, public_key_pem=key.public.pem, **more)
     operator = OperatorRecord(operator_id=holder, key_id=key_id, registered_at_ms=1)
-    for place, value in ((keys.operator(holder), operator), (keys.key(key_id), pinned)):
+    for place, value in ((state_keys.operator(holder), operator), (state_keys.key(key_id), pinned)):
         WorldState.objects.update_or_create(key=place, defaults={"value": encode(value).decode()})
 
 

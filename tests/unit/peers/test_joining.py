@@ -32,7 +32,7 @@ from tests.support.people import ADDRESS, NOW, People, newcomer
 from tests.support.portal.joining import GENESIS, JoiningMachine, known_network
 from wire.enrolment import certificate_request
 from wire.joining import JoinKit, names_of
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.operations import Arguments, RenounceKey, Transfer, operation_text
 from wire.ledger.records import OperatorRecord, PinnedKey
 from wire.ledger.states import KeyRole
@@ -243,7 +243,7 @@ def test_an_operator_ends_its_stolen_key_and_moves_no_money_with_it(
     submissions.store(renounced, now=bank.clock())
     bank.settle()
 
-    pinned = record(PinnedKey, keys.key(key.public.key_id))
+    pinned = record(PinnedKey, state_keys.key(key.public.key_id))
     assert pinned is not None
     assert pinned.revoked_at_ms is not None
     with pytest.raises(SignatureRefused):
@@ -259,13 +259,13 @@ def test_both_organisations_take_an_operator_in(bank: Bank, people: People, regi
 
     bank.approve(request, people.administrator)
     bank.sign()
-    assert record(OperatorRecord, keys.operator(str(people.peer.id))) is None
+    assert record(OperatorRecord, state_keys.operator(str(people.peer.id))) is None
     bank.approve(request, people.peers_administrator)
     bank.sign()
 
     request.refresh_from_db()
     assert request.state == RequestState.DONE
-    pinned = record(PinnedKey, keys.key(machine.operator.public.key_id))
+    pinned = record(PinnedKey, state_keys.key(machine.operator.public.key_id))
     assert pinned is not None
     assert (pinned.role, pinned.holder) == (KeyRole.OPERATOR, str(people.peer.id))
     assert queries.operator(people.peer).state == "waiting"

@@ -15,7 +15,7 @@ from portal.governance.models import GovernedRequest, RequestState
 from tests.support.outbox.bank import Bank
 from tests.support.people import People
 from wire.codec import to_plain
-from wire.ledger import keys as places
+from wire.ledger import state_keys as places
 from wire.ledger.operations import PinKey
 from wire.ledger.records import PinnedKey
 from wire.signing import SigningKey

@@ -6,7 +6,7 @@ from chaincode.contracts.governance.operators import MOST_OPERATORS
 from chaincode.contracts.testing import InMemoryState
 from tests.support.ledger import CREDIT, KEYS, MINUTE, NOON, World, marketplace
 from wire.codec import encode
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS
 from wire.ledger.operations import (
     AttestEpoch,
@@ -70,7 +70,7 @@ def end(world: World, epoch: int = EPOCH) -> None:
 
 
 def newest(world: World) -> Epoch:
-    return world.get(Epoch, keys.epoch())
+    return world.get(Epoch, state_keys.epoch())
 
 
 def shares(world: World) -> dict[str, int]:
@@ -298,8 +298,8 @@ def test_an_operator_is_registered_by_both_organisations(world: World) -> None:
     text = operation_text("operator.register:new", arguments)
     assert world.approve("operator.register:new", text, KEYS.ours) == ["applied"]
 
-    assert world.get(OperatorRecord, keys.operator("new")).registered_at_ms == world.now_ms
-    assert world.get(PinnedKey, keys.key(key.public.key_id)).role is KeyRole.OPERATOR
+    assert world.get(OperatorRecord, state_keys.operator("new")).registered_at_ms == world.now_ms
+    assert world.get(PinnedKey, state_keys.key(key.public.key_id)).role is KeyRole.OPERATOR
     assert [event.name for event in world.events[-2:]] == ["operator.registered.v1", "proposal.enacted.v1"]
 
 
@@ -315,7 +315,7 @@ def test_operators_are_bounded(world: World) -> None:
     assert isinstance(world.ledger, InMemoryState)
     operator = OperatorRecord(operator_id="x", key_id="x", registered_at_ms=0)
     for number in range(MOST_OPERATORS - 4):
-        world.ledger.state[keys.operator(f"other-{number}")] = encode(operator).decode()
+        world.ledger.state[state_keys.operator(f"other-{number}")] = encode(operator).decode()
 
     assert register(world, "last", SigningKey.generate()) == "applied"
     assert register(world, "new", SigningKey.generate()) == "too_many_operators"
@@ -364,7 +364,7 @@ def test_an_operator_that_lost_its_key_gets_another_from_both_organisations(worl
 def test_credits_that_wait_are_shared_too(world: World) -> None:
     for number in range(5):
         earn(world, f"more-{number}")
-    waiting = world.ledger.items(keys.delta_prefix("peers"))
+    waiting = world.ledger.items(state_keys.delta_prefix("peers"))
     checkpoint(world)
     attest(world, PETER)
     end(world)
@@ -373,8 +373,8 @@ def test_credits_that_wait_are_shared_too(world: World) -> None:
 
     assert len(waiting) == 6
     assert world.owns("peter") == 6 * COMMISSION
-    assert world.ledger.items(keys.delta_prefix("peers")) == []
-    assert [text for _, text in world.ledger.items(keys.delta_prefix("peter"))] == [
+    assert world.ledger.items(state_keys.delta_prefix("peers")) == []
+    assert [text for _, text in world.ledger.items(state_keys.delta_prefix("peter"))] == [
         encode(Delta(amount=6 * COMMISSION)).decode()
     ]
 

@@ -11,7 +11,7 @@ from portal.ledgerd.auditor import Auditor
 from portal.ledgerd.metrics import LedgerMetrics
 from portal.outbox.recorder import Recorder
 from tests.support.outbox.market import Market
-from wire.ledger import keys
+from wire.ledger import state_keys
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_a_tampered_balance_is_found(settled: InMemoryLedger, market: Market) ->
 
 @pytest.mark.parametrize("change", ["changed", "missing", "superfluous"])
 def test_a_tampered_row_of_the_world_state_is_found(settled: InMemoryLedger, market: Market, change: str) -> None:
-    key = keys.provider(str(market.provider_id))
+    key = state_keys.provider(str(market.provider_id))
     if change == "changed":
         WorldState.objects.filter(key=key).update(value="{}")
     elif change == "missing":
@@ -73,7 +73,7 @@ def test_a_reserved_part_without_reservations_is_found(settled: InMemoryLedger, 
 
 
 def test_money_that_nobody_minted_is_found(settled: InMemoryLedger) -> None:
-    settled._state[keys.account("forger")] = '{"available":5,"deposit":0,"held":0}'
+    settled._state[state_keys.account("forger")] = '{"available":5,"deposit":0,"held":0}'
 
     assert reconcile(settled).supply_drift_micro == 5
 
@@ -94,7 +94,7 @@ def test_what_only_looked_different_because_blocks_came_in_is_not_reported(
 
 
 def test_a_state_that_has_the_newest_block_a_moment_later_is_not_reported(settled: InMemoryLedger) -> None:
-    key, whole = keys.supply(), settled.get(keys.supply())
+    key, whole = state_keys.supply(), settled.get(state_keys.supply())
     assert whole is not None
     settled._state[key] = whole.replace("0", "1")
     surveyed = survey(settled)

@@ -14,7 +14,7 @@ from portal.books.audit.reconcile import Reconciliation, confirm
 from portal.books.audit.rounds import Rounds
 from portal.books.models import Balance, WorldState
 from tests.support.outbox.market import Market
-from wire.ledger import keys
+from wire.ledger import state_keys
 from wire.ledger.blocks import Block
 
 Work = Callable[[], None]
@@ -82,7 +82,7 @@ def test_a_minute_costs_what_changed_in_it_not_what_there_is(
     work()
     assert compared(ledger_, rounds).is_clean
 
-    assert keys.job(job_id) in ledger_.asked
+    assert state_keys.job(job_id) in ledger_.asked
 
 
 def test_many_keys_are_one_question(ledger_: Counting, rounds: Rounds) -> None:
@@ -102,7 +102,7 @@ def test_a_block_that_comes_late_is_compared_all_the_same(
 
     rounds.next(())
 
-    assert keys.job(job_id) in ledger_.asked
+    assert state_keys.job(job_id) in ledger_.asked
 
 
 def test_what_changed_is_compared_for_a_limited_time(
@@ -139,9 +139,9 @@ def test_what_the_newest_blocks_wrote_wrong_is_found_at_once(
 ) -> None:
     (job_id,) = market.runs()
     work()
-    WorldState.objects.filter(key=keys.job(job_id)).delete()
+    WorldState.objects.filter(key=state_keys.job(job_id)).delete()
 
-    assert keys.job(job_id) in compared(ledger_, rounds).differing_keys
+    assert state_keys.job(job_id) in compared(ledger_, rounds).differing_keys
 
 
 def test_an_old_row_that_was_tampered_with_is_found_in_time_and_told_until_it_is_mended(
@@ -164,7 +164,7 @@ def test_money_is_added_up_in_every_round(ledger_: Counting, rounds: Rounds, mar
     Balance.objects.filter(account_id=str(market.owner_id)).update(available_micro=0)
     assert [account for account, _ in compared(ledger_, rounds).differing_accounts] == [str(market.owner_id)]
 
-    WorldState.objects.create(key=keys.account("forger"), value='{"available":5,"deposit":0,"held":0}')
+    WorldState.objects.create(key=state_keys.account("forger"), value='{"available":5,"deposit":0,"held":0}')
 
     assert compared(ledger_, rounds).supply_drift_micro == 5
 
