@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
+from chaincode.contracts.transaction.context import Context
 from wire.ledger import state_keys
 from wire.ledger.fees import shares
 from wire.ledger.records import AccountRecord, Delta, FeePolicy

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
+from chaincode.contracts.transaction.context import Context
 from wire.ledger import state_keys
 from wire.ledger.records import Owner
 from wire.ledger.refusals import Refusal

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaincode.contracts.errors import ContractError
-from chaincode.contracts.execution.keyring import public_key
+from chaincode.contracts.transaction.keyring import public_key
 from wire.codec import decode
 from wire.errors import WireError
 from wire.ledger import state_keys

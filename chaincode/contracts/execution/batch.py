@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.cache import StateCache
-from chaincode.contracts.execution.context import Context
 from chaincode.contracts.execution.ids import require_own_id
-from chaincode.contracts.execution.keyring import public_key
 from chaincode.contracts.execution.reading import Submitted, read
 from chaincode.contracts.execution.registered import TRANSACTIONS
 from chaincode.contracts.governance.proposals import propose
 from chaincode.contracts.stub import Stub
+from chaincode.contracts.transaction.cache import StateCache
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.keyring import public_key
 from wire.errors import BadSignature
 from wire.ledger import state_keys
 from wire.ledger.blocks import Event, OperationResult, OperationStatus

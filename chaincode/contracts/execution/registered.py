@@ -1,6 +1,5 @@
 """All operations that can be called, by kind: the one chaincode's monitoring and monetary contracts."""
 
-from chaincode.contracts.execution.contract import Contract, RegisteredTransaction
 from chaincode.contracts.governance.fees import FeesContract
 from chaincode.contracts.governance.key_changes import KeyContract
 from chaincode.contracts.governance.operators import OperatorContract
@@ -15,6 +14,7 @@ from chaincode.contracts.monitoring.completion import CompletionContract
 from chaincode.contracts.monitoring.creation import CreationContract
 from chaincode.contracts.monitoring.endings import EndingContract
 from chaincode.contracts.monitoring.registry import RegistryContract
+from chaincode.contracts.transaction.contract import Contract, RegisteredTransaction
 
 CONTRACTS: tuple[Contract, ...] = (
     RegistryContract(),

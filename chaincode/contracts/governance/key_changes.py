@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, governed, transaction
 from chaincode.contracts.governance import pinning
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, governed, transaction
 from wire.errors import BadSignature
 from wire.ledger import events, state_keys
 from wire.ledger.genesis import Genesis

@@ -2,8 +2,8 @@
 
 from chaincode.contracts import accounts, checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, governed
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, governed
 from wire.codec import to_plain
 from wire.ledger import events, state_keys
 from wire.ledger.operations import RegisterOperator

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
+from chaincode.contracts.transaction.context import Context
 from wire.ledger import events, state_keys
 from wire.ledger.records import OperatorRecord, Owner, PinnedKey, ProviderRecord, RoleKeys
 from wire.ledger.refusals import Refusal

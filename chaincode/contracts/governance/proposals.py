@@ -6,8 +6,8 @@ from typing import Any
 
 from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, RegisteredTransaction, transaction
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, RegisteredTransaction, transaction
 from wire.codec import from_plain, to_plain
 from wire.ledger import events, state_keys
 from wire.ledger.clocks import PROPOSAL_MS

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from chaincode.contracts import accounts, checks, ownership
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, transaction
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, transaction
 from wire.ledger import events, state_keys
 from wire.ledger.clocks import NOTICE_MS
 from wire.ledger.operations import Deposit, GiveNotice, WithdrawDeposit

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from chaincode.contracts import accounts, checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.governance.operators import MOST_OPERATORS
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, transaction
 from wire.codec import to_plain
 from wire.ledger import events, state_keys
 from wire.ledger.clocks import EPOCH_GRACE_MS, EPOCH_MS

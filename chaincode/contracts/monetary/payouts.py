@@ -6,8 +6,8 @@ from typing import Any
 
 from chaincode.contracts import accounts, checks, ownership
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, transaction
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, transaction
 from wire.codec import to_plain
 from wire.ledger import events, state_keys
 from wire.ledger.operations import AskPayout

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chaincode.contracts import accounts, checks, ownership
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, transaction
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, transaction
 from wire.ledger import events, state_keys
 from wire.ledger.operations import Fold, Transfer
 from wire.ledger.records import AccountRecord

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from chaincode.contracts import accounts, checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, governed, transaction
 from chaincode.contracts.monetary import payouts
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, governed, transaction
 from wire.ledger import events, state_keys
 from wire.ledger.operations import BurnPayout, Mint, RefusePayout
 from wire.ledger.records import Reference, Supply

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.monitoring import evidence, settlement
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, transaction
 from wire.ledger import state_keys
 from wire.ledger.operations import ConfirmResult, SubmitReceipt
 from wire.ledger.refusals import Refusal

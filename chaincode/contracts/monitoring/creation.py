@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from chaincode.contracts import accounts, checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, transaction
 from chaincode.contracts.monitoring import settlement
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, transaction
 from wire.codec import to_plain
 from wire.ledger import state_keys
 from wire.ledger.clocks import EARLIEST_PLACED_MS, LATEST_PLACED_MS, LONGEST_PAY_MS

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from chaincode.contracts import checks
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.keyring import public_key
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.keyring import public_key
 from wire.envelope import parse_as
 from wire.errors import BadSignature, OutOfRange, WireError
 from wire.ledger import state_keys

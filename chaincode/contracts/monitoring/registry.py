@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from chaincode.contracts import accounts, checks, ownership
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
-from chaincode.contracts.execution.contract import Contract, transaction
+from chaincode.contracts.transaction.context import Context
+from chaincode.contracts.transaction.contract import Contract, transaction
 from wire import limits
 from wire.codec import to_plain
 from wire.errors import Malformed

@@ -4,7 +4,7 @@ from typing import Any
 
 from chaincode.contracts import accounts
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.context import Context
+from chaincode.contracts.transaction.context import Context
 from wire.codec import to_plain
 from wire.ledger import events, state_keys
 from wire.ledger.records import InvocationRecord, JobRecord, Spent

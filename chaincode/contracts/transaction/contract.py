@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from chaincode.contracts.execution.context import Context
+from chaincode.contracts.transaction.context import Context
 from wire.ledger.operations import Arguments
 from wire.ledger.states import KeyRole
 

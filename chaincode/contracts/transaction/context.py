@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from chaincode.contracts.errors import Refused
-from chaincode.contracts.execution.cache import StateCache
+from chaincode.contracts.transaction.cache import StateCache
 from wire.ledger.blocks import Event
 from wire.ledger.records import PinnedKey
 from wire.ledger.refusals import Refusal

@@ -1,0 +1,1 @@
+"""What contracts are written with: a transaction's context, its cache, the keys that sign."""
