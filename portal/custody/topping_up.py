@@ -20,6 +20,7 @@ from wire.ledger.operations import (
 from wire.money import Micro
 from wire.signing import SigningKey
 
+#: A top-up's deposit gets its id from the external reference, so that a repeat is the same deposit.
 _TOP_UPS = UUID("5f0c6f5e-9a53-4d2e-8f38-3f1f0f8f6a1b")
 
 
