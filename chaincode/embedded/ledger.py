@@ -42,7 +42,7 @@ class EmbeddedLedger(StoreReader):
         """Write a new ledger's first block. A crash leaves either that or nothing.
 
         :raises LedgerExists: when there is a ledger in this file.
-        :raises LedgerInUse: when another process writes to it.
+        :raises StoreInUse: when another process writes to it.
         :raises BadGenesis: when the genesis names another block key.
         """
         now = clock()
@@ -62,8 +62,8 @@ class EmbeddedLedger(StoreReader):
     def open(cls, path: Path, block_key: SigningKey, clock: Clock = system_clock) -> "EmbeddedLedger":
         """Open a ledger to write to it.
 
-        :raises LedgerMissing: when there is none.
-        :raises LedgerInUse: when another process writes to it; the message names that one.
+        :raises StoreMissing: when there is none.
+        :raises StoreInUse: when another process writes to it; the message names that one.
         """
         store.connect_reader(path).close()
         lock = WriterLock(path)

@@ -13,7 +13,7 @@ from chaincode.embedded.reader import StoreReader
 from ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnavailable, TransactionRefused
 from ledger.ports import PAGE_KEYS
 from wire.ledger.blocks import Block, TransactionRecord
-from wire.ledger.genesis import Genesis
+from wire.ledger.genesis import BadGenesis, Genesis
 from wire.signing import SigningKey
 
 #: What a mistake in the contracts raises outside of any one operation.
@@ -30,7 +30,7 @@ def _in_our_words() -> Iterator[None]:
         raise LedgerInUse(str(error)) from error
     except embedded.StoreRefused as error:
         raise TransactionRefused(str(error)) from error
-    except (embedded.StoreError, ContractError) as error:
+    except (embedded.StoreError, ContractError, BadGenesis) as error:
         raise LedgerDamaged(str(error)) from error
     except (sqlite3.Error, OSError) as error:
         raise LedgerUnavailable(f"the ledger's file: {error}") from error

@@ -15,7 +15,7 @@ class RequestKind(TextChoices):
     """What needs two administrators of different organisations."""
 
     TOP_UP = "top_up", "Top-up"
-    PAYOUT = "payout", "PayoutContent"
+    PAYOUT = "payout", "Payout"
     FEES = "fees", "Fee policy"
     PIN_KEY = "pin_key", "New key"
     REVOKE_KEY = "revoke_key", "End of a key"

@@ -55,7 +55,7 @@ REPLAY = ("ledger/verification.py", "test_verify")
 BLOCKS = ("ledger/embedded/verification.py", "test_verify")
 
 MUTATIONS: tuple[Mutation, ...] = (
-    _of("only the controller creates jobs", CREATION, "ctx.require(Role.CONTROLLER)", "pass"),
+    _of("only the controller creates jobs", CREATION, "ctx.require(KeyRole.CONTROLLER)", "pass"),
     _of(
         "a job is within its developer's ceiling",
         CREATION,
@@ -74,7 +74,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of("a job is created once", CREATION, "raise Refused(Refusal.JOB_EXISTS)", "pass"),
     _of("the pay window is bounded", (CREATION[0], "test_endings"), "+ LONGEST_PAY_MS", "+ 2 * LONGEST_PAY_MS"),
     _of("a hold is covered by the deposit", (ACCOUNTS[0], "test_creation"), "owner.deposit < amount", "False"),
-    _of("only the controller confirms", COMPLETION, "ctx.require(Role.CONTROLLER)", "pass"),
+    _of("only the controller confirms", COMPLETION, "ctx.require(KeyRole.CONTROLLER)", "pass"),
     _of("a receipt is for this ticket", COMPLETION, " or receipt.ticket_digest != job.ticket_digest", ""),
     _of(
         "a receipt is by the pinned provider", (EVIDENCE[0], "test_completion"), "pinned.holder != provider_id", "False"
@@ -112,17 +112,17 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of(
         "nothing expires that has a receipt",
         EXPIRY,
-        "JobState.CREATED, JobState.CONFIRMED)",
-        "JobState.CREATED, JobState.CONFIRMED, JobState.RECEIPTED)",
+        "JobRecordState.CREATED, JobRecordState.CONFIRMED)",
+        "JobRecordState.CREATED, JobRecordState.CONFIRMED, JobRecordState.RECEIPTED)",
     ),
     _of(
         "a confirmed job is not superseded",
         EXPIRY,
-        "JobState.CREATED, JobState.RECEIPTED)",
-        "JobState.CREATED, JobState.RECEIPTED, JobState.CONFIRMED)",
+        "JobRecordState.CREATED, JobRecordState.RECEIPTED)",
+        "JobRecordState.CREATED, JobRecordState.RECEIPTED, JobRecordState.CONFIRMED)",
     ),
     _of("a decision pays at most the receipt", ENDINGS, "(0, job.claimed_ms or 0)", "(0, 10**9)"),
-    _of("a mismatch is decided by both organisations", ENDINGS, "by=(Role.AUTHORITY,)", "by=(Role.CONTROLLER,)"),
+    _of("a mismatch is decided by both organisations", ENDINGS, "by=(KeyRole.AUTHORITY,)", "by=(KeyRole.CONTROLLER,)"),
     _of("a revoked key counts for nothing", KEYS_OF_RECEIPTS, "pinned.revoked_at_ms is not None", "False"),
     _of(
         "a replaced key counts for earlier jobs only",
@@ -130,7 +130,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "pinned.retired_at_ms < job_created_at_ms",
         "False",
     ),
-    _of("a ticket's key is vouched for by the root", EVIDENCE, "root.role is not Role.TICKET_ROOT", "False"),
+    _of("a ticket's key is vouched for by the root", EVIDENCE, "root.role is not KeyRole.TICKET_ROOT", "False"),
     _of("a working key ends", EVIDENCE, "said.issued_at_ms > key[1]", "False"),
     _of(
         "an acknowledgement is for this output",
@@ -144,7 +144,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of("the controller has a day", CLAIMS, "ctx.timestamp_ms < due", "False"),
     _of("a fault is not claimed", CLAIMS, "if said.exit_state in PROVIDER_FAULTS", "if False"),
     _of("the developer pays no attempt too many", CLAIMS, "if not settlement.may_settle(ctx, job):", "if False:"),
-    _of("only the controller refuses a claim", CLAIMS, "ctx.require(Role.CONTROLLER)", "pass"),
+    _of("only the controller refuses a claim", CLAIMS, "ctx.require(KeyRole.CONTROLLER)", "pass"),
     _of(
         "each organisation approves",
         PROPOSALS,
@@ -152,7 +152,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "if False:",
     ),
     _of("an organisation approves once", PROPOSALS, "if ctx.author.holder in proposal.approved_by:", "if False:"),
-    _of("only authorities approve", PROPOSALS, "ctx.require(Role.AUTHORITY)\n", "pass\n"),
+    _of("only authorities approve", PROPOSALS, "ctx.require(KeyRole.AUTHORITY)\n", "pass\n"),
     _of("what was approved is done", PROPOSALS, "proposal.digest != arguments.digest", "False"),
     _of("proposals end", PROPOSALS, "ctx.timestamp_ms > proposal.opened_at_ms + PROPOSAL_MS", "False"),
     _of("only the proposer proposes", PROPOSALS, "ctx.require(*governed.proposers)", "pass"),
@@ -165,7 +165,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         "False",
     ),
     _of("a key proves itself", KEY_CHANGES, "proved != arguments.account_id.encode()", "False"),
-    _of("an owner is out of custody", OWNERSHIP, "elif ctx.cache.get(Owner, keys.owner(account_id)):", "elif False:"),
+    _of(
+        "an owner is out of custody",
+        OWNERSHIP,
+        "elif ctx.cache.get(Owner, state_keys.owner(account_id)):",
+        "elif False:",
+    ),
     _of("an owner moves its own money only", OWNERSHIP, "ctx.author.holder != account_id", "False"),
     _of("a notice has to end", DEPOSITS, "ctx.timestamp_ms < notice.due_at_ms", "False"),
     _of("a deposit comes back as far as it is there", DEPOSITS, "min(notice.amount, owner.deposit)", "notice.amount"),
@@ -173,22 +178,27 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of(
         "money goes to somebody",
         TRANSFERS,
-        "ctx.record(Account, keys.account(target), Refusal.UNKNOWN_ACCOUNT)",
+        "ctx.record(AccountRecord, state_keys.account(target), Refusal.UNKNOWN_ACCOUNT)",
         "pass",
     ),
     _of("a reference counts once", MINTING, "raise Refused(Refusal.REFERENCE_USED)", "pass"),
     _of("the supply is bounded", MINTING, "supply.minted + arguments.amount_micro > MAX_MICRO", "False"),
     _of("what is burned is counted", TREASURY, "burned=supply.burned + payout.amount", "burned=supply.burned"),
-    _of("operators need both organisations", OPERATORS, "by=(Role.AUTHORITY,)", "by=(Role.AUTHORITY, Role.CONTROLLER)"),
+    _of(
+        "operators need both organisations",
+        OPERATORS,
+        "by=(KeyRole.AUTHORITY,)",
+        "by=(KeyRole.AUTHORITY, KeyRole.CONTROLLER)",
+    ),
     _of("an account is one operator", OPERATORS, "raise Refused(Refusal.OPERATOR_EXISTS)", "pass"),
     _of("an operator's key is nobody else's", OPERATORS, "raise Refused(Refusal.KEY_TAKEN)", "pass"),
     _of("operators are bounded", OPERATORS, ">= MOST_OPERATORS:", "> 2 * MOST_OPERATORS:"),
-    _of("only the controller checkpoints", EPOCHS, "ctx.require(Role.CONTROLLER)", "pass"),
+    _of("only the controller checkpoints", EPOCHS, "ctx.require(KeyRole.CONTROLLER)", "pass"),
     _of("a checkpoint is of this epoch", EPOCHS, '"epoch", arguments.epoch, (now, now)', '"epoch", 0, (0, 0)'),
     _of("an epoch has one checkpoint", EPOCHS, "before.number >= arguments.epoch", "False"),
     _of("one epoch is open", EPOCHS, "if before.state is EpochState.OPEN:", "if False:"),
     _of("each epoch has a newer block", EPOCHS, "arguments.block_number <= before.block_number", "False"),
-    _of("only operators attest", EPOCHS, "ctx.require(Role.OPERATOR)", "pass"),
+    _of("only operators attest", EPOCHS, "ctx.require(KeyRole.OPERATOR)", "pass"),
     _of("a peer has what it attests", EPOCHS, "epoch.block_number + 1, checks", "0, checks"),
     _of("attesting ends", EPOCHS, "if ctx.timestamp_ms >= _closes_at_ms(epoch):", "if False:"),
     _of("a late joiner waits", EPOCHS, "operator.registered_at_ms > epoch.checkpointed_at_ms", "False"),
@@ -206,8 +216,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _of(
         "credits that wait are shared",
         EPOCHS,
-        "accounts.fold(ctx, keys.PEERS_ACCOUNT)",
-        "accounts.account(ctx, keys.PEERS_ACCOUNT)",
+        "accounts.fold(ctx, state_keys.PEERS_ACCOUNT)",
+        "accounts.account(ctx, state_keys.PEERS_ACCOUNT)",
     ),
     _of("amounts are positive", CHECKS, "within(name, value, (1, MAX_MICRO))", "within(name, value, (-1, MAX_MICRO))"),
     _of(

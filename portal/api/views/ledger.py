@@ -65,7 +65,7 @@ class JobRecordById(APIView):
 
 
 class BlockList(APIView):
-    """BlockList."""
+    """Blocks."""
 
     @extend_schema(parameters=[PageOrder], responses=BlockView(many=True))
     def get(self, request: Request) -> Response:

@@ -1,6 +1,8 @@
 """The embedded ledger passes the port's suite, and keeps what it was given."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from ledger.errors import LedgerDamaged, LedgerInUse, LedgerMissing, LedgerUnava
 from portal.keys import KeyName
 from tests.support.outbox.ledger_contract import LedgerContract, mint
 from tests.support.outbox.market import ManualClock, genesis, signing_keys
+from wire.ledger import state_keys
 from wire.ledger.records import FeePolicy
 from wire.signing import SigningKey
 
@@ -59,6 +62,19 @@ class TestEmbeddedLedger(LedgerContract):
 
     def test_nobody_reads_a_ledger_that_is_not_there(self, path: Path) -> None:
         with pytest.raises(LedgerMissing):
+            EmbeddedReader.open_file(path)
+
+    def test_a_key_for_blocks_that_the_genesis_does_not_name_is_refused(self, path: Path) -> None:
+        with pytest.raises(LedgerDamaged, match="block_key_pem"):
+            EmbeddedWriter.open(path, block_key=SigningKey.generate(), genesis=genesis())
+
+    def test_a_file_whose_genesis_was_altered_is_damaged(self, ledger: EmbeddedWriter, path: Path) -> None:
+        ledger.close()
+        with closing(sqlite3.connect(path)) as file, file:
+            changed = file.execute("UPDATE state SET value = '{}' WHERE key = ?", (state_keys.genesis(),)).rowcount
+            assert changed == 1
+
+        with pytest.raises(LedgerDamaged, match="controller_key_pem"):
             EmbeddedReader.open_file(path)
 
     def test_a_ledger_of_another_genesis_is_refused(self, ledger: EmbeddedWriter, path: Path) -> None:

@@ -153,7 +153,9 @@ def test_a_mismatch_is_shown_proposed_on_and_decided_by_hand(bank: Bank, ada: Br
     ada.post(f"{page}/decide", **order)
     bank.sign()
     assert LedgerJob.objects.get(id=job_id).state == "mismatch"
-    assert "A decision waits" in ada.text(page)
+    waits = ada.text(page).partition("A decision waits")[2]
+    assert "Pay 11000 ms" in waits
+    assert "the &lt;log&gt; shows it" in waits
     assert "11 credits for 11000 ms" in pia.text("/administration/requests")
     approve(pia, GovernedRequest.objects.get())
     bank.sign()
