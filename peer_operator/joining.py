@@ -11,7 +11,7 @@ from wire.signing import JOINING
 def ask(portal: str, code: str, *, keys: OperatorKeys, host: str) -> JoinKit:
     """Return what the portal answers; the same question again gets certificates again.
 
-    :raises PortalError: when it refuses, does not answer, or is no such portal.
+    :raises PortalFailed: when it refuses, does not answer, or is no such portal.
     """
     names = names_of(keys.operator.public.key_id, keys.peer.public.key_id)
     statement = JoinStatement(

@@ -94,6 +94,3 @@ def known_network() -> KnownNetwork:
     :raises KeyMissing: when `manage.py make_keys` has not run.
     """
     return network_of(registrar(), load_genesis().text())
-
-
-# NOWIRE

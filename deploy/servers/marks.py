@@ -31,8 +31,16 @@ def marked_processes(directory: Path) -> Iterator[int]:
 
 
 def named_processes(directory: Path) -> dict[str, int]:
-    """Return the ids of the marked processes by their programs' names."""
-    return {name: pid for pid in marked_processes(directory) if (name := _program_of(pid, directory))}
+    """Return the ids of the marked processes that were started as programs, by name; not what those have started."""
+    return {name: pid for pid in marked_processes(directory) if _leads(pid) and (name := _program_of(pid, directory))}
+
+
+def _leads(pid: int) -> bool:
+    """Return whether a process leads a session: each program begins one, which its children inherit."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def stop_leftovers(directory: Path, *, but: int | None = None) -> int:

@@ -4,7 +4,7 @@ import re
 import secrets
 import zoneinfo
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -46,7 +46,7 @@ class Newcomer:
 
     username: str
     email: str
-    password: str
+    password: str = field(repr=False)
     roles: Collection[Role]
     address: str
 

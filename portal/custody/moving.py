@@ -42,8 +42,8 @@ def deposit(owner: Account, *, amount: Micro, deposit_id: UUID, now: datetime) -
     return act(arguments, account_id=str(owner.id), subject=deposit_id, now=now)
 
 
-def transfer(owner: Account, *, to: Account, amount: Micro, transfer_id: UUID, now: datetime) -> str:
-    """Move available money to another account, and return the operation's id; a repeat with the same id is harmless.
+def transfer(owner: Account, *, to: str, amount: Micro, transfer_id: UUID, now: datetime) -> str:
+    """Move available money to the account of a name, and return the operation's id; a repeat of the id is harmless.
 
     :raises TooManyAttempts: when the owner has moved money too often.
     :raises Invalid: when the amount or the recipient will not do.
@@ -51,9 +51,10 @@ def transfer(owner: Account, *, to: Account, amount: Micro, transfer_id: UUID, n
     :raises SignatureNeeded: when the account is its owner's own, who has not sent in the operation.
     """
     throttle.count(Attempt.MOVE, owner.id, now)
+    payee = recipient(to)
     if not was_sent(Transfer, transfer_id, owner):
-        check_transfer(owner, to=to, amount=amount)
-    arguments = Transfer(account_id=str(owner.id), to_account_id=str(to.id), amount_micro=amount)
+        check_transfer(owner, to=payee, amount=amount)
+    arguments = Transfer(account_id=str(owner.id), to_account_id=str(payee.id), amount_micro=amount)
     return act(arguments, account_id=str(owner.id), subject=transfer_id, now=now)
 
 

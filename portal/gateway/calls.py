@@ -75,7 +75,7 @@ class Calls:
     ) -> HttpAnswer:
         """Start what a developer wants on the portal, wait for its reply and return it.
 
-        :raises CallRefused: when there is no such function, or all places are taken.
+        :raises CallRefused: when there is no such function, it is another developer's, or all places are taken.
         :raises NotStarted: when it is not started.
         """
 
@@ -83,6 +83,8 @@ class Calls:
             return given
 
         endpoint = await self._endpoint(route)
+        if caller_id != endpoint.developer_id:
+            raise CallRefused(Reason.FORBIDDEN)
         wanted = Wanted(invocation_id=invocation_id, endpoint=endpoint, caller_id=caller_id, read_input=read)
         return await self._serve(wanted, _never)
 

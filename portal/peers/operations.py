@@ -6,10 +6,8 @@ from uuid import uuid5
 
 from django.db import IntegrityError, transaction
 
-from portal.accounts import throttle
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_administrator, require_role, withdraw_role
-from portal.accounts.throttle import Attempt
 from portal.books.records import record
 from portal.governance import approving
 from portal.governance.errors import RequestMovedOn
@@ -42,7 +40,6 @@ def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) 
 
     Both organisations are asked to take the operator in: until then its peer serves and is not paid.
 
-    :raises TooManyAttempts: when too many from this address failed.
     :raises CodeUnknown: when there is no such code.
     :raises JoinStatementInvalid: when another node of the network answers at its host.
     :raises CodeExpired: when it is too late.
@@ -53,7 +50,7 @@ def join(application: JoinApplication, *, network: KnownNetwork, now: datetime) 
     :raises RegistrarUnavailable: when the network's authority does not answer; the same again can succeed.
     """
     key = application.key
-    with throttle.failures(Attempt.ENROLMENT, application.address, now), transaction.atomic():
+    with transaction.atomic():
         code = claim_code(JoinCode.objects.all(), digest=application.said.code_digest, key_id=key.key_id, now=now)
         owner = code.owner
         require_role(owner, Role.PEER)

@@ -29,11 +29,9 @@ class JoinApplication:
     peer: Member
     #: What was said, the key and the code's digest included.
     said: JoinStatement
-    #: The network address it came from.
-    address: str
 
 
-def read_join_application(code: str, statement: str, *, address: str) -> JoinApplication:
+def read_join_application(code: str, statement: str) -> JoinApplication:
     """Verify a statement and return what it says.
 
     :raises JoinStatementInvalid: when it is not signed by the key it names, is for another code, or a value is wrong.
@@ -56,7 +54,7 @@ def read_join_application(code: str, statement: str, *, address: str) -> JoinApp
         checked(member, request)
     if _key_id(said.operator_request) != key.key_id:
         raise _invalid("operator_request: expected a request by the key that signs the statement")
-    return JoinApplication(key=key, operator=operator, peer=peer, said=said, address=address)
+    return JoinApplication(key=key, operator=operator, peer=peer, said=said)
 
 
 def _key_id(request_pem: str) -> str:

@@ -1,13 +1,16 @@
 """One-time codes: easy to read out and to type, hopeless to guess, good once and for the machine that used them."""
 
 import secrets
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 
 from django.db import models
 from django.db.models import QuerySet
 
+from portal.accounts import throttle
 from portal.accounts.models import Account
+from portal.accounts.throttle import Attempt
 from portal.providers.errors import CodeExpired, CodeUnknown, CodeUsed, TooManyCodes
 from wire.enrolment import code_digest
 
@@ -38,6 +41,14 @@ class OneTimeCode(models.Model):
 
 
 C = TypeVar("C", bound=OneTimeCode)
+
+
+def machine_attempt(address: str, now: datetime) -> AbstractContextManager[None]:
+    """Count what a machine without an account tries inside, from the first thing read, unless all of it succeeds.
+
+    :raises TooManyAttempts: when too many tries from this address failed.
+    """
+    return throttle.failures(Attempt.ENROLMENT, address, now)
 
 
 class NewCode(NamedTuple, Generic[C]):

@@ -10,10 +10,8 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from portal.accounts import throttle
 from portal.accounts.models import Account, Role
 from portal.accounts.operations import require_role
-from portal.accounts.throttle import Attempt
 from portal.membership.ports import Registrar, provider_member
 from portal.providers.broker_admin import BrokerAdmin, ProviderAccess, hash_password
 from portal.providers.certificates import provider_certificate
@@ -64,17 +62,16 @@ def enrol(
 ) -> Enrolment:
     """Make a provider of a machine; the same machine may repeat it with its code when the answer was lost.
 
-    :raises TooManyAttempts: when too many from this address failed.
     :raises CodeUnknown: when there is no such code.
     :raises CodeExpired: when it is too late.
     :raises CodeUsed: when another key has used the code.
     :raises ProviderRevoked: when the provider of this code was revoked since.
     :raises KeyEnrolled: when the machine's key is another provider's, be it a revoked one.
     :raises ProviderNameTaken: when the name was taken since the code was made.
-    :raises BrokerUnavailable: when the broker cannot be reached; the same request again can succeed.
+    :raises BrokerAdminUnavailable: when the broker cannot be reached; the same request again can succeed.
     """
     password = secrets.token_urlsafe(32)
-    with throttle.failures(Attempt.ENROLMENT, application.address, now), transaction.atomic():
+    with transaction.atomic():
         codes = EnrolmentCode.objects.select_related("provider")
         code = claim_code(codes, digest=application.said.code_digest, key_id=application.key.key_id, now=now)
         provider = code.provider or _create_provider(application, code=code, authority=authority, now=now)
@@ -151,7 +148,7 @@ def revoke_provider(
 ) -> Provider:
     """Take a provider out for good: it gets no more jobs, and broker and network know it no more. A repeat is harmless.
 
-    :raises BrokerUnavailable: when the broker cannot be reached; repeat it, or run `manage.py rebuild_broker`.
+    :raises BrokerAdminUnavailable: when the broker cannot be reached; repeat it, or run `manage.py rebuild_broker`.
     :raises RegistrarUnavailable: when the network's authority does not answer; repeat it.
     """
     active = Provider.objects.filter(id=provider.id, state=ProviderState.ACTIVE)
@@ -166,7 +163,7 @@ def revoke_provider(
 def rebuild_broker(broker: BrokerAdmin) -> int:
     """Make the broker's users, rights and queues what the database says, and return how many providers have access.
 
-    :raises BrokerUnavailable: when the broker cannot be reached.
+    :raises BrokerAdminUnavailable: when the broker cannot be reached.
     """
     broker.set_up()
     providers = list(active_providers())
@@ -176,6 +173,3 @@ def rebuild_broker(broker: BrokerAdmin) -> int:
     for stranger in broker.granted() - {provider.id for provider in providers}:
         broker.revoke(stranger, known.get(stranger, ""))
     return len(providers)
-
-
-# NOWIRE

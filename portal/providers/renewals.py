@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from portal.accounts import throttle
-from portal.accounts.throttle import Attempt
 from portal.providers.certificates import provider_certificate
 from portal.providers.errors import ProviderMissing, ProviderRevoked, StatementInvalid
 from portal.providers.models import Provider, ProviderState
@@ -19,19 +17,13 @@ FRESH = timedelta(minutes=5)
 RENEWED_BEFORE = timedelta(days=90)
 
 
-def provider_of(statement: str, *, address: str, now: datetime) -> Provider:
+def provider_of(statement: str, now: datetime) -> Provider:
     """Return the provider whose key signed a statement just now.
 
-    :raises TooManyAttempts: when too many from this address failed.
     :raises StatementInvalid: when it is no such statement, or an old one.
     :raises ProviderMissing: when no provider has this key.
     :raises ProviderRevoked: when the provider was revoked.
     """
-    with throttle.failures(Attempt.ENROLMENT, address, now):
-        return _signer_of(statement, now)
-
-
-def _signer_of(statement: str, now: datetime) -> Provider:
     try:
         key_id = signing.key_id_of(statement)
     except WireError as error:

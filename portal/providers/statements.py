@@ -24,8 +24,6 @@ class Application:
 
     key: PublicKey
     said: EnrolmentStatement
-    #: The network address it came from.
-    address: str
 
 
 def check_own(key: PublicKey, request_pem: str) -> None:
@@ -38,7 +36,7 @@ def check_own(key: PublicKey, request_pem: str) -> None:
         raise RequestInvalid(fields={"certificate_request": ["expected the key that signed the statement"]})
 
 
-def read_application(code: str, statement: str, *, address: str) -> Application:
+def read_application(code: str, statement: str) -> Application:
     """Verify a statement and return what it says.
 
     :raises StatementInvalid: when it is not signed by the key it names, is for another code, or a value is wrong.
@@ -58,4 +56,4 @@ def read_application(code: str, statement: str, *, address: str) -> Application:
         raise StatementInvalid(fields={"statement": [f"architecture: expected {' or '.join(ARCHITECTURES)}"]})
     if not _VERSION.fullmatch(said.agent_version):
         raise StatementInvalid(fields={"statement": ["agent_version: expected 1 to 32 of letters, digits, . + -"]})
-    return Application(key=key, said=said, address=address)
+    return Application(key=key, said=said)

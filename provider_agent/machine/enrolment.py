@@ -27,7 +27,7 @@ def enrol(home: AgentHome, *, portal: Portal, code: str, offer: Offer, authority
     """Enrol this machine. Keys stay when the answer is lost, so that the same call can be made again.
 
     :raises AlreadyEnrolled: when it is enrolled.
-    :raises PortalError: when the portal refuses or cannot be reached.
+    :raises PortalFailed: when the portal refuses or cannot be reached.
     """
     home.create()
     if home.config.exists():

@@ -55,7 +55,7 @@ class Portal(PortalClient):
     def enrol(self, *, code: str, statement: str, certificate_request: str) -> EnrolmentAnswer:
         """Exchange a one-time code and this machine's statement for its place in the marketplace.
 
-        :raises PortalError: when the portal refuses or does not answer.
+        :raises PortalFailed: when the portal refuses or does not answer.
         """
         request = {"code": code, "statement": statement, "certificate_request": certificate_request}
         return self.ask(EnrolmentAnswer, "enrolments", request)
@@ -63,7 +63,7 @@ class Portal(PortalClient):
     def renew(self, *, statement: str, certificate_request: str) -> RenewalAnswer:
         """Return this machine's certificates; a new one for the network when a request for it is given.
 
-        :raises PortalError: when the portal refuses or does not answer.
+        :raises PortalFailed: when the portal refuses or does not answer.
         """
         request = {"statement": statement, "certificate_request": certificate_request}
         return self.ask(RenewalAnswer, "renewals", request)
@@ -71,6 +71,6 @@ class Portal(PortalClient):
     def submit(self, operation: str) -> OperationAnswer:
         """Send an operation that this machine signed to the ledger; the same again only asks where it stands.
 
-        :raises PortalError: when the portal refuses or does not answer.
+        :raises PortalFailed: when the portal refuses or does not answer.
         """
         return self.ask(OperationAnswer, "ledger/operations", {"operation": operation})

@@ -45,15 +45,18 @@ class Connection:
         """
         delay, longest = _RETRY_SECONDS
         while True:
+            began = time.monotonic()
             try:
                 session = await self._open(prepare)
             except BrokerUnavailable as error:
                 log.warning("broker.unavailable", extra={"broker": repr(self._login), "why": str(error)})
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-                delay = min(delay * 2, longest)
             else:
-                delay = _RETRY_SECONDS[0]
                 await self._keep(session, on_connected)
+            if time.monotonic() - began > longest:
+                # It held for a while: this is a loss of its own, not one more try.
+                delay = _RETRY_SECONDS[0]
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            delay = min(delay * 2, longest)
 
     async def _open(self, prepare: Callable[[Session], Awaitable[None]]) -> Session:
         session = await Session.open(self._login, name=self._name)

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("wire", "fabric_client", "chaincode", "ledger", "scheduler", "provider_agent", "portal", "deploy")
+PACKAGES = (
+    "wire",
+    "fabric_client",
+    "chaincode",
+    "ledger",
+    "scheduler",
+    "provider_agent",
+    "portal",
+    "deploy",
+    "peer_operator",
+)
 _SUBJECTS = (
     "account|attestation|deposit|delta|epoch|fees|invocation|job|key|notice|operator|payout|proposal|provider|version"
 )

@@ -15,6 +15,7 @@ from portal.api.serializers.peers import JoinCodeView, JoinKitView, JoinOrder, N
 from portal.peers import operations, queries
 from portal.peers.models import JoinCode, Peer
 from portal.peers.statements import read_join_application
+from portal.providers.codes import machine_attempt
 
 
 class PeerList(AccountList[Peer]):
@@ -49,7 +50,9 @@ class Joins(APIView):
     @extend_schema(request=JoinOrder, responses=JoinKitView, auth=[])
     def post(self, request: Request) -> Response:
         """Certify the machine's keys; it may repeat this when the answer was lost."""
-        order, address = JoinOrder.read(request), request.META.get("REMOTE_ADDR", "")
-        application = read_join_application(order["code"], order["statement"], address=address)
-        kit = operations.join(application, network=composition.known_network(), now=timezone.now())
+        now = timezone.now()
+        with machine_attempt(request.META.get("REMOTE_ADDR", ""), now):
+            order = JoinOrder.read(request)
+            application = read_join_application(order["code"], order["statement"])
+            kit = operations.join(application, network=composition.known_network(), now=now)
         return Response(JoinKitView(kit).data)

@@ -26,6 +26,7 @@ from portal.api.serializers.providers import (
 )
 from portal.membership.ports import provider_member
 from portal.providers import operations, queries, renewals
+from portal.providers.codes import machine_attempt
 from portal.providers.models import EnrolmentCode, Provider
 from portal.providers.statements import check_own, read_application
 from wire.enrolment import Membership
@@ -86,20 +87,20 @@ class Enrolments(APIView):
     @extend_schema(request=EnrolmentOrder, responses=EnrolmentView, auth=[])
     def post(self, request: Request) -> Response:
         """Make a provider of the machine; it may repeat this when the answer was lost."""
-        address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
-        order = EnrolmentOrder.read(request)
-        application = read_application(order["code"], order["statement"], address=address)
-        wanted = order["certificate_request"]
-        if wanted:
-            check_own(application.key, wanted)
-        made = operations.enrol(
-            application,
-            authority=composition.certificate_authority(),
-            broker=composition.broker_admin(),
-            announce=composition.announce(),
-            now=now,
-        )
-        membership = _membership(made.provider, wanted) if wanted else None
+        now = timezone.now()
+        with machine_attempt(request.META.get("REMOTE_ADDR", ""), now):
+            order = EnrolmentOrder.read(request)
+            application, wanted = read_application(order["code"], order["statement"]), order["certificate_request"]
+            if wanted:
+                check_own(application.key, wanted)
+            made = operations.enrol(
+                application,
+                authority=composition.certificate_authority(),
+                broker=composition.broker_admin(),
+                announce=composition.announce(),
+                now=now,
+            )
+            membership = _membership(made.provider, wanted) if wanted else None
         answer = enrolment_answer(
             made, root_key_pem=composition.root_key_pem(), registries=composition.registry_list().schemes
         )
@@ -113,13 +114,14 @@ class Renewals(APIView):
     @extend_schema(request=RenewalOrder, responses=RenewalView, auth=[])
     def post(self, request: Request) -> Response:
         """Return the machine's certificates, new ones where they end soon, and where the network's peers are."""
-        address, now = request.META.get("REMOTE_ADDR", ""), timezone.now()
-        order = RenewalOrder.read(request)
-        provider = renewals.provider_of(order["statement"], address=address, now=now)
-        if order["certificate_request"]:
-            check_own(PublicKey.from_pem(provider.signing_key_pem), order["certificate_request"])
-        membership = _membership(provider, order["certificate_request"])
-        renewed = renewals.renew(provider, authority=composition.certificate_authority(), now=now)
+        now = timezone.now()
+        with machine_attempt(request.META.get("REMOTE_ADDR", ""), now):
+            order = RenewalOrder.read(request)
+            provider = renewals.provider_of(order["statement"], now)
+            if order["certificate_request"]:
+                check_own(PublicKey.from_pem(provider.signing_key_pem), order["certificate_request"])
+            membership = _membership(provider, order["certificate_request"])
+            renewed = renewals.renew(provider, authority=composition.certificate_authority(), now=now)
         return Response(RenewalView({"certificate_pem": renewed.certificate_pem, "fabric": membership}).data)
 
 

@@ -136,7 +136,7 @@ def transfer(request: HttpRequest) -> HttpResponse:
     owner, form = account_of(request), TransferForm(request.POST)
 
     def act(amount: Micro, move_id: UUID) -> object:
-        to = moving.recipient(form.cleaned_data["to"])
+        to = form.cleaned_data["to"]
         return moving.transfer(owner, to=to, amount=amount, transfer_id=move_id, now=timezone.now())
 
     if request.POST.get("confirmed") == "yes" or not _would_do(owner, form):

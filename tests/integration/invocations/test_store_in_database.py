@@ -55,7 +55,7 @@ class InsideDatabase:
         Provider.objects.create(
             id=provider.id,
             owner=bob,
-            name="core",
+            name="desk",
             signing_key_pem=provider.spec.signing_key_pem,
             signing_key_id=provider.key.public.key_id,
             sealing_key="",

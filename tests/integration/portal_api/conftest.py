@@ -19,7 +19,7 @@ from portal.providers.models import Provider
 from portal.providers.statements import read_application
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.support.machines import Machine
-from tests.support.people import ADDRESS, NOW, People, signed_in
+from tests.support.people import NOW, People, signed_in
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def provider(people: People, broker_users: InMemoryBrokerAdmin, controller_keys:
     """The provider's machine."""
     code = providers.create_code(people.provider, name="attic", now=NOW).text
     made = providers.enrol(
-        read_application(code, Machine().statement(code), address=ADDRESS),
+        read_application(code, Machine().statement(code)),
         authority=composition.certificate_authority(),
         broker=broker_users,
         announce=partial(announce_provider, now=NOW),

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
@@ -246,6 +246,47 @@ def test_codes_cannot_be_guessed_for_long(api: Clients, monkeypatch: pytest.Monk
     assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
     assert int(answers[-1].headers["Retry-After"]) > 0
     assert not Provider.objects.exists()
+
+
+def test_names_cannot_be_asked_for_by_transfers(people: People, api: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded(monkeypatch, Attempt.MOVE, 2)
+
+    answers = [
+        api.call(
+            people.developer,
+            "POST",
+            "account/transfers",
+            {"to": "nobody", "amount_micro": 1, "transfer_id": str(uuid4())},
+        )
+        for _ in range(3)
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["enrolments", "joins"])
+def test_statements_cannot_be_tried_for_long(api: Clients, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    bounded(monkeypatch, Attempt.ENROLMENT, 2)
+    body = {"code": "00000-00000-00000-00000", "statement": "no.such.statement"}
+
+    answers = [api.call(None, "POST", address, body) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+
+
+@pytest.mark.usefixtures("controller_keys")
+def test_an_enrolment_that_the_broker_did_not_hear_of_counts_as_failed(
+    people: People, broker_users: InMemoryBrokerAdmin, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded(monkeypatch, Attempt.ENROLMENT, 1)
+    code = api.call(people.provider, "POST", "enrolment-codes", {"name": "attic"}).json()["text"]
+    body = {"code": code, "statement": Machine().statement(code)}
+    broker_users.is_away = True
+
+    answers = [api.call(None, "POST", "enrolments", body) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [503, 429]
 
 
 @pytest.mark.usefixtures("controller_keys")

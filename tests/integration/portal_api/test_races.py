@@ -26,7 +26,7 @@ from portal.providers.statements import read_application
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.support.environment import on_postgresql
 from tests.support.machines import Machine
-from tests.support.people import ADDRESS, NOW, People, bounded, newcomer, version_draft
+from tests.support.people import NOW, People, bounded, newcomer, version_draft
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -59,7 +59,7 @@ def test_one_code_makes_one_provider(people: People, broker_users: InMemoryBroke
 
     def enrol(_number: int) -> Any:
         made = providers.enrol(
-            read_application(code, Machine().statement(code), address=ADDRESS),
+            read_application(code, Machine().statement(code)),
             authority=authority,
             broker=broker_users,
             announce=partial(announce_provider, now=NOW),
@@ -81,7 +81,7 @@ def test_a_machine_that_asks_twice_at_once_is_one_provider(people: People, broke
 
     def enrol(_number: int) -> Any:
         made = providers.enrol(
-            read_application(code, machine.statement(code), address=ADDRESS),
+            read_application(code, machine.statement(code)),
             authority=authority,
             broker=broker_users,
             announce=partial(announce_provider, now=NOW),

@@ -13,7 +13,7 @@ from portal.peers import operations
 from portal.peers.models import JoinCode
 from portal.peers.statements import read_join_application
 from tests.integration.web.conftest import Browser
-from tests.support.people import ADDRESS, NOW, People
+from tests.support.people import NOW, People
 from tests.support.portal.joining import JoiningMachine, known_network
 from wire.codec import encode
 from wire.ledger import state_keys
@@ -31,7 +31,7 @@ def petra(people: People, browser: Callable[[Account], Browser]) -> Browser:
 
 def joins(people: People) -> JoiningMachine:
     machine, code = JoiningMachine(), operations.create_join_code(people.peer, now=NOW).text
-    application = read_join_application(code, machine.statement(code), address=ADDRESS)
+    application = read_join_application(code, machine.statement(code))
     operations.join(application, network=known_network(InMemoryRegistrar()), now=NOW)
     return machine
 

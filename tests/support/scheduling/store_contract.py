@@ -272,7 +272,7 @@ class StoreContract:
         ],
         ids=["apply", "seen", "clean_up"],
     )
-    def test_an_older_epoch_writes_nothing(self, bench: Bench, write: Callable[[JobStore, int], object]) -> None:
+    def test_an_older_term_writes_nothing(self, bench: Bench, write: Callable[[JobStore, int], object]) -> None:
         bench.store.take_over(now_ms=NOW_MS)
 
         with pytest.raises(TermSuperseded):

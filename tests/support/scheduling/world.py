@@ -32,7 +32,7 @@ def main() -> None:
     Provider.objects.create(
         id=UUID(provider_id),
         owner=bob,
-        name="core",
+        name="desk",
         signing_key_pem=key.pem,
         signing_key_id=key.key_id,
         sealing_key="",

@@ -16,7 +16,7 @@ from portal.peers import operations
 from portal.peers.errors import AnotherOperatorKey, OperatorKeyKnown
 from portal.peers.models import Peer
 from portal.peers.statements import read_join_application
-from tests.support.people import ADDRESS, NOW, People
+from tests.support.people import NOW, People
 from tests.support.portal.joining import JoiningMachine, known_network
 from wire.codec import encode
 from wire.joining import JoinKit, names_of
@@ -35,7 +35,7 @@ def registrar() -> InMemoryRegistrar:
 
 def joins(owner: Account, machine: JoiningMachine, registrar: InMemoryRegistrar) -> JoinKit:
     code = operations.create_join_code(owner, now=NOW).text
-    application = read_join_application(code, machine.statement(code), address=ADDRESS)
+    application = read_join_application(code, machine.statement(code))
     return operations.join(application, network=known_network(registrar), now=NOW)
 
 

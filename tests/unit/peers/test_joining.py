@@ -28,7 +28,7 @@ from portal.peers.statements import read_join_application
 from portal.providers import codes
 from portal.providers.errors import CodeExpired, CodeUnknown, CodeUsed
 from tests.support.outbox.bank import Bank
-from tests.support.people import ADDRESS, NOW, People, newcomer
+from tests.support.people import NOW, People, newcomer
 from tests.support.portal.joining import GENESIS, JoiningMachine, known_network
 from wire.enrolment import certificate_request
 from wire.joining import JoinKit, names_of
@@ -53,7 +53,7 @@ def new_code(owner: Account) -> str:
 def join(
     code: str, machine: JoiningMachine, registrar: InMemoryRegistrar, *, after: timedelta = timedelta(), **changes: Any
 ) -> JoinKit:
-    application = read_join_application(code, machine.statement(code, **changes), address=ADDRESS)
+    application = read_join_application(code, machine.statement(code, **changes))
     return operations.join(application, network=known_network(registrar), now=NOW + after)
 
 
@@ -200,7 +200,7 @@ def test_a_statement_is_for_one_code_and_by_the_key_that_it_names(people: People
     foreign = machine.statement("another")
     for statement in (foreign, machine.statement(code, signer=thief), "x", "a.b.c", machine.statement(code)[:-4]):
         with pytest.raises(JoinStatementInvalid):
-            read_join_application(code, statement, address=ADDRESS)
+            read_join_application(code, statement)
 
 
 def test_certificates_are_for_the_machine_s_own_keys_and_names(people: People) -> None:
@@ -216,7 +216,7 @@ def test_certificates_are_for_the_machine_s_own_keys_and_names(people: People) -
     )
     for changes in spoilt:
         with pytest.raises((JoinStatementInvalid, RequestInvalid)):
-            read_join_application(code, machine.statement(code, **changes), address=ADDRESS)
+            read_join_application(code, machine.statement(code, **changes))
 
 
 def taken_in(bank: Bank, people: People, registrar: InMemoryRegistrar) -> JoiningMachine:

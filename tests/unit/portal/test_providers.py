@@ -35,7 +35,7 @@ from portal.providers.operations import Enrolment
 from portal.providers.statements import read_application
 from portal.providers.testing import InMemoryBrokerAdmin
 from tests.support.machines import Machine
-from tests.support.people import ADDRESS, NOW, People
+from tests.support.people import NOW, People
 from wire import signing
 from wire.problems import Reason
 from wire.signing import PublicKey
@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("controller_keys")]
 
 def enrol(code: str, machine: Machine, broker: InMemoryBrokerAdmin, *, after: timedelta = timedelta()) -> Enrolment:
     return operations.enrol(
-        read_application(code, machine.statement(code), address=ADDRESS),
+        read_application(code, machine.statement(code)),
         authority=composition.certificate_authority(),
         broker=broker,
         announce=partial(announce_provider, now=NOW),
@@ -181,7 +181,7 @@ def test_a_guessed_code_is_unknown(people: People, broker_users: InMemoryBrokerA
 )
 def test_a_statement_that_does_not_fit_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(StatementInvalid) as refused:
-        read_application("AAAAA", Machine().statement("AAAAA", **changes), address=ADDRESS)
+        read_application("AAAAA", Machine().statement("AAAAA", **changes))
 
     assert refused.value.fields["statement"]
 
@@ -192,7 +192,7 @@ def test_a_statement_signed_for_something_else_is_refused() -> None:
 
     for statement in (ticket, "", "a.b.c", "{}", machine.statement("AAAAA")[:-4] + "AAAA"):
         with pytest.raises(StatementInvalid):
-            read_application("AAAAA", statement, address=ADDRESS)
+            read_application("AAAAA", statement)
 
 
 def test_only_a_provider_makes_codes(people: People) -> None:

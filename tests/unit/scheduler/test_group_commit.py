@@ -96,7 +96,7 @@ def test_what_nobody_waits_for_rides_along() -> None:
     asyncio.run(play())
 
 
-def test_a_superseded_epoch_is_told_to_everyone_and_ends_the_writing() -> None:
+def test_a_superseded_term_is_told_to_everyone_and_ends_the_writing() -> None:
     async def play() -> None:
         store = SlowStore()
         store.go.release(100)
