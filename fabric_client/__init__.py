@@ -1,1 +1,1 @@
-"""A client of Hyperledger Fabric's Gateway and Deliver services; it knows nothing of what transactions mean."""
+"""A client of Hyperledger Fabric's peers and certificate authority; it knows nothing of what transactions mean."""

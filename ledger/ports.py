@@ -1,4 +1,4 @@
-"""What the portal needs from a ledger, whichever it is. Every call may raise `LedgerUnavailable`."""
+"""What whoever uses a ledger needs from it, whichever it is. Every call may raise `LedgerUnavailable`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol

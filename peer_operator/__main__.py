@@ -45,8 +45,7 @@ Command = Callable[..., None]
 def main() -> None:
     """Run a peer of your own on a marketplace's ledger, and earn a share of its commission."""
     # What the client logs is for programs; here the outcome is shown.
-    for name in ("fabric_client", "portal"):
-        logging.getLogger(name).addHandler(logging.NullHandler())
+    logging.getLogger("fabric_client").addHandler(logging.NullHandler())
 
 
 def of_a_peer(command: Command) -> Command:
@@ -69,7 +68,7 @@ def of_a_peer(command: Command) -> Command:
 @click.option("--renew", is_flag=True, help="Get new certificates for a peer that joined before.")
 @of_a_peer
 def join(peer: JoinedPeer, *, portal: str, code: str, renew: bool, **place: Any) -> None:
-    """Join the network of PORTAL with a one-time CODE from its page Peer; safe to repeat."""
+    """Join the network of PORTAL with a one-time CODE from its page Peers; safe to repeat."""
     home = peer.home
     peer.build()
     kit = home.kit()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 #: Milliseconds since 1970 UTC.
 Clock = Callable[[], int]
 
-#: An agent sends a heartbeat this often, and at once when its free slots or price change.
+#: An agent sends a heartbeat this often, and at once when it starts or its free slots change.
 HEARTBEAT_MS = 15_000
 #: A provider that was not heard for so long gets no jobs, and the jobs that it runs are given up.
 SILENCE_MS = 3 * HEARTBEAT_MS

@@ -1,4 +1,4 @@
-"""The lives of invocations and jobs in the controller's database; the ledger's states are the chaincode's."""
+"""The lives of invocations and jobs in the controller's database; the ledger's states are in wire.ledger.states."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -2,7 +2,7 @@
 
 A message is one JSON object whose `kind` names its type and version. Additive changes keep the kind; others make a
 new one.
-Times are `*_at_ms`: milliseconds since 1970 UTC by the sender's clock.
+Times end in `_at_ms`, `_by_ms`, `_until_ms` or `_after_ms`: milliseconds since 1970 UTC by the sender's clock.
 """
 
 import re

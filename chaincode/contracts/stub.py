@@ -9,7 +9,7 @@ from wire.ledger.blocks import Event
 class Stub(Protocol):
     """One transaction's view of the world state.
 
-    Reads need not see the transaction's own writes (Fabric's do not); `cache.Cache` adds that.
+    Reads need not see the transaction's own writes (Fabric's do not); `transaction.cache.StateCache` adds that.
     """
 
     @property

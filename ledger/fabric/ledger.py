@@ -1,4 +1,4 @@
-"""A Hyperledger Fabric network as the portal's ledger."""
+"""A Hyperledger Fabric network as a ledger."""
 
 import json
 import threading

@@ -33,7 +33,7 @@ class EpochLine:
 
     epoch: int
     began_at: datetime
-    #: attested, contradicted, or silent.
+    #: attested or contradicted.
     said: str
     height: int | None = None
     at: datetime | None = None

@@ -48,7 +48,7 @@ _FILE_MODE = 0o600
 #: Evidence beyond these bounds is dropped, that of acknowledged jobs first, the oldest first.
 EVIDENCE_MAX, EVIDENCE_BYTES_MAX = 50_000, 1 << 28
 _DROPPED_AT_ONCE = 100
-#: Working keys last for days; tickets can be claimed for a week.
+#: Working keys last for months; tickets can be claimed for a day.
 _WORKING_KEYS_MAX = 64
 
 

@@ -22,7 +22,7 @@ class OperationResult:
     operation_id: str
     kind: str
     status: OperationStatus
-    #: A `Refusal` code of chaincode.contracts.errors and a sentence; empty unless refused.
+    #: A `Refusal` code (wire.ledger.refusals), its detail beside it; empty unless refused.
     reason: str = ""
     detail: str = ""
 

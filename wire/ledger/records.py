@@ -1,4 +1,4 @@
-"""The records of the world state. Each is stored as canonical JSON at a key of `keys.py`."""
+"""The records of the world state. Each is stored as canonical JSON at a key of `state_keys.py`."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields

@@ -1,1 +1,1 @@
-"""The monetary contract: money that comes in, and deposits."""
+"""The monetary contract: money in and out, deposits, transfers, and what operators share."""

@@ -102,7 +102,7 @@ def test_a_refused_ticket_is_answered_with_a_signed_receipt_kept_until_acknowled
     assert bench.function.runs == []
 
 
-def test_an_older_epoch_is_refused_for_ever_even_by_the_next_process(bench: Bench) -> None:
+def test_an_older_term_is_refused_for_ever_even_by_the_next_process(bench: Bench) -> None:
     bench.send(a_ticket(term=7))
     bench.finished()
     bench.close()

@@ -96,7 +96,7 @@ def test_a_refusal_is_never_open(journal: Journal) -> None:
     assert journal.waiting() == (1, 2)
 
 
-def test_the_epoch_never_goes_back(journal: Journal) -> None:
+def test_the_term_never_goes_back(journal: Journal) -> None:
     for term in (3, 1, 2):
         journal.saw_term(term)
 

@@ -1,1 +1,1 @@
-"""Processes and clean-up, started by `manage.py`."""
+"""Commands of this app."""
