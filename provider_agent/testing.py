@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -104,9 +105,11 @@ class _Container:
     killed: Flag = field(default_factory=Flag)
     has_ended: Flag = field(default_factory=Flag)
     exit_code: int = 0
+    run_ms: int = 0
 
     def run(self) -> None:
         """Read the input to its end, then write as Docker Engine frames it; whoever listens may have gone."""
+        began = time.monotonic()
         with self.far, suppress(OSError):
             wrote = self.program(b"".join(iter(lambda: self.far.recv(1 << 16), b"")))
             self.exit_code = wrote.exit_code
@@ -117,6 +120,7 @@ class _Container:
                     break
         if self.killed.is_set():
             self.exit_code = 137
+        self.run_ms = int((time.monotonic() - began) * 1000) + 1
         self.has_ended.set()
 
 
@@ -188,8 +192,9 @@ class InMemoryEngine:
         self._containers[container].killed.set()
 
     def ended(self, container: str) -> Ended:
-        """Return its exit code."""
-        return Ended(exit_code=self._containers[container].exit_code, is_out_of_memory=False, run_ms=1)
+        """Return its exit code, and how long it ran."""
+        found = self._containers[container]
+        return Ended(exit_code=found.exit_code, is_out_of_memory=False, run_ms=found.run_ms)
 
     def remove(self, container: str) -> None:
         """Forget a container."""

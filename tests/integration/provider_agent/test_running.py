@@ -74,6 +74,13 @@ def test_nothing_is_pulled_from_a_private_network_that_is_not_on_the_list(run: R
     assert report.exit_state is ExitState.PULL_FAILED
 
 
+def test_a_pull_takes_time_that_is_told(engine: docker.APIClient, images: Images, run: Run) -> None:
+    if engine.images(images.demo):
+        engine.remove_image(images.demo, force=True)
+
+    assert run(a_ticket(image=images.demo, input=b"one two")).pull_ms > 0
+
+
 def test_a_pull_that_is_not_done_in_time_fails(images: Images, run: Run) -> None:
     report = run(a_ticket(image=f"{images.demo.partition('@')[0]}@sha256:{'1' * 64}", pull_by_ms=now_ms() - 1))
 
