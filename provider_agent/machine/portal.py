@@ -1,6 +1,6 @@
 """What a provider's machine asks of the portal: to enrol, to renew its certificates, and to take a claim."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from provider_agent.machine.config import Place
 from wire.enrolment import Membership
@@ -14,7 +14,7 @@ class BrokerAccess:
     url: str
     vhost: str
     user: str
-    password: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,9 @@ class OperationAnswer:
 
 
 class Portal(PortalClient):
-    """One portal, as a machine asks it."""
+    """One portal, as a machine asks it; what a machine is told is short."""
+
+    answer_max_bytes = 256 * 1024
 
     def enrol(self, *, code: str, statement: str, certificate_request: str) -> EnrolmentAnswer:
         """Exchange a one-time code and this machine's statement for its place in the marketplace.

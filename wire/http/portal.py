@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import httpx
 
@@ -17,7 +17,6 @@ from wire.joining import is_loopback
 T = TypeVar("T")
 #: Between an answer's parts; a portal that cannot be reached is known earlier.
 _TIMEOUT = httpx.Timeout(60, connect=20)
-_ANSWER_MAX_BYTES = 4 * 1024 * 1024
 
 
 class PortalFailed(WireError):
@@ -44,6 +43,9 @@ class PortalClient:
 
     :raises PortalFailed: when the address is not HTTPS, or the file is not a certificate.
     """
+
+    #: A longer answer is not read to its end.
+    answer_max_bytes: ClassVar[int] = 4 * 1024 * 1024
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class PortalClient:
 
     def _send(self, method: str, path: str, body: object = None) -> bytes:
         with self._plainly(), self._http.stream(method, f"{self.url}/{path}", json=body) as response:
-            content = _bounded(response)
+            content = _bounded(response, self.answer_max_bytes)
         if not response.is_success:
             raise _refusal(response, content)
         return content
@@ -156,11 +158,11 @@ def _advice(error: Exception) -> str:
     return ". If the portal uses an authority of its own, name its certificate with --ca" if private else ""
 
 
-def _bounded(response: httpx.Response) -> bytes:
+def _bounded(response: httpx.Response, most_bytes: int) -> bytes:
     body = b""
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > _ANSWER_MAX_BYTES:
+        if len(body) > most_bytes:
             raise PortalRefused("the portal's answer is too large")
     return body
 

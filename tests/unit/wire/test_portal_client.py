@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from provider_agent.machine.portal import Portal
 from tests.support.fake_portal import FakePortal, fake_portal
 from wire.http import portal as portals
 from wire.http.portal import PortalClient, PortalFailed, PortalRefused, PortalUnreachable
@@ -54,11 +55,20 @@ def test_an_error_that_is_not_the_portals_is_a_status(portal: FakePortal, body: 
 
 
 def test_an_answer_without_end_is_not_taken(portal: FakePortal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portals, "_ANSWER_MAX_BYTES", 1_000)
+    monkeypatch.setattr(PortalClient, "answer_max_bytes", 1_000)
     portal.answer = lambda _: (200, b" " * 1_001)
 
     with PortalClient(portal.url, portal.ca_file) as client, pytest.raises(PortalRefused, match="too large"):
         client.post("functions", {})
+
+
+def test_a_machine_takes_less_than_other_programs(portal: FakePortal) -> None:
+    portal.answer = lambda _: (200, b"[]" + b" " * 256 * 1024)
+
+    with PortalClient(portal.url, portal.ca_file) as client:
+        assert client.post("renewals", {}) == []
+    with Portal(portal.url, portal.ca_file) as client, pytest.raises(PortalRefused, match="too large"):
+        client.post("renewals", {})
 
 
 @pytest.mark.parametrize("url", ["http://portal.example", "localhost", "https://", "http://[", "http://127.0.0.1.evil"])
